@@ -11,7 +11,8 @@ from spikelet._util.checks import choice, fail, integer
 from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
 from spikelet._util.spelling import spelled
-from spikelet.io.c.arguments import delay_of, shapes_of
+from spikelet.io.c.arguments import delay_of
+from spikelet.io.sample_shapes import sample_shapes
 from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -81,7 +82,7 @@ def write_onnx(
         fail(where, "model", what, "must be a SpikingModel or a Graph", error=TypeError)
     target = path_of(where, path)
     model = SpikingModel(model) if isinstance(model, Graph) else model
-    shapes = shapes_of(where, model, input_shape)
+    shapes = sample_shapes(where, model.graph, input_shape, getattr(model, "input_shapes", None))
     steps = getattr(model, "steps", None) if steps is None else integer(where, "steps", steps, 1)
     choice(where, "dtype", dtype, "float32", "float64")
     has_time = any(step_of(node.layer) is not None for node in model.graph)

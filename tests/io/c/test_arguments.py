@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from tests.support.c_networks import STEPS, chain, several, w
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.io.c.arguments import delay_of, form_of, interface_of, shapes_of
+from spikelet.io.c.arguments import delay_of, form_of, interface_of
 
 
 def test_what_is_left_out_comes_from_the_model() -> None:
@@ -18,7 +17,6 @@ def test_what_is_left_out_comes_from_the_model() -> None:
     assert form_of("f", model, None, None) == ("constant", 8)
     assert form_of("f", model, "sequence", None)[0] == "sequence"
     assert (delay_of(model, 8), delay_of(model, 4), delay_of(model, None)) == (3, 1, 3)
-    assert shapes_of("f", model, None) == {"input": (6,)}
     plain = chain(L.ReLU())
     assert form_of("f", plain, None, None) == ("sequence", None)
     assert form_of("f", plain, None, 5) == ("constant", 5)
@@ -28,9 +26,7 @@ def test_what_is_left_out_comes_from_the_model() -> None:
 
 def test_arrays_are_named_as_inputs_and_outputs_are() -> None:
     model = several()
-    shapes = shapes_of("f", model, {"image": (3, 8, 8), "extra": (7,)})
+    shapes = {"image": (3, 8, 8), "extra": (7,)}
     about = interface_of("net", "int16", model.graph, shapes, "constant", STEPS, 0)
     assert about.inputs == (("input_image", 192, "3 x 8 x 8"), ("input_extra", 7, "7"))
     assert [name for name, _, _ in about.outputs] == ["output_scores", "output_n1", "output_boxes"]
-    with pytest.raises(ValueError, match="must be of image, extra"):
-        shapes_of("f", model, {"image": (3, 8, 8)})

@@ -43,7 +43,7 @@ def test_scalars_become_populations() -> None:
 @pytest.mark.parametrize(
     ("kind", "values", "rule"),
     [
-        ("LIF", {**LIF, "tau": [1, 0, 1]}, r"tau must be finite and > 0 at index \(1,\), got 0.0"),
+        ("LIF", {**LIF, "tau": [1, 0, 1]}, "tau must be finite and > 0 at index 1, got 0.0"),
         ("LIF", {**LIF, "r": [1, np.nan, 1]}, "r must be finite at index"),
         ("LIF", {**LIF, "r": np.ones(4)}, "parameters must all have the shape"),
         ("LIF", {**LIF, "v_thresh": ONES}, "did you mean 'v_threshold'"),

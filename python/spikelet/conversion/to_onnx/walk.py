@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
@@ -305,31 +306,15 @@ class _Walk:
 
 def components(graph: Graph) -> list[list[Node]]:
     """Return the layers of each cycle together, and all others alone, each after what it needs."""
-    names = [node.name for node in graph]
-    member = {name: {name} for name in names}
-    for delay, source in getattr(graph, "loops", ()):
-        behind = _reached(delay, {n: [c.name for c in graph.consumers(n)] for n in names})
-        before = _reached(
-            source, {node.name: [n for n in node.inputs if n in member] for node in graph}
-        )
-        joined = set().union(*(member[name] for name in behind & before))
-        for name in joined:
-            member[name] = joined
-    waiting = list({id(group): group for group in member.values()}.values())
-    done, found = set(graph.inputs), []
-    while waiting:
-        ready = next(
-            g for g in waiting if all(n in done or n in g for m in g for n in graph[m].inputs)
-        )
-        waiting.remove(ready)
-        done |= ready
-        found.append([node for node in graph if node.name in ready])
-    return found
+    from scipy.sparse import csr_array  # noqa: PLC0415  slow to import
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
 
-
-def _reached(first: str, edges: dict[str, list[str]]) -> set[str]:
-    found, queue = {first}, [first]
-    for name in queue:
-        queue += [n for n in edges[name] if n not in found]
-        found.update(edges[name])
-    return found
+    place = {node.name: k for k, node in enumerate(graph)}
+    edges = [(place[n], k) for k, node in enumerate(graph) for n in node.inputs if n in place]
+    rows, columns = np.reshape(edges, (-1, 2)).astype(int).T
+    matrix = csr_array((np.ones(len(edges)), (rows, columns)), shape=(len(place), len(place)))
+    _, unit = connected_components(matrix, connection="strong")
+    order: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
+    for k in range(len(place)):
+        order.add(int(unit[k]), *{int(u) for u in unit[rows[columns == k]] if u != unit[k]})
+    return [[n for n, u in zip(graph, unit, strict=True) if u == k] for k in order.static_order()]

@@ -7,15 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer
 from spikelet.io.c.plan import Plan
 from spikelet.io.c.source import Interface
 from spikelet.io.c.values import VALUES
 from spikelet.layers.graph import Graph
-from spikelet.layers.linear import Linear
 from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -27,12 +24,10 @@ __all__ = [
     "delay_of",
     "form_of",
     "interface_of",
-    "shapes_of",
 ]
 
 FORMS = {"constant": "constant", "sequence": "sequence", "spikes": "spikes", "signed": "spikes"}
 
-_MAX = 2**31 - 1
 _MOST_STEPS = 2**15 - 1  # counts of spikes have 16 bits
 _KINDS = {*VALUES, "input", "neuron", "constant", "delay", "delayed"}
 _WORDS = (
@@ -89,35 +84,6 @@ def delay_of(model: SpikingModel, steps: int | None) -> int:
     """Return the number of steps that means leave out: that of a converted model, as its `run` has it."""
     delay, made_for = int(getattr(model, "delay", 0)), getattr(model, "steps", None)
     return delay if None in (steps, made_for) or steps == made_for else delay * steps // made_for  # type: ignore[operator]  # both are numbers
-
-
-def shapes_of(where: str, model: SpikingModel, given: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each input."""
-    graph = model.graph
-    shapes = given if given is not None else getattr(model, "input_shapes", None) or None
-    if shapes is None:
-        layer = graph.nodes[0].layer
-        if len(graph.inputs) > 1 or not isinstance(layer, Linear):
-            fail(where, "input_shape", None, "must be the shape of one sample, such as (3, 32, 32)")
-        shapes = (layer.weight.shape[1],)
-    if not isinstance(shapes, Mapping):
-        one = all(isinstance(n, (int, np.integer)) for n in shapes)
-        several = [shapes] if one else list(shapes)
-        if len(several) != len(graph.inputs):
-            rule = f"must have a shape for each of {', '.join(graph.inputs)}"
-            fail(where, "input_shape", given, rule)
-        shapes = dict(zip(graph.inputs, several, strict=True))
-    if set(shapes) != set(graph.inputs):
-        fail(where, "input_shape", sorted(shapes), f"must be of {', '.join(graph.inputs)}")
-    found = {
-        name: tuple(integer(where, "input_shape", n, 1, _MAX) for n in shapes[name])
-        for name in graph.inputs
-    }
-    for name, shape in graph.shapes(found).items():
-        if math.prod(shape) > _MAX:
-            rule = f"must give layers of fewer than 2^31 values; '{name}' has more"
-            fail(where, "input_shape", given, rule)
-    return found
 
 
 def check_plan(where: str, plan: Plan, graph: Graph) -> None:

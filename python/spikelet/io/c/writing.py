@@ -19,12 +19,12 @@ from spikelet.io.c.arguments import (
     delay_of,
     form_of,
     interface_of,
-    shapes_of,
 )
 from spikelet.io.c.layers import translated
 from spikelet.io.c.plan import Plan
 from spikelet.io.c.project import cmake, main, readme, weights
 from spikelet.io.c.source import header, source
+from spikelet.io.sample_shapes import sample_shapes
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.neurons import leaves_mean
 from spikelet.layers.spiking_model import SpikingModel
@@ -65,7 +65,7 @@ def write_c(
     precision = model.dtype if dtype is None else dtype
     check_dtype(where, precision)
     kind, steps = form_of(where, model, form, steps)
-    shapes = shapes_of(where, model, input_shape)
+    shapes = sample_shapes(where, model.graph, input_shape, getattr(model, "input_shapes", None))
     spikes = FORMS[kind] == "spikes"
     sources = [
         Source("spikes", is_signed=kind == "signed") if spikes else Source(kind)

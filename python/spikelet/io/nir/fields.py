@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, require
 from spikelet._util.spelling import suggestion
 
 __all__ = ["FIELDS", "GRAPH", "NEURONS", "POPULATION", "Field", "check", "known_kind", "values_of"]
@@ -25,7 +25,7 @@ class Field:
     Attributes
     ----------
     rule : str
-        What its values must be: "finite", "> 0" or ">= 0" for numbers, and at least this for whole numbers.
+        What its values must be: a rule of `require` for numbers, and ">= 1" or the like for whole numbers.
     kind : str
         "real": an array of numbers; "whole": whole numbers; "padding": whole numbers, "same" or "valid".
     most : int
@@ -40,7 +40,7 @@ class Field:
     optional: bool = False
 
 
-_TAU, _REAL, _LATER = Field("> 0"), Field(), Field(optional=True)
+_TAU, _REAL, _LATER = Field("finite and > 0"), Field(), Field(optional=True)
 _SHAPE, _GROUPS = Field(">= 1", "whole", 32), Field(">= 1", "whole")
 
 
@@ -80,7 +80,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         "end_dim": Field("", "whole"),
     },
     "Threshold": {"threshold": _REAL},
-    "Delay": {"delay": Field(">= 0")},
+    "Delay": {"delay": Field("finite and >= 0")},
     "I": {"r": _REAL},
     "IF": {"r": _REAL} | _SPIKES,
     "LI": _LEAK,
@@ -164,13 +164,7 @@ def _real(where: str, name: str, field: Field, array: Any) -> Any:
     if array.size == 0:
         fail(where, name, array.shape, "must not be empty", got="shape")
     real = np.asarray(array, np.float64)
-    ok = np.isfinite(real)
-    if field.rule != "finite":
-        ok &= real > 0 if field.rule == "> 0" else real >= 0
-    if not ok.all():
-        at = tuple(int(i) for i in np.argwhere(~ok)[0])
-        rule = "finite" if field.rule == "finite" else f"finite and {field.rule}"
-        fail(where, name, float(real[at]), f"must be {rule}{f' at index {at}' if at else ''}")
+    require(where, name, real, field.rule)
     return real
 
 

@@ -13,11 +13,11 @@ from spikelet._util.checks import fail, named
 from spikelet.io.nir.fields import MAX_VALUES, POPULATION
 from spikelet.layers import Layer, Shape
 
-__all__ = ["STATELESS", "layers_of", "output_shape", "own_shapes"]
+__all__ = ["CONVOLUTIONS", "STATELESS", "layers_of", "output_shape", "own_shapes"]
 
 Values = Mapping[str, Any]
 
-_CONVOLUTIONS: dict[int, type[Any]] = {1: layers.Conv1d, 2: layers.Conv2d}
+CONVOLUTIONS: dict[int, type[Any]] = {1: layers.Conv1d, 2: layers.Conv2d}  # by their axes
 
 
 def layers_of(kind: str, values: Values, shape: Shape) -> list[Layer]:
@@ -93,7 +93,7 @@ def _convolution(v: Values, shape: Shape) -> list[Layer]:  # noqa: ARG001
         sides = [p for p in _axes(padding, axes) for _ in range(2)]
     groups = int(v["groups"][0])
     return [
-        _CONVOLUTIONS[axes](v["weight"], v["bias"], stride, tuple(sides), dilation, groups),
+        CONVOLUTIONS[axes](v["weight"], v["bias"], stride, tuple(sides), dilation, groups),
     ]
 
 

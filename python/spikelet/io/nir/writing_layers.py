@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,6 +15,7 @@ from spikelet import layers as L
 from spikelet._util.checks import representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
+from spikelet.io.nir.node_layers import CONVOLUTIONS
 from spikelet.io.nir.writing_neurons import Cell, Neurons, cell_of, full
 from spikelet.layers import Layer, Movement, Shape
 from spikelet.layers.graph import Graph, Shapes
@@ -23,7 +24,6 @@ __all__ = ["Term", "Writer"]
 
 Array = NDArray[Any]
 
-_CONVOLUTIONS: dict[int, type[Any]] = {1: L.Conv1d, 2: L.Conv2d}  # by their number of axes
 _MEANS: dict[int, type[Any]] = {1: L.AvgPool1d, 2: L.AvgPool2d}
 _MAXIMA = (L.MaxPool1d, L.MaxPool2d, L.MaxPool3d, L.AdaptiveMaxPool1d, L.AdaptiveMaxPool2d, L.AdaptiveMaxPool3d)  # fmt: skip
 _NEURONS = (L.IF, L.LIF, L.CubaLIF, L.LI)
@@ -47,13 +47,13 @@ _HINTS: dict[type[Layer], tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Term:
-    """The output of a node times a factor per channel or per element; the input of a node is a sum of terms.
+    """The output of a node times a factor, one number or one for each value; the input of a node is a sum of terms.
 
     Factors come from spikes whose size is not 1 (`amplitude`) and from `Affine`. The next weights absorb them.
     """
 
     key: str
-    factor: Array | None = None
+    factor: Array = field(default_factory=lambda: np.ones(()))
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,9 @@ class Writer:
         self.recurrent = {name for name, source in later.items() if _is_own(graph, name, source)}
         for node in graph:
             sources = [
-                wires[name] if name in wires else [Term(f"\0{name}", _spike_of(graph[name].layer))]
+                wires[name]
+                if name in wires
+                else [_spikes(f"\0{name}", graph[name].layer, shapes[name])]
                 for name in node.inputs
             ]
             before = [shapes[name] for name in node.inputs]
@@ -181,7 +183,7 @@ class Writer:
             wires[node.name] = row(self, place)
         for source in set(later.values()):
             terms = wires[source]
-            if _spike_of(graph[source].layer) is None:
+            if not isinstance(graph[source].layer, L.Neuron):  # whose spikes have a factor
                 terms = self.plain(terms, shapes[source])
             ends = [(f"\0{source}", [term.key for term in terms])]
             self.edges = [(k, b) for a, b in self.edges for k in dict(ends).get(a, [a])]
@@ -219,37 +221,34 @@ class Writer:
 
     # --- terms -----------------------------------------------------------------------------------
 
-    def common(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
+    def common(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array]:
         """Return terms without factors, and the factor that all of them have; scale those that differ."""
         first = terms[0].factor
-        if all(_same(term.factor, first) for term in terms):
+        if all(np.all(term.factor == first) for term in terms):
             return [Term(term.key) for term in terms], first
-        return self.plain(terms, shape), None
+        return self.plain(terms, shape), np.ones(())
 
-    def of_channels(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
-        """Return what `common` does, with a factor per channel at most: nodes multiply pixels by theirs."""
-        pixels = [t.factor is not None and np.ndim(t.factor) > 1 for t in terms]
-        each = zip(terms, pixels, strict=True)
-        return self.common([self.plain([t], shape)[0] if p else t for t, p in each], shape)
+    def of_channels(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array]:
+        """Return what `common` does, with a factor for each channel: nodes multiply pixels by theirs."""
+        each = [self.plain([t], shape)[0] if _pixels_differ(t.factor, shape) else t for t in terms]
+        terms, factor = self.common(each, shape)
+        return terms, _of_channels(factor, shape)
 
     def plain(self, terms: list[Term], shape: Shape) -> list[Term]:
         """Return terms without factors: nodes multiply by them."""
         result = []
         for term in terms:
-            if term.factor is None:
-                result.append(term)
-                continue
-            node = self.nir.Scale(scale=self.cast("amplitude", full(term.factor, shape)))
-            key = self.add(f"{term.key}_scale", node, [Term(term.key)], shape, shape)
+            key = term.key
+            if (term.factor != 1).any():
+                node = self.nir.Scale(scale=self.cast("amplitude", full(term.factor, shape)))
+                key = self.add(f"{key}_scale", node, [Term(key)], shape, shape)
             result.append(Term(key))
         return result
 
     # --- nodes -----------------------------------------------------------------------------------
 
-    def population(
-        self, name: str, cell: Cell, factor: Array | None, terms: list[Term], shape: Shape
-    ) -> list[Term]:
-        """Add neurons."""
+    def population(self, name: str, cell: Cell, terms: list[Term], shape: Shape) -> str:
+        """Add neurons, and return the key of the node that sends their output."""
         terms = self.plain(terms, shape)
         cell, of_input = self.neurons.input_factor(cell)
         made = self.neurons.nodes(cell, shape, self.at(name))
@@ -258,24 +257,23 @@ class Writer:
             key = self.add(f"{name}_spikes", node, [Term(key)], shape, shape)
         if of_input is not None:
             self._factors.append((first, of_input))
-        return [Term(key, factor)]
+        return key
 
-    def channels(self, at: Place, weight: Array, bias: Array | None, factor: Array | None, before: Shape) -> Any:  # fmt: skip
+    def channels(self, at: Place, weight: Array, bias: Array | None, factor: Any, before: Shape) -> Any:  # fmt: skip
         """Return a node that mixes channels: a matrix for vectors, otherwise a convolution of size 1."""
         if len(before) == 1:
             return self.dense(weight, bias, factor)
         axes = len(before) - 1
-        if axes not in _CONVOLUTIONS:
+        if axes not in CONVOLUTIONS:
             what = f"mixes the channels of samples of shape {before}"
             refuse(self.at(at.name), what, "NIR has maps of vectors, sequences and images")
-        conv = _CONVOLUTIONS[axes](weight.reshape(*weight.shape, *[1] * axes), bias)
+        conv = CONVOLUTIONS[axes](weight.reshape(*weight.shape, *[1] * axes), bias)
         return self.conv(at.name, conv, factor, before, (len(weight), *before[1:]))
 
-    def dense(self, weight: Array, bias: Array | None, factor: Array | None = None) -> Any:
+    def dense(self, weight: Array, bias: Array | None, factor: Any) -> Any:
         """Return a matrix, whose columns take up a factor."""
-        weight = self.cast("weight", weight)
-        if factor is not None:
-            weight = self.cast("weight", weight * self.cast("amplitude", factor))
+        factor = self.cast("amplitude", factor)
+        weight = self.cast("weight", self.cast("weight", weight) * factor)
         if bias is None and self.reads("Linear"):
             return self.nir.Linear(weight=weight)
         return self.nir.Affine(weight=weight, bias=self._bias(bias, len(weight)))
@@ -289,32 +287,29 @@ class Writer:
         representable(self.where, what, array, np.dtype(self.real))
         return array.astype(self.real)
 
-    def conv(
-        self, name: str, layer: L.Conv1d | L.Conv2d, factor: Array | None, before: Shape, after: Shape
-    ) -> Any:  # fmt: skip
+    def conv(self, name: str, layer: Any, factor: Any, before: Shape, after: Shape) -> Any:
         """Return a convolution, whose kernels take up a factor per channel."""
         weight, groups = self.cast("weight", layer.weight), layer.groups
         out, per_group = weight.shape[:2]
-        if factor is not None:
-            channel = np.arange(out)[:, None] // (out // groups) * per_group + np.arange(per_group)
-            each = np.broadcast_to(self.cast("amplitude", factor), (before[0],))[channel]
-            weight = weight * each.reshape(*each.shape, *[1] * layer.axes)
-            weight = self.cast("weight", weight)
+        channel = np.arange(out)[:, None] // (out // groups) * per_group + np.arange(per_group)
+        each = np.broadcast_to(self.cast("amplitude", factor), (before[0],))[channel]
+        weight = self.cast("weight", weight * each.reshape(*each.shape, *[1] * layer.axes))
         if self.reader.nodes is not None and groups > 1:  # none of the libraries reads groups
             weight, groups = _ungrouped(weight, groups), 1
         weight, padding = _symmetric(weight, layer.padding, layer.dilation, self.at(name))
         # Images have arrays, as they come from a file, and sequences numbers.
-        kind, each = (
-            (self.nir.Conv1d, lambda v: v[0]) if layer.axes == 1 else (self.nir.Conv2d, np.array)
-        )
-        node = kind(
-            input_shape=each(before[1:]),
+        sizes = {
+            "input_shape": before[1:],
+            "stride": layer.stride,
+            "padding": padding,
+            "dilation": layer.dilation,
+        }
+        bias, sequence = self._bias(layer.bias, out), layer.axes == 1
+        node = (self.nir.Conv1d if sequence else self.nir.Conv2d)(
             weight=weight,
-            stride=each(layer.stride),
-            padding=each(padding),
-            dilation=each(layer.dilation),
             groups=groups,
-            bias=self._bias(layer.bias, out),
+            bias=bias,
+            **{name: v[0] if sequence else np.array(v) for name, v in sizes.items()},
         )
         types = (tuple(node.input_type["input"]), tuple(node.output_type["output"]))
         if types != (tuple(before), tuple(after)):
@@ -330,8 +325,8 @@ class Writer:
 
 
 def _neuron(w: Writer, at: Place) -> list[Term]:
-    cell, factor = cell_of(at.layer, at.after, w.at(at.name))
-    return w.population(at.name, cell, factor, at.terms, at.after)
+    cell = cell_of(at.layer, at.after, w.at(at.name))
+    return [_spikes(w.population(at.name, cell, at.terms, at.after), at.layer, at.after)]
 
 
 def _delay(w: Writer, at: Place) -> list[Term]:
@@ -376,19 +371,15 @@ def _conv(w: Writer, at: Place) -> list[Term]:
 
 def _affine(w: Writer, at: Place) -> list[Term]:
     layer, shape = at.layer, at.shape
-    scale = _by_channel(layer.scale, shape)
-    scale = full(layer.scale, shape) if scale is None else scale
-    terms = [Term(t.key, _product(t.factor, scale, shape)) for t in at.terms]
+    terms = [Term(t.key, t.factor * full(layer.scale, shape)) for t in at.terms]
     if layer.shift is None:
         return terms
     terms, factor = w.of_channels(terms, shape)
-    shift = _by_channel(layer.shift, shape)
-    if shift is None:
+    if _pixels_differ(layer.shift, shape):
         what = "shifts each pixel by its own number, and biases of NIR are those of channels"
         refuse(w.at(at.name), what, "give it one shift for each channel")
     # A matrix of channels, because nir misreads groups.
-    diagonal = np.diag(np.broadcast_to(1.0 if factor is None else factor, shape[:1]))
-    node = w.channels(at, diagonal, shift, None, shape)
+    node = w.channels(at, np.diag(factor), _of_channels(layer.shift, shape), 1.0, shape)
     return [Term(w.add(at.name, node, terms, at.after, shape))]
 
 
@@ -396,14 +387,9 @@ def _add(w: Writer, at: Place) -> list[Term]:
     if any(shape != at.after for shape in at.before):
         what = f"adds samples of different shapes, {', '.join(map(str, at.before))}"
         refuse(w.at(at.name), what, "NIR adds samples of one shape")
-    factors: dict[str, Array | None] = {}
-    for term in (t for source in at.sources for t in source):
-        if term.key in factors:  # x + x: nir allows each edge once
-            one = np.ones(())
-            a, b = (one if f is None else f for f in (factors[term.key], term.factor))
-            factors[term.key] = np.add(*_aligned(a, b, at.shape))
-        else:
-            factors[term.key] = term.factor
+    factors: dict[str, Array] = {}
+    for term in (t for source in at.sources for t in source):  # x + x: nir allows each edge once
+        factors[term.key] = factors.get(term.key, np.zeros(())) + term.factor
     return [Term(key, factor) for key, factor in factors.items()]
 
 
@@ -430,10 +416,7 @@ def _flatten(w: Writer, at: Place) -> list[Term]:
         _refused(w, at)
     terms, factor = w.common(at.terms, shape)
     node = w.nir.Flatten(input_type={"input": np.array(shape)}, start_dim=0, end_dim=-1)
-    key = w.add(at.name, node, terms, at.after, shape)
-    if factor is not None and np.ndim(factor):
-        factor = full(factor, shape).ravel()
-    return [Term(key, factor)]
+    return [Term(w.add(at.name, node, terms, at.after, shape), full(factor, shape).ravel())]
 
 
 def _mean(w: Writer, at: Place) -> list[Term]:
@@ -447,19 +430,19 @@ def _mean(w: Writer, at: Place) -> list[Term]:
         node = w.nir.AvgPool2d(kernel_size=kernel, stride=stride, padding=padding)
     elif images and not padding.any():
         node = w.nir.SumPool2d(kernel_size=kernel, stride=stride, padding=padding)
-        factor = _product(factor, np.asarray(1 / size), at.shape)
+        factor = factor * (1 / size)
     else:
         sides = tuple(p for side in pool.sides for p in side)
         weight = np.full((channels, 1, *pool.kernel_size), 1 / size)
-        conv = _CONVOLUTIONS[pool.axes](weight, None, pool.stride, sides, 1, channels)
-        node = w.conv(at.name, conv, None, at.shape, at.after)
+        conv = CONVOLUTIONS[pool.axes](weight, None, pool.stride, sides, 1, channels)
+        node = w.conv(at.name, conv, 1.0, at.shape, at.after)
     key = w.add(at.name, node, terms, at.after, at.shape)
     weights = np.asarray(size / math.prod(np.ix_(*map(np.asarray, pool.divisors(at.shape)))))
     if (weights != 1).any():  # means without the zeros of the padding
         scale = np.array(np.broadcast_to(weights, at.after)).astype(w.real)
         node = w.nir.Scale(scale=scale)
         key = w.add(f"{at.name}_scale", node, [Term(key)], at.after, at.after)
-    return [Term(key, factor)]
+    return [Term(key, full(factor, at.after))]
 
 
 def _refused(w: Writer, at: Place) -> NoReturn:
@@ -493,10 +476,9 @@ _ROWS: Mapping[type[Layer], Callable[[Writer, Place], list[Term]]] = {
 # --- recurrence, factors and kernels -----------------------------------------------------------------------------
 
 
-def _spike_of(layer: Layer) -> Array | None:
-    """Return the factor of the spikes of a layer."""
-    amplitude = np.asarray(getattr(layer, "amplitude", 1.0))
-    return amplitude if (amplitude != 1).any() else None
+def _spikes(key: str, layer: Layer, shape: Shape) -> Term:
+    """Return the output of a layer, whose spikes may have a size."""
+    return Term(key, full(getattr(layer, "amplitude", 1.0), shape))
 
 
 def _is_own(graph: Graph, delay: str, source: str) -> bool:
@@ -521,38 +503,21 @@ def _is_own(graph: Graph, delay: str, source: str) -> bool:
     return True
 
 
-def _same(a: Array | None, b: Array | None) -> bool:
-    """Return whether two factors are equal; None is the factor 1."""
-    if a is None or b is None:
-        return a is b
-    return np.array_equal(a, b)
-
-
-def _aligned(a: Array, b: Array, shape: Shape) -> tuple[Array, Array]:
-    """Return factors per channel and per pixel, so that numpy multiplies those of the same neuron."""
-    if np.ndim(a) > 1 or np.ndim(b) > 1:
-        return full(a, shape), full(b, shape)
-    return np.asarray(a), np.asarray(b)
-
-
-def _product(a: Array | None, b: Array, shape: Shape) -> Array:
-    return np.asarray(b) if a is None else np.multiply(*_aligned(a, b, shape))
-
-
-def _by_channel(value: Any, shape: Shape) -> Array | None:
-    """Return one number per channel, or None if the pixels of a channel differ."""
+def _pixels_differ(value: Any, shape: Shape) -> bool:
     pixels = full(value, shape).reshape(shape[0], -1)
-    return None if (pixels != pixels[:, :1]).any() else pixels[:, 0]
+    return bool((pixels != pixels[:, :1]).any())
+
+
+def _of_channels(value: Any, shape: Shape) -> Array:
+    """Return one number for each channel, whose pixels have the same."""
+    return full(value, shape).reshape(shape[0], -1)[:, 0]
 
 
 def _ungrouped(weight: Array, groups: int) -> Array:
-    out, per_group = weight.shape[:2]
-    dense = np.zeros((out, per_group * groups, *weight.shape[2:]), weight.dtype)
-    each = out // groups
-    for g in range(groups):
-        rows, columns = slice(g * each, (g + 1) * each), slice(g * per_group, (g + 1) * per_group)
-        dense[rows, columns] = weight[rows]
-    return dense
+    each, k = weight.reshape(groups, -1, *weight.shape[1:]), np.arange(groups)
+    dense = np.zeros((groups, each.shape[1], groups, *each.shape[2:]), weight.dtype)
+    dense[k, :, k] = each
+    return dense.reshape(len(weight), -1, *weight.shape[2:])
 
 
 def _symmetric(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from spikelet._util.checks import fail
-from spikelet.conversion.building import input_shape
 from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Neurons
 from spikelet.io.nir.writing_readers import Request
-from spikelet.layers import LI, LIF, CubaLIF, Linear, Shape
-from spikelet.layers.graph import Graph, Shapes
+from spikelet.io.sample_shapes import sample_shapes
+from spikelet.layers import LI, LIF, CubaLIF
+from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["write_graph", "write_model"]
@@ -22,13 +19,11 @@ _WHERE = "write_nir"
 
 def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
     """Return the NIR graph of a model, and notes for the user."""
-    shapes: tuple[Shape, ...] = getattr(model, "input_shapes", ())  # of a converted model
-    if request.input_shape is None and shapes:
-        request = replace(request, input_shape=shapes[0] if len(shapes) == 1 else shapes)
     steps = {n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None}
     own_type = "float64" if model.dtype == "float64" else "float32"
     own_step = steps.pop() * 1e-3 if len(steps) == 1 else None
-    graph, notes = write_graph(model.graph, request, own_step=own_step, own_type=own_type)
+    shapes = getattr(model, "input_shapes", None)  # of a converted model
+    graph, notes = write_graph(model.graph, request, shapes, own_step=own_step, own_type=own_type)
     if model.dtype == "int16":
         notes.append(
             "weights are written in float32, not in the 16 bits of the model, whose spikes may differ"
@@ -37,7 +32,7 @@ def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
 
 
 def write_graph(
-    graph: Graph, request: Request, *, own_step: float | None, own_type: str
+    graph: Graph, request: Request, shapes: Any = None, *, own_step: float | None, own_type: str
 ) -> tuple[Any, list[str]]:
     """Return the NIR graph of layers, and notes for the user.
 
@@ -45,6 +40,8 @@ def write_graph(
     ----------
     graph : Graph
     request : Request
+    shapes : tuple of shapes, optional
+        Those of the inputs that the model knows.
     own_step : float, optional
         Time step of the model [s].
     own_type : "float32" or "float64"
@@ -57,7 +54,7 @@ def write_graph(
     )
     neurons = Neurons.of(request, own_step, own_type, synapses=synapses)
     writer = Writer(neurons, request.real(own_type), _WHERE)
-    writer.layers(graph, _sample_shape(graph, request.input_shape))
+    writer.layers(graph, sample_shapes(_WHERE, graph, request.input_shape, shapes))
     return writer.graph(), writer.notes + notes_of(writer.nodes, request)
 
 
@@ -81,24 +78,3 @@ def notes_of(nodes: dict[str, Any], request: Request) -> list[str]:
                 "ignore it, and their spikes differ"
             )
     return notes
-
-
-def _sample_shape(graph: Graph, shape: Iterable[Any] | None) -> Shapes:
-    """Return the shape of a sample: the given one, or that of the vectors that the first layers take."""
-    if shape is not None:
-        given = list(shape)
-        if len(graph.inputs) == 1:
-            return input_shape(_WHERE, given, "input_shape")
-        if len(given) != len(graph.inputs):
-            rule = f"must be a shape for each of {', '.join(graph.inputs)}"
-            fail(_WHERE, "input_shape", given, rule)
-        return [input_shape(_WHERE, one, "input_shape") for one in given]
-    found: dict[str, Shape] = {}
-    for name in graph.inputs:
-        layers = [node.layer for node in graph.consumers(name)]
-        sizes = {layer.weight.shape[1] for layer in layers if isinstance(layer, Linear)}
-        if len(sizes) != 1:
-            rule = "must be the shape of one sample, as (3, 32, 32): the layers accept other shapes, too"
-            fail(_WHERE, "input_shape", None, rule)
-        found[name] = (int(sizes.pop()),)
-    return found

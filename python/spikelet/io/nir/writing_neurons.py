@@ -72,8 +72,8 @@ class Cell:
         )
 
 
-def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> tuple[Cell, Floats | None]:
-    """Return the neurons of a layer, and the factors of their spikes.
+def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> Cell:
+    """Return the neurons of a layer.
 
     Raises
     ------
@@ -86,15 +86,11 @@ def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> tuple[Cell, Float
         refuse(where, what, 'convert with neuron="soft"')
     if isinstance(layer, ALIF):
         refuse(where, "has an adaptive threshold, which NIR does not have", "train with LIF")
-    decay, gain = layer.coefficients()
-    given = {
-        "decay": decay,
-        "gain": gain,
-        "drive": getattr(layer, "drive", 0.0),
-        "v_init": layer.v_init,
-    }
+    given: dict[str, Any] = dict(zip(("decay", "gain"), layer.coefficients(), strict=True))
+    given |= {"drive": getattr(layer, "drive", 0.0), "v_init": layer.v_init}
     if getattr(layer, "has_synapse", False):
         given |= zip(("syn_decay", "syn_gain", "pull"), layer.synapse(), strict=True)
+    how: dict[str, Any] = {"reset": "none"}
     if isinstance(layer, Neuron):
         if layer.code != "binary":
             what = f"sends {layer.code} spikes, and those of NIR are 0 or 1"
@@ -102,18 +98,10 @@ def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> tuple[Cell, Float
         if layer.reset_delay:
             what = "is reset in the step after its spike, and NIR's neurons at once"
             refuse(where, what, 'train with reset="zero" or convention="spikelet"')
-        given |= {
-            "threshold": layer.threshold,
-            "v_reset": layer.v_reset if layer.reset == "value" else 0.0,
-        }
-    arrays: dict[str, Any] = {
-        name: None if value is None else full(value, shape) for name, value in given.items()
-    }
-    if not isinstance(layer, Neuron):
-        return Cell(reset="none", **arrays), None
-    factor = np.asarray(layer.amplitude) if np.any(np.asarray(layer.amplitude) != 1) else None
-    reset: Any = "value" if layer.reset == "zero" else layer.reset
-    return Cell(reset=reset, strict=layer.strict, **arrays), factor
+        given |= {"threshold": layer.threshold, "v_reset": layer.v_reset}
+        how = {"reset": "value" if layer.reset == "zero" else layer.reset, "strict": layer.strict}
+    arrays = {name: None if v is None else full(v, shape) for name, v in given.items()}
+    return Cell(**how, **arrays)  # type: ignore[arg-type]  # an optional array only where the class has one
 
 
 def full(value: Any, shape: tuple[int, ...]) -> Floats:
@@ -311,7 +299,6 @@ class Neurons:
             cell = replace(cell, gain=cell.gain * cell.syn_gain, syn_gain=1.0)
         if (cell.gain <= 0).any():
             refuse(where, "has a gain that is not positive", f"{title}'s reader has a fixed one")
-        other = f"{title}'s reader gives other spikes"
         if np.any(np.asarray(cell.decay) == 0) and self.convention == "spikingjelly":
             refuse(where, "keeps nothing from step to step", f"{title} needs tau > dt")
         if cell.syn_decay is None and self._normalised(cell):
@@ -320,29 +307,23 @@ class Neurons:
             unit = 1 / cell.gain
         if cell.syn_decay is None or self.convention in ("snntorch", "spikingjelly"):
             cell = cell.scaled(unit)
-        wanted = "subtract" if self.convention == "sinabs" else "value"
+        jelly, norse, sinabs = (
+            self.convention == name for name in ("spikingjelly", "norse", "sinabs")
+        )
+        wanted = "subtract" if sinabs else "value"
         if cell.reset != wanted:
             how = {"subtract": "by subtraction", "value": "to a value", "none": "not at all"}
             what = f"is reset {how[cell.reset]}, and {title}'s reader resets {how[wanted]}"
             refuse(where, what, 'write it with convention="nir", and set its reset after reading')
-        first = cell.rest if self.convention == "norse" else 0.0
-        if self.convention == "spikingjelly":
-            first = cell.v_reset
-        for name, value, rule in (
-            ("v_init", cell.v_init, first),
-            ("rest", cell.rest, cell.v_reset if self.convention == "spikingjelly" else 0.0),
-            (
-                "v_reset",
-                cell.v_reset,
-                None if self.convention in ("spikingjelly", "sinabs") else 0.0,
-            ),
-        ):
-            free = name == "rest" and self.convention == "norse" and cell.syn_decay is None
-            if rule is not None and not free and not np.allclose(value, rule, rtol=1e-14, atol=0):
-                hint = (
-                    f'{other}: write it with convention="nir", or set its {name} to {_named(rule)}'
-                )
-                refuse(where, f"has a {name} that {title} cannot take", hint)
+        needed = {"v_init": cell.v_reset if jelly else cell.rest if norse else 0.0}
+        if not norse or cell.syn_decay is not None:
+            needed["rest"] = cell.v_reset if jelly else 0.0
+        if not jelly and not sinabs:
+            needed["v_reset"] = 0.0
+        for name, value in needed.items():
+            if not np.allclose(getattr(cell, name), value, rtol=1e-14, atol=0):
+                hint = f'{title}\'s reader gives other spikes: write it with convention="nir", or set its {name} to '
+                refuse(where, f"has a {name} that {title} cannot take", hint + _named(value))
         for name in self.reader.uniform:
             value = getattr(cell, name)
             if value is not None and np.unique(value).size > 1:
