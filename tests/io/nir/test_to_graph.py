@@ -134,7 +134,7 @@ def test_several_inputs_and_outputs_make_a_round_trip() -> None:
         np.testing.assert_allclose(other.outputs[name], one.outputs[name], atol=1e-12)
     assert one.outputs["spikes"].mean() > 0.1
     with pytest.raises(
-        ValueError, match="write_nir: .*input_shape must have a shape for each of a, b"
+        ValueError, match=r"write_nir: .*input_shape must have a shape for each of a, b"
     ):
         sl.io.write_nir(model, input_shape=(2,))
     assert set(sl.io.write_nir(model, input_shape=[(2,), (4,)]).nodes) == set(written.nodes)
