@@ -114,6 +114,7 @@ def test_batch_norm_is_pytorchs(affine: bool) -> None:
         (([1.0], [0.0], [0.0], [-1.0]), "running_var must be finite and >= 0"),
         (([1.0], [0.0], [0.0], [0.0], 0.0), r"running_var \+ eps must be finite and > 0"),
         (([1.0, 1.0], [0.0], [0.0], [1.0]), "weight must have the shape"),
+        ((1.0, [0.0], [0.0], [1.0]), "weight must have the shape"),
         (([np.nan], [0.0], [0.0], [1.0]), "weight must not contain NaN"),
         (([1.0], [np.inf], [0.0], [1.0]), "bias must be finite"),
     ],

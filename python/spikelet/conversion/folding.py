@@ -56,7 +56,7 @@ def batch_norm(
         ("running_var", var, "finite and >= 0"),
         ("eps", epsilon, "finite and >= 0"),
     ):
-        if array.ndim and array.shape != mean.shape:
+        if array is not epsilon and array.shape != mean.shape:
             shape = f"must have the shape {mean.shape} of running_mean"
             fail(where, name, array.shape, shape, got="shape")
         require(where, name, array, rule)
