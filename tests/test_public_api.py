@@ -23,8 +23,6 @@ MODULES = (
     "spikelet",
     "spikelet.conversion",
     "spikelet.conversion.folding",
-    "spikelet.conversion.from_onnx",
-    "spikelet.conversion.from_torch",
     "spikelet.conversion.hybrid",
     "spikelet.conversion.load",
     "spikelet.conversion.qcfs",

@@ -19,8 +19,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.onnx.operators import OPERATORS
+from spikelet.conversion.onnx.reader import read_onnx
 from spikelet.layers.spiking_model import SpikingModel
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"

@@ -63,9 +63,6 @@ def test_names_of_layers_that_stay_analog() -> None:
     module = nn.Sequential(nn.Linear(4, 3), nn.LSTM(3, 2), nn.Linear(2, 1))
     with pytest.raises(TypeError, match=r"^read: keep must be a collection of names, got '1'"):
         read(module, (4,), keep="1")
-    for argument in ({"outputs": ["y"]}, {"fixed": {"x": 1.0}}):
-        with pytest.raises(ValueError, match=r"^read: (outputs|fixed) must not be given"):
-            read(module, (4,), **argument)  # type: ignore[arg-type]
     sorts = nn.Sequential(nn.Linear(4, 3), nn.LSTM(3, 2, batch_first=True))
     with pytest.raises(ValueError, match=r"layer '1' \(LSTM\)"):
         read(sorts, (5, 4))

@@ -14,7 +14,7 @@ from tests.support.torch_modules import Lambda
 from torch import nn
 
 from spikelet import layers as L
-from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read_torch
 from spikelet.conversion.passes import run_passes
 from spikelet.conversion.recognition import Elementwise, _Formula, _grid, recognize
 from spikelet.layers.graph import Graph, Node

@@ -13,8 +13,9 @@ import spikelet as sl
 from spikelet import layers as L
 from spikelet.conversion import Auto, Neurons, Percentile
 from spikelet.conversion import selection as module
-from spikelet.conversion.layerwise.calibration import Calibration
+from spikelet.conversion.layerwise.activity import Calibration
 from spikelet.conversion.selection import Score, best, candidates, is_small, method_of, score
+from spikelet.layers import samples
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -236,7 +237,7 @@ def test_a_relu_behind_spikes_takes_its_mean_from_the_delay_on() -> None:
 def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = convert(steps=6, method="percentile")
     whole = scored(model)
-    monkeypatch.setattr(module, "_BATCH", 4 * 6 * 6 * 7)
+    monkeypatch.setattr(samples, "_BATCH_BYTES", 4 * 6 * 6 * 7)
     parts = scored(model)
     assert (parts.delay, parts.agreement) == (whole.delay, whole.agreement)
     assert parts.error == pytest.approx(whole.error, rel=1e-9)

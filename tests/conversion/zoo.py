@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read_torch
 
 # Where 64 x 64 pixels are too few, or another size is built in.
 _SIZES = {"inception_v3": 96, "alexnet": 80, "maxvit_t": 224}

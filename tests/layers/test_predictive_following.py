@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import spikelet as sl
 from spikelet import layers as L
 from spikelet._core import available_simd_levels
-from spikelet.conversion.activations import FOLLOWED
+from spikelet.conversion.neurons import FOLLOWED
 from spikelet.layers.graded import FUNCTIONS
 
 Pair: TypeAlias = L.PredictivePair | L.PredictiveActivation

@@ -12,7 +12,6 @@ from spikelet.conversion.convert import Coding, convert
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.evaluate import evaluate
 from spikelet.conversion.folding import batch_norm, fold
-from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.frontier import cheapest, frontier
 from spikelet.conversion.hybrid import hybrid, search_split
 from spikelet.conversion.layer_errors import layer_errors, report
@@ -30,6 +29,7 @@ from spikelet.conversion.methods import (
     ThresholdIteration,
 )
 from spikelet.conversion.neurons import NEURONS, Neurons
+from spikelet.conversion.onnx.reader import read_onnx
 from spikelet.conversion.qcfs import QCFS
 from spikelet.conversion.selection import Auto
 from spikelet.conversion.stopping import choose_stopping

@@ -15,12 +15,11 @@ from spikelet._util.described import Described
 from spikelet._util.progress import wanted
 from spikelet._util.spelling import spelled
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.layerwise.calibration import Calibration
+from spikelet.conversion.layerwise.activity import Calibration
 from spikelet.conversion.layerwise.site import Method
 from spikelet.conversion.neurons import Neurons
-from spikelet.conversion.preparation.inputs import calibration_inputs, range_of
-from spikelet.conversion.preparation.prepared import kept_neurons, prepared
-from spikelet.conversion.selection import Auto, Progress, Trials, candidates, method_of
+from spikelet.conversion.preparation import calibration_inputs, kept_neurons, prepared, range_of
+from spikelet.conversion.selection import Auto, Progress, best_model, candidates, method_of
 from spikelet.layers import Graded
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
@@ -155,8 +154,10 @@ def convert(
         "input_shapes": [x.shape[1:] for x in given.values()],
         "input_ranges": [range_of(x) for x in given.values()],
     }
-    trials = Trials(where, cal, model, options, delay, coding.seed)
-    converted = trials.best(candidates(where, chosen, neurons, cal), progress)
+    found = candidates(where, chosen, neurons, cal)
+    converted = best_model(
+        found, cal, model, options, delay=delay, seed=coding.seed, progress=progress
+    )
     if not converted.neurons:
         graded = [n.name for n in converted.graph if isinstance(n.layer, Graded)]
         warn_caller(

@@ -12,7 +12,7 @@ from spikelet._util.advice import warn_caller
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.sealed import Setting
 from spikelet.conversion.neurons import need_all_steps
-from spikelet.conversion.preparation.inputs import Range, on_another_scale, range_of
+from spikelet.conversion.preparation import Range, on_another_scale, range_of
 from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.inputs import Inputs, arrays_of

@@ -15,7 +15,7 @@ from spikelet._util.checks import fail, integer
 from spikelet._util.results import Table
 from spikelet._util.spelling import spelled
 from spikelet._util.tensors import array_of
-from spikelet.conversion.preparation.prepared import prepared
+from spikelet.conversion.preparation import prepared
 from spikelet.energy import EnergyReport, LayerEnergy, Technology
 from spikelet.energy.segments import segments
 from spikelet.layers import Neuron

@@ -12,7 +12,7 @@ import numpy as np
 from spikelet._util.checks import fail, number
 from spikelet._util.described import Described
 from spikelet.conversion.fitted.fitted import Fitted
-from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.activity import Floats
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.conversion.neurons import usable
 from spikelet.layers import Layer, Neuron, ReLU

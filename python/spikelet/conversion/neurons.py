@@ -1,4 +1,4 @@
-"""Kinds of spiking neurons by name, made from thresholds."""
+"""Kinds of spiking neurons by name, made from thresholds, and the activations whose place they can take."""
 
 from __future__ import annotations
 
@@ -11,10 +11,39 @@ import numpy as np
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.described import Described
-from spikelet.layers import IF, PredictiveNeuron
+from spikelet.layers import IF, Activation, Layer, PredictiveNeuron, ReLU
 from spikelet.layers.graph import Graph
 
-__all__ = ["NEURONS", "PREDICTIVE", "Neurons", "need_all_steps", "usable"]
+__all__ = ["FOLLOWED", "NEURONS", "PREDICTIVE", "Neurons", "can_spike", "need_all_steps", "usable"]
+
+FOLLOWED = frozenset(
+    {
+        "celu",
+        "clip",
+        "elu",
+        "gelu",
+        "gelu_tanh",
+        "hardsigmoid",
+        "hardswish",
+        "leaky_relu",
+        "logsigmoid",
+        "mish",
+        "selu",
+        "sigmoid",
+        "silu",
+        "softplus",
+        "softshrink",
+        "softsign",
+        "tanh",
+    }
+)
+"""Functions that neurons follow: those of networks' hidden layers, which are continuous and grow at most linearly."""
+
+
+def can_spike(layer: Layer) -> bool:
+    """Return whether an analog layer can become neurons: a ReLU, or an activation that neurons follow."""
+    return isinstance(layer, ReLU) or (isinstance(layer, Activation) and layer.function in FOLLOWED)
+
 
 _LEVELS = 4  # spike sizes of a multi-threshold neuron
 

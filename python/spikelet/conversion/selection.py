@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -15,24 +14,23 @@ import numpy as np
 from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail
 from spikelet._util.described import Described
-from spikelet.conversion.activations import can_spike
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.layerwise.calibration import Calibration, Floats
+from spikelet.conversion.layerwise.activity import Calibration, Floats
 from spikelet.conversion.layerwise.site import Method
 from spikelet.conversion.layerwise.streaming import fit_layers, spiking_names
 from spikelet.conversion.methods import METHODS
-from spikelet.conversion.neurons import Neurons, need_all_steps
+from spikelet.conversion.neurons import Neurons, can_spike, need_all_steps
 from spikelet.layers import Activation, Foreign, Graded, ReLU
+from spikelet.layers.samples import Samples
 from spikelet.layers.spiking_model import SpikingModel
-from spikelet.layers.spiking_result import SpikingResult
 
 __all__ = [
     "Auto",
     "Candidate",
     "Progress",
     "Score",
-    "Trials",
     "best",
+    "best_model",
     "candidates",
     "method_of",
     "score",
@@ -43,7 +41,6 @@ _SMALL = 1 << 30  # values of all neurons, samples and steps
 _SCORED = 256  # samples at most on which a model is scored
 _HELD_OUT = 5  # one sample of so many is held out to choose between methods
 _FEWEST = 10  # with fewer samples, none is held out
-_BATCH = 64 << 20  # bytes of outputs that are recorded at once
 _TINY = 1e-30
 _NEAR = 1.25  # errors within this factor of the least let the decisions count
 
@@ -164,67 +161,67 @@ def _follows(cal: Calibration, candidate: Candidate) -> bool:
 # A model of each
 
 
-@dataclass(frozen=True)
-class Trials:
-    """Conversions of one ANN.
+def best_model(
+    found: Sequence[Candidate],
+    cal: Calibration,
+    ann: SpikingModel,
+    options: Mapping[str, Any],
+    *,
+    delay: int | None,
+    seed: int,
+    progress: Progress,
+) -> ConvertedModel:
+    """Return the model of the best candidate.
 
     Parameters
     ----------
-    where : str
-        The calling function, for error messages.
+    found : sequence of Candidate
     cal : Calibration
     ann : SpikingModel
     options : mapping
-        Options of the result, a `ConvertedModel`.
+        Options of the result.
     delay : int or None
         Readout delay; None chooses the best.
     seed : int
         Seed of coded inputs.
+    progress
+        As for `convert`.
     """
+    several, small = len(found) > 1, is_small(cal)
 
-    where: str
-    cal: Calibration
-    ann: SpikingModel
-    options: Mapping[str, Any]
-    delay: int | None
-    seed: int
-
-    def best(self, found: Sequence[Candidate], progress: Progress) -> ConvertedModel:
-        """Return the model of the best candidate."""
-        chosen, several, small = found[0], len(found) > 1, is_small(self.cal)
-        sites = spiking_names(replace(self.cal, neuron=chosen.neuron), chosen.method)
-        with _watching(progress, len(sites) * (len(found) + (several and small))) as watch:
-            ranked = {}
-            if several:
-                fitting, held_out = _split(self.cal)
-                models = [self._made(c, fitting, watch) for c in found]
-                scores = {k: self._scored(model, held_out) for k, model in enumerate(models)}
-                first = best(scores)
-                order = sorted(scores, key=lambda k: k != first)
-                ranked = {str(found[k]): scores[k].values for k in order}
-                chosen, model, delay = found[first], models[first], scores[first].delay
-            if small or not several:  # fit to all inputs, with the delay that suits these
-                model = self._made(chosen, self.cal, watch)
-                delay = self._scored(model, self.cal).delay
-            model.delay = delay
-            model.scores.update(ranked)
-            return model
-
-    def _made(self, candidate: Candidate, cal: Calibration, watch: Watch) -> ConvertedModel:
+    def made(candidate: Candidate, cal: Calibration) -> ConvertedModel:
         given = replace(cal, neuron=candidate.neuron)
-        changes = fit_layers(self.where, given, candidate.method, watch)
+        changes = fit_layers("convert", given, candidate.method, watch)
         return ConvertedModel(
             cal.graph.replaced(changes),
-            self.ann,
+            ann,
             method=candidate.method.name,
             neuron=candidate.neuron,
             steps=cal.steps,
-            **self.options,
+            **options,
         )
 
-    def _scored(self, model: ConvertedModel, cal: Calibration) -> Score:
+    def scored(model: ConvertedModel, cal: Calibration) -> Score:
         few = [x[:_SCORED] for x in cal.inputs.values()]
-        return score(model, self.ann, few, cal.steps, delay=self.delay, seed=self.seed)
+        return score(model, ann, few, cal.steps, delay=delay, seed=seed)
+
+    sites = spiking_names(replace(cal, neuron=found[0].neuron), found[0].method)
+    with _watching(progress, len(sites) * (len(found) + (several and small))) as watch:
+        ranked, chosen = {}, 0
+        if several:
+            fitting, held_out = _split(cal)
+            models = [made(c, fitting) for c in found]
+            scores = {k: scored(model, held_out) for k, model in enumerate(models)}
+            chosen = best(scores)
+            order = sorted(scores, key=lambda k: k != chosen)
+            ranked = {str(found[k]): scores[k].values for k in order}
+            model, known = models[chosen], scores[chosen]
+        if small or not several:  # fit to all inputs, with the delay that suits these
+            model = made(found[chosen], cal)
+            known = scored(model, cal)
+        model.delay = known.delay
+        model.scores.update(ranked)
+        return model
 
 
 def _split(cal: Calibration) -> tuple[Calibration, Calibration]:
@@ -324,18 +321,30 @@ def score(
     if need_all_steps(model.graph):
         tried = range(1)
     delays = list(tried) if delay is None else [delay]
-    run = partial(model.run, steps=steps, **run_args)
+    samples = Samples("convert", given, steps, None)
+    shapes = model.graph.shapes(samples.shapes)
+    size = 4 * sum(math.prod(shapes[name]) for name in model.graph.outputs)
     # Squared differences of each output channel, and the number of equal decisions, at each delay.
     wrong = [np.zeros((len(delays), y.shape[1])) for y in wanted]
     same = np.zeros(len(delays))
-    for part, x in _parts(model, given, steps if once else 1):
-        means = _means_of_one_run(model, run, x, delays) if once else _means_of_runs(run, x, delays)
-        for at, found in means:
-            for k, (mean, every) in enumerate(zip(found, wanted, strict=True)):
-                y = every[part]
-                wrong[k][at] += np.square(mean - y).sum((0, *range(2, y.ndim)))
-                if k == 0:
-                    same[at] += (mean.argmax(1) == y.argmax(1)).sum()
+
+    def add(at: int, part: slice, means: Iterable[Floats]) -> None:
+        for k, (mean, every) in enumerate(zip(means, wanted, strict=True)):
+            y = every[part]
+            wrong[k][at] += np.square(mean - y).sum((0, *range(2, y.ndim)))
+            if k == 0:
+                same[at] += (mean.argmax(1) == y.argmax(1)).sum()
+
+    if once:
+        records = [f"{name}.value" for name in model.graph.outputs]
+        run_args.update(delay=0, record=records)
+        for part, result in samples.run(model, steps * size, **run_args):
+            for at, means in _means(model, [result[name] for name in records], delays):
+                add(at, part, means)
+    else:
+        for at, d in enumerate(delays):
+            for part, result in samples.run(model, size, delay=d, **run_args):
+                add(at, part, [y.astype(np.float64) for y in result.outputs.values()])
     spreads = [np.square(y - y.mean(0)).sum((0, *range(2, y.ndim))) for y in wanted]
     by_delay = sum(w.sum(1) / max(s.sum(), _TINY) for w, s in zip(wrong, spreads, strict=True))
     best_at = int(np.argmin(by_delay))
@@ -350,26 +359,10 @@ def score(
     )
 
 
-_Means: TypeAlias = Iterator[tuple[int, list[Floats]]]
-"""The index of a delay, and the mean of each output."""
-_Run: TypeAlias = Callable[..., SpikingResult]
-_Inputs: TypeAlias = Mapping[str, Floats]
-
-
-def _parts(model: SpikingModel, given: _Inputs, steps: int) -> Iterator[tuple[slice, _Inputs]]:
-    """Yield samples whose outputs at so many steps are moderate in size, and their inputs."""
-    shapes = model.graph.shapes([x.shape[1:] for x in given.values()])
-    size = max(1, _BATCH // (4 * steps * sum(math.prod(shapes[n]) for n in model.graph.outputs)))
-    for first in range(0, len(next(iter(given.values()))), size):
-        part = slice(first, first + size)
-        yield part, {name: x[part] for name, x in given.items()}
-
-
-def _means_of_one_run(model: SpikingModel, run: _Run, x: _Inputs, delays: Sequence[int]) -> _Means:
-    """Yield the means of recorded outputs, from the last delay to the first."""
-    records = [f"{name}.value" for name in model.graph.outputs]
-    result = run(x, delay=0, record=records)
-    every = [result[record] for record in records]
+def _means(
+    model: SpikingModel, every: Sequence[Floats], delays: Sequence[int]
+) -> Iterator[tuple[int, list[Floats]]]:
+    """Yield the index of each delay, from the last one to the first, and the means of the outputs from then on."""
     weights = np.ones(len(every[0])) if model.sizes is None else model.sizes
     last = delays[-1]
     sums = [np.tensordot(weights[last:], v[last:].astype(np.float64), 1) for v in every]
@@ -377,9 +370,3 @@ def _means_of_one_run(model: SpikingModel, run: _Run, x: _Inputs, delays: Sequen
         if d < last:
             sums = [s + weights[d] * v[d] for s, v in zip(sums, every, strict=True)]
         yield at, [s / weights[d:].sum() for s in sums]
-
-
-def _means_of_runs(run: _Run, x: _Inputs, delays: Sequence[int]) -> _Means:
-    """Yield the outputs of a run with each delay."""
-    for at, d in enumerate(delays):
-        yield at, [y.astype(np.float64) for y in run(x, delay=d).outputs.values()]

@@ -95,7 +95,7 @@ def read(
 ) -> Graph:
     """Return the graph of a trained network: what its layers do at each step.
 
-    The module is followed operator by operator (see `spikelet.conversion.from_torch.read_torch`), with independent steps
+    The module is followed operator by operator (see `spikelet.conversion.load.read_torch`), with independent steps
     [T, B, ...]. Its neurons and `Delay` modules are one layer each:
 
     * `LIF`, `IF`, `LI`, `CubaLIF`, `ALIF` of any convention: the layer of that name;

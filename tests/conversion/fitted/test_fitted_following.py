@@ -9,7 +9,7 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion.activations import FOLLOWED
+from spikelet.conversion.neurons import FOLLOWED
 from spikelet.layers.graph import Graph
 
 CHANNELS = 12

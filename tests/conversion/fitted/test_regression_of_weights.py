@@ -12,7 +12,7 @@ from tests.support.conversions import Spy
 from spikelet import layers as L
 from spikelet.conversion.fitted import regression
 from spikelet.conversion.fitted.regression import correct_weights
-from spikelet.conversion.layerwise.calibration import Calibration
+from spikelet.conversion.layerwise.activity import Calibration
 from spikelet.conversion.layerwise.site import Site
 from spikelet.conversion.layerwise.streaming import fit_layers
 from spikelet.layers.graph import Graph

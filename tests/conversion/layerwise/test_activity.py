@@ -9,8 +9,8 @@ from tests.support.conversions import IMAGES, branched
 
 from spikelet import layers as L
 from spikelet.conversion.layerwise.activity import Activity
-from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.passes import run_passes
+from spikelet.conversion.preparation import pool_parts
 from spikelet.layers.spiking_model import SpikingModel
 
 STEPS = 5

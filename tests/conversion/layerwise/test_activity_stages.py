@@ -6,8 +6,8 @@ from tests.support.conversions import branched
 
 from spikelet import layers as L
 from spikelet.conversion.layerwise.activity import Stages, plan, sources_of
-from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.passes import run_passes
+from spikelet.conversion.preparation import pool_parts
 from spikelet.layers.graph import Graph
 
 NEURONS = frozenset({"r1", "rl", "rr", "r3", "r4"})

@@ -10,11 +10,11 @@ from tests.support.conversions import IMAGES, Spy, branched
 
 from spikelet import layers as L
 from spikelet.conversion.layerwise import site as module
-from spikelet.conversion.layerwise.calibration import Calibration
-from spikelet.conversion.layerwise.pools import pool_parts
+from spikelet.conversion.layerwise.activity import Calibration
 from spikelet.conversion.layerwise.site import Method, Site, linear_parts
 from spikelet.conversion.layerwise.streaming import fit_layers
 from spikelet.conversion.passes import run_passes
+from spikelet.conversion.preparation import pool_parts
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 

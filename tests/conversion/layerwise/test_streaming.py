@@ -9,11 +9,10 @@ import pytest
 from tests.support.conversions import IMAGES, Spy, branched
 
 from spikelet import layers as L
-from spikelet.conversion.layerwise.activity import Activity
-from spikelet.conversion.layerwise.calibration import Calibration
-from spikelet.conversion.layerwise.pools import pool_parts
+from spikelet.conversion.layerwise.activity import Activity, Calibration
 from spikelet.conversion.layerwise.streaming import fit_layers
 from spikelet.conversion.passes import run_passes
+from spikelet.conversion.preparation import pool_parts
 
 NAMES = ["r1", "rl", "rr", "r3", "r4"]
 

@@ -8,7 +8,7 @@ from onnx import helper
 from tests.support.onnx_models import bn, model
 
 from spikelet import layers as L
-from spikelet.conversion.from_onnx import read_onnx
+from spikelet.conversion.onnx.reader import read_onnx
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 from tests.support.onnx_models import model, node
 
 from spikelet import layers as L
-from spikelet.conversion.from_onnx import read_onnx
+from spikelet.conversion.onnx.reader import read_onnx
 from spikelet.layers.spiking_model import SpikingModel
 
 X = np.random.default_rng(0).normal(size=(2, 4, 6, 7)).astype(np.float32)

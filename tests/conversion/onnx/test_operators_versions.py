@@ -14,7 +14,7 @@ from onnx import helper
 from tests.support.onnx_models import model, node
 from torch.nn import functional as F
 
-from spikelet.conversion.from_onnx import read_onnx
+from spikelet.conversion.onnx.reader import read_onnx
 from spikelet.layers.spiking_model import SpikingModel
 
 rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from onnx import helper
 from tests.support.onnx_models import model, node
 from torch.nn import functional as F
 
-from spikelet.conversion.onnx.operation import Operation
+from spikelet.conversion.onnx.model import Operation
 from spikelet.conversion.onnx.runtime import Runtime, Tensor
 
 rng = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from torch.nn.utils import prune
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read_torch
 from spikelet.conversion.torch.copies import copy_of
 from spikelet.layers.spiking_model import SpikingModel
 

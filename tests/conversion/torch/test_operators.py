@@ -17,7 +17,7 @@ from torch import nn
 
 from spikelet import layers as L
 from spikelet.conversion.folding import fold
-from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read_torch
 from spikelet.conversion.torch.movements import MOVEMENTS
 from spikelet.conversion.torch.operators import OPERATORS, array
 from spikelet.layers.spiking_model import SpikingModel

@@ -14,7 +14,7 @@ from tests.support.torch_modules import Lambda
 from torch import nn
 
 from spikelet import layers as L
-from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read_torch
 from spikelet.conversion.torch.reader import convert
 from spikelet.layers.spiking_model import SpikingModel
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from tests.support.torch_modules import Lambda
 from torch import nn
 
-from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read_torch
 from spikelet.conversion.torch.copies import copied, is_layer
 from spikelet.conversion.torch.tracing import (
     Recorder,

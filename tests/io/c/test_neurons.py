@@ -12,7 +12,7 @@ from tests.support.c_programs import same_bits
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion.activations import FOLLOWED
+from spikelet.conversion.neurons import FOLLOWED
 from spikelet.layers.graded import FUNCTIONS
 from spikelet.layers.graph import Graph
 

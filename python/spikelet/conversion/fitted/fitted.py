@@ -29,12 +29,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet._util.described import Described
-from spikelet.conversion.activations import can_spike
 from spikelet.conversion.fitted.regression import Estimate, correct_weights, estimate
 from spikelet.conversion.fitted.schedule import LEVEL_RATIO, Schedule, schedule
-from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.activity import Floats
 from spikelet.conversion.layerwise.site import Method, Place, Site
-from spikelet.conversion.neurons import NEURONS, PREDICTIVE, usable
+from spikelet.conversion.neurons import NEURONS, PREDICTIVE, can_spike, usable
 from spikelet.layers import (
     Activation,
     Layer,

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
-from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.activity import Floats
 from spikelet.conversion.layerwise.site import Site
 from spikelet.layers import Conv2d, Layer, Linear
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.activity import Floats
 
 __all__ = ["LEVEL_RATIO", "Schedule", "schedule"]
 

@@ -1,7 +1,6 @@
 """The pass over the layers of an ANN: at each neuron a method decides, from the activity of the layers before it.
 
-* `calibration`: the ANN and its inputs
-* `activity`: the values of the ANN and of the spiking network, and which are stored until when; `pools`: pools behind neurons
+* `activity`: the ANN and its inputs, the values of the ANN and of the spiking network, and which are stored until when
 * `site`: what a method can measure at a neuron, and the base class of methods
 * `streaming`: the pass
 """

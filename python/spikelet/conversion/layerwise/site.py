@@ -11,8 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.conversion.layerwise.activity import Activity, Changes, Stages
-from spikelet.conversion.layerwise.calibration import Calibration, Floats
+from spikelet.conversion.layerwise.activity import Activity, Calibration, Changes, Floats, Stages
 from spikelet.conversion.neurons import NEURONS
 from spikelet.layers import Add, Layer, Linear, Neuron, ReLU
 from spikelet.layers.convolution import Convolution, TransposedConvolution

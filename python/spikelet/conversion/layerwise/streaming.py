@@ -8,8 +8,7 @@ import numpy as np
 
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
-from spikelet.conversion.layerwise.activity import Activity, plan
-from spikelet.conversion.layerwise.calibration import Calibration
+from spikelet.conversion.layerwise.activity import Activity, Calibration, plan
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.layers import Activation, Layer, Neuron, ReLU
 

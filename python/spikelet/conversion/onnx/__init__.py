@@ -1,6 +1,6 @@
 """The reader of ONNX files.
 
-* `model`, `operation`: files and their nodes; `upgrade` rewrites old versions of operators, `fused` takes fused ones apart
-* `walk`: from the inputs to the outputs; `reference` evaluates what is constant, `check` compares each layer with it
-* `operators` with `windows`, `norms`, `movements`, `quantised`: the tables; `operands`: reading of operands
+* `model`: loads a model, and reads its nodes as operations; `runtime`: runs one operation, infers its shapes, and compares layers with it
+* `reader`: follows the nodes from the inputs to the outputs
+* `operators`: the table of ONNX's operators; `optimized`: the table of quantized and fused operators
 """

@@ -2,28 +2,218 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from spikelet.conversion.building import Data
-from spikelet.conversion.onnx.call import Handler, OnnxCall
-from spikelet.conversion.onnx.windows import conv, conv_transpose, lp_pool, pool, resize, upsample
+from spikelet.conversion.building import Call, Data
+from spikelet.conversion.onnx.model import Operation
+from spikelet.conversion.onnx.runtime import Runtime
 from spikelet.conversion.operators import (
     activation,
     arithmetic,
     attention,
     movement,
-    normalisation,
-    pooling,
-    reduction,
+    normalization,
+    spatial,
 )
-from spikelet.conversion.operators.convolution import linear
+from spikelet.layers import Shape
 
-__all__ = ["OPERATORS", "factors", "function"]
+__all__ = [
+    "OPERATORS",
+    "Handler",
+    "OnnxCall",
+    "factors",
+    "function",
+]
+
+
+@dataclass(frozen=True)
+class OnnxCall(Call):
+    """An operator of an ONNX model that is being converted to layers.
+
+    Parameters
+    ----------
+    builder, where, name, result, batch
+        See `Call`.
+    operation : Operation
+    operands : tuple
+        Data, arrays, or None for an omitted operand.
+    attributes : mapping
+        Those of the operation, or of a part of it.
+    results : sequence of tuple of int, or None
+        Shape of each output for a batch, None if it is not known.
+    runtime : Runtime
+    """
+
+    operation: Operation
+    operands: tuple[Any, ...]
+    attributes: Mapping[str, Any]
+    results: Sequence[Shape | None]
+    runtime: Runtime
+
+    @property
+    def x(self) -> Data:
+        """The first operand, which must depend on the input."""
+        return self.one(self.at(0))
+
+    def evaluate(self, *operands: Any) -> list[Any]:
+        """Return the outputs of the operation for these arrays."""
+        return self.runtime.values(self.operation, operands)
+
+    def get(self, attribute: str, default: Any = None) -> Any:
+        """Return an attribute."""
+        return self.attributes.get(attribute, default)
+
+    def at(self, k: int) -> Any:
+        """Return an operand, or None if it is omitted."""
+        return self.operands[k] if k < len(self.operands) else None
+
+    def constant_at(self, k: int, what: str) -> Any:
+        """Return an operand that must not depend on the input."""
+        value = self.at(k)
+        if isinstance(value, Data):
+            self.refuse(
+                f"has {what} that depend on the input", "export the model with constants there"
+            )
+        return value
+
+    def integers(self, k: int, what: str) -> list[int] | None:
+        """Return integers: an operand, in older versions an attribute of this name; None if they are omitted."""
+        value = self.constant_at(k, what)
+        value = self.get(what) if value is None else value
+        return None if value is None else [int(v) for v in np.ravel(value)]
+
+    def number(self, k: int, what: str) -> float | None:
+        """Return one number: an operand, in older versions an attribute of this name; None if it is omitted."""
+        value = self.constant_at(k, what)
+        value = self.get(what) if value is None else value
+        return None if value is None else float(np.ravel(value)[0])
+
+    def part(self, name: str, *operands: Any, **attributes: Any) -> OnnxCall:
+        """Return a call for a part of the operator, with operands and attributes of its own."""
+        inner = f"{self.name}.{name}"
+        return dataclasses.replace(self, name=inner, operands=operands, attributes=attributes)
+
+
+Handler: TypeAlias = Callable[[OnnxCall], Any]
+"""Returns Data, or a tuple of results, which may be arrays, or None for what is not available."""
+
+
+def _windows(c: OnnxCall, kernel: Sequence[int]) -> dict[str, Any]:
+    """Return how the windows lie: stride, dilation, and the padding before and after each axis."""
+    n = len(kernel)
+    stride, dilation = c.get("strides", [1] * n), c.get("dilations", [1] * n)
+    auto, pads = c.get("auto_pad", "NOTSET"), c.get("pads", [0] * 2 * n)
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        size = c.tensor(c.x)[2:]
+        padding = spatial.same(size, kernel, stride, dilation, late=auto == "SAME_UPPER")
+    else:
+        padding = list(zip(pads[:n], pads[n:], strict=True)) if auto == "NOTSET" else [(0, 0)] * n
+    return {"stride": tuple(stride), "padding": padding, "dilation": tuple(dilation)}
+
+
+def _weights(c: OnnxCall) -> tuple[Any, Any]:
+    return c.constant_at(1, "weights"), c.constant_at(2, "weights")
+
+
+def _conv(c: OnnxCall) -> Data:
+    weight, bias = _weights(c)
+    windows = _windows(c, weight.shape[2:])
+    return spatial.conv(c, c.x, weight, bias, groups=c.get("group", 1), **windows)
+
+
+def _conv_transpose(c: OnnxCall) -> Data:
+    weight, bias = _weights(c)
+    windows = _windows(c, weight.shape[2:])
+    size = c.tensor(c.x)[2:]
+    extra = list(c.get("output_padding", [0] * len(size)))
+    auto = c.get("auto_pad", "NOTSET")
+    if c.get("output_shape") or auto in ("SAME_UPPER", "SAME_LOWER"):
+        steps, gaps, late = windows["stride"], windows["dilation"], auto == "SAME_UPPER"
+        for k, out in enumerate(c.result[2:]):
+            reach = gaps[k] * (weight.shape[k + 2] - 1) + 1
+            total = steps[k] * (size[k] - 1) + extra[k] + reach - out
+            extra[k] += max(-total, 0)
+            windows["padding"][k] = spatial.halves(max(total, 0), late=late)
+    return spatial.conv_transpose(
+        c, c.x, weight, bias, output_padding=extra, groups=c.get("group", 1), **windows
+    )
+
+
+def _pool(kind: str, **more: Any) -> Handler:
+    """Return a handler for a pool; `more` are parameters of its layer."""
+
+    def handler(c: OnnxCall) -> Data:
+        kernel = c.get("kernel_shape")
+        arguments = {**_windows(c, kernel), **more, "ceil_mode": bool(c.get("ceil_mode", 0))}
+        if kind == "AvgPool":
+            arguments.setdefault("count_include_pad", bool(c.get("count_include_pad", 0)))
+        return spatial.pool(c, c.x, tuple(kernel), kind=kind, **arguments)
+
+    return handler
+
+
+def _lp_pool(c: OnnxCall) -> Data:
+    """Convert LpPool: the p-th root of the sum of the p-th powers of magnitudes."""
+    p = float(c.get("p", 2))
+    x = c.x if p == 2 else activation.activation(c.inner("magnitude"), c.x, "abs")
+    powers = arithmetic.power(c.inner("power"), x, np.array(p))
+    total = _pool("AvgPool", divisor_override=1)(c.part("sum", powers, **c.attributes))
+    return arithmetic.power(c, total, np.array(1 / p))
+
+
+def _upsample(c: OnnxCall) -> Data:
+    """Convert Upsample, and Resize of version 10."""
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    scales = c.get("scales") if c.at(1) is None else c.constant_at(1, "scales")
+    return _resized(c, scales, None, {"mode": c.get("mode", "nearest"), **how})
+
+
+def _resize(c: OnnxCall) -> Data:
+    if c.runtime.version == 10:
+        return _upsample(c)
+    return _resized(c, c.constant_at(2, "scales"), c.constant_at(3, "sizes"), c.attributes)
+
+
+def _resized(c: OnnxCall, scales: Any, sizes: Any, how: Any) -> Data:
+    x, after = c.x, c.result
+    before = c.tensor(x)
+    mode = how.get("mode", "nearest").replace("bilinear", "linear")
+    coordinates = how.get("coordinate_transformation_mode", "half_pixel")
+    if coordinates == "tf_crop_and_resize":
+        c.refuse("crops", "crop with Slice before it resizes")
+    if before[:2] != after[:2]:
+        c.refuse(f"resizes {before} to {after}", "only the axes after the channels can be resized")
+    small = any(m < n for n, m in zip(before, after, strict=True))
+    if how.get("antialias", 0) and small and mode != "nearest":
+        c.refuse("is antialiased", "export the model with antialias=0, or use average pooling")
+    axes = [d % len(before) for d in how.get("axes", range(len(before)))]
+    policy = how.get("keep_aspect_ratio_policy", "stretch")
+    if (scales is None or not np.size(scales)) and policy != "stretch":
+        ratios = np.ravel(sizes) / np.array([before[d] for d in axes])
+        scales = [ratios.min() if policy == "not_larger" else ratios.max()] * len(axes)
+    factors = None  # the ratio of the sizes
+    if scales is not None and np.size(scales):
+        of_axes = dict(zip(axes, np.ravel(scales).tolist(), strict=True))
+        factors = [float(of_axes.get(d, 1.0)) for d in range(2, len(before))]
+    return spatial.resize(
+        c,
+        x,
+        after[2:],
+        mode,
+        coordinates=coordinates,
+        rounding=how.get("nearest_mode", "round_prefer_floor"),
+        scale=factors,
+        cubic=how.get("cubic_coeff_a", -0.75),
+        exclude_outside=bool(how.get("exclude_outside", 0)),
+    )
+
 
 # --- products ----------------------------------------------------------------------------------
 
@@ -40,7 +230,7 @@ def _gemm(c: OnnxCall) -> Data:
         if isinstance(third, np.ndarray) and math.prod(third.shape[:-1]) == 1:
             bias, third = np.broadcast_to(third.reshape(-1), (second.shape[1],)), None
         product = c if third is None else c.inner("product")
-        y = linear(product, first, np.asarray(second, np.float64).T * alpha, bias)
+        y = spatial.linear(product, first, np.asarray(second, np.float64).T * alpha, bias)
     else:
         product = c if third is None and alpha == 1 else c.inner("product")
         y = arithmetic.matmul(product, first, second)
@@ -189,13 +379,13 @@ def _batch_norm(c: OnnxCall) -> Data:
             "has never been trained: its mean is 0 and its variance 1",
             "train the model, or load trained parameters, before exporting it",
         )
-    return normalisation.batch_norm(c, c.x, mean, var, gamma, beta, c.get("epsilon", 1e-5))
+    return normalization.batch_norm(c, c.x, mean, var, gamma, beta, c.get("epsilon", 1e-5))
 
 
 def _group_norm(c: OnnxCall) -> Data:
     groups = c.get("num_groups", c.tensor(c.x)[1])  # InstanceNormalization has as many as channels
     weight, bias = _parameters(c, 1, 2)
-    return normalisation.group_norm(c, c.x, groups, weight, bias, c.get("epsilon", 1e-5))
+    return normalization.group_norm(c, c.x, groups, weight, bias, c.get("epsilon", 1e-5))
 
 
 def _last_axes(c: OnnxCall) -> tuple[list[int], list[Any]]:
@@ -209,26 +399,28 @@ def _last_axes(c: OnnxCall) -> tuple[list[int], list[Any]]:
 def _layer_norm(c: OnnxCall) -> Any:
     axes, (weight, bias) = _last_axes(c)
     eps = c.get("epsilon", 1e-5)
-    y = normalisation.layer_norm(c, c.x, axes, weight, bias, eps)
+    y = normalization.layer_norm(c, c.x, axes, weight, bias, eps)
     # Its other outputs are rarely used, and removed if they are not.
-    mean = reduction.reduce(c.inner("mean"), c.x, "mean", axes, keepdims=True)
+    mean = normalization.reduce(c.inner("mean"), c.x, "mean", axes, keepdims=True)
     if math.prod(c.tensor(c.x)[axes[0] :]) == 1:
         return y, mean
-    variance = reduction.reduce(c.inner("variance"), c.x, "var", axes, keepdims=True, correction=0)
+    variance = normalization.reduce(
+        c.inner("variance"), c.x, "var", axes, keepdims=True, correction=0
+    )
     shifted = arithmetic.affine(c.inner("shifted"), variance, 1.0, eps)
     return y, mean, activation.activation(c.inner("inverse"), shifted, "pow", alpha=-0.5)
 
 
 def _rms_norm(c: OnnxCall) -> Data:
     axes, (weight, _) = _last_axes(c)
-    return normalisation.rms_norm(c, c.x, axes, weight, c.get("epsilon", 1e-5))
+    return normalization.rms_norm(c, c.x, axes, weight, c.get("epsilon", 1e-5))
 
 
 def _lrn(c: OnnxCall) -> Data:
     size, alpha, beta = c.get("size"), c.get("alpha", 1e-4), c.get("beta", 0.75)
     if size % 2 == 0:
         c.refuse(f"has a window of {size} channels", "an odd number is supported")
-    return normalisation.local_response_norm(c, c.x, size, alpha, beta, c.get("bias", 1.0))
+    return normalization.local_response_norm(c, c.x, size, alpha, beta, c.get("bias", 1.0))
 
 
 def _reduction(how: str) -> Handler:
@@ -237,7 +429,7 @@ def _reduction(how: str) -> Handler:
         if not axes and c.get("noop_with_empty_axes", 0):
             return c.x
         axes = axes or list(range(len(c.tensor(c.x))))
-        return reduction.reduce(c, c.x, how, axes, bool(c.get("keepdims", 1)))
+        return normalization.reduce(c, c.x, how, axes, bool(c.get("keepdims", 1)))
 
     return handler
 
@@ -246,7 +438,7 @@ def _global_lp(c: OnnxCall) -> Data:
     p = c.get("p", 2)
     if p not in (1, 2):
         c.refuse(f"has p={p}", "p must be 1 or 2")
-    return reduction.reduce(c, c.x, f"l{p}", list(range(2, len(c.tensor(c.x)))), True)
+    return normalization.reduce(c, c.x, f"l{p}", list(range(2, len(c.tensor(c.x)))), True)
 
 
 # --- operators that move values, or keep them ----------------------------------------------------
@@ -303,8 +495,8 @@ _MOVEMENTS = (
 )
 
 OPERATORS: dict[str, Handler] = {
-    "Conv": conv,
-    "ConvTranspose": conv_transpose,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,
     "MatMul": _two(arithmetic.matmul),
     "Einsum": lambda c: arithmetic.einsum(c, c.get("equation"), c.operands),
@@ -339,23 +531,23 @@ OPERATORS: dict[str, Handler] = {
     "ThresholdedRelu": function("threshold", alpha=("alpha", 1.0), beta=("", 0.0)),
     "Softmax": _softmax(activation.softmax),
     "LogSoftmax": _softmax(activation.log_softmax),
-    "MaxPool": pool(pooling.max_pool),
-    "AveragePool": pool(pooling.avg_pool),
-    "LpPool": lp_pool,
-    "GlobalAveragePool": lambda c: pooling.global_avg_pool(c, c.x),
-    "GlobalMaxPool": lambda c: pooling.global_max_pool(c, c.x),
+    "MaxPool": _pool("MaxPool"),
+    "AveragePool": _pool("AvgPool"),
+    "LpPool": _lp_pool,
+    "GlobalAveragePool": lambda c: spatial.adaptive_pool(c, c.x, kind="AvgPool"),
+    "GlobalMaxPool": lambda c: spatial.adaptive_pool(c, c.x, kind="MaxPool"),
     "GlobalLpPool": _global_lp,
-    "Resize": resize,
-    "Upsample": upsample,
+    "Resize": _resize,
+    "Upsample": _upsample,
     "BatchNormalization": _batch_norm,
     **dict.fromkeys(("InstanceNormalization", "GroupNormalization"), _group_norm),
     "LayerNormalization": _layer_norm,
     "RMSNormalization": _rms_norm,
-    "MeanVarianceNormalization": lambda c: normalisation.layer_norm(
+    "MeanVarianceNormalization": lambda c: normalization.layer_norm(
         c, c.x, c.get("axes", [0, 2, 3]), None, None, 1e-18
     ),
     "LRN": _lrn,
-    "LpNormalization": lambda c: normalisation.l2_normalise(
+    "LpNormalization": lambda c: normalization.l2_normalize(
         c, c.x, [c.get("axis", -1)], c.get("p", 2), 1e-30
     ),
     **{f"Reduce{how.title().replace('_', '')}": _reduction(how) for how in _REDUCTIONS.split()},

@@ -6,8 +6,7 @@ translate arguments.
 
 * `movement`: operators that only move values, and `concat`
 * `arithmetic`: sums, products, matrix products; with constants or data
-* `convolution`: convolutions and linear layers
-* `pooling`, `resizing`: windows, and interpolation
+* `spatial`: convolutions, linear layers, pools, and interpolation
 * `activation`: functions of one value, softmax and gates
-* `normalisation`, `reduction`, `attention`
+* `normalization`: reductions along axes, and norms; `attention`
 """

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet.conversion.building import Call, Data, Merged
-from spikelet.conversion.operators import activation, convolution, movement
-from spikelet.conversion.operators.affine import affine, negative
+from spikelet.conversion.operators import activation, movement, spatial
+from spikelet.conversion.operators.activation import affine, negative
 from spikelet.conversion.recognition import Elementwise
 from spikelet.layers import Add, Divide, Layer, MatMul, Maximum, Minimum, Multiply, Reduce, Reshape
 
@@ -222,13 +222,13 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
         matrix = np.asarray(b, dtype=np.float64)
         matrix = _one_of_many(c, matrix, a)
         if matrix.ndim <= 2:
-            found = convolution.linear(c, a, matrix.T if matrix.ndim == 2 else matrix[None])
+            found = spatial.linear(c, a, matrix.T if matrix.ndim == 2 else matrix[None])
             return found if matrix.ndim == 2 else movement.moved(c, found, lambda v: v[..., 0])
     if isinstance(b, Data) and not isinstance(a, Data):
         matrix = _one_of_many(c, np.asarray(a, dtype=np.float64), b)
         if matrix.ndim == 2 and len(c.tensor(b)) >= 2:
             columns = movement.swapped(c.inner("columns"), b)
-            return movement.swapped(c, convolution.linear(c.inner("product"), columns, matrix))
+            return movement.swapped(c, spatial.linear(c.inner("product"), columns, matrix))
     if any(len(c.tensor(v)) == 1 for v in (a, b)):
         c.refuse("multiplies by a vector", "use a sum of products")
     for v, other, rows in ((a, b, -2), (b, a, -1)):
@@ -363,5 +363,5 @@ def cumsum(c: Call, x: Data, axis: int, exclusive: bool = False, backward: bool 
     order = [d for d in range(n) if d != axis % n] + [axis % n]
     last = movement.permute(c.inner("last"), x, order)
     below = np.tri(k, k=-int(exclusive))
-    found = convolution.linear(c.inner("sums"), last, below.T if backward else below)
+    found = spatial.linear(c.inner("sums"), last, below.T if backward else below)
     return movement.permute(c, found, list(np.argsort(order)))

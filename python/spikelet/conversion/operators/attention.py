@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet.conversion.building import Call, Data
-from spikelet.conversion.operators import arithmetic, convolution, movement, reduction
-from spikelet.conversion.operators.activation import softmax
-from spikelet.conversion.operators.affine import affine
+from spikelet.conversion.operators import arithmetic, movement, normalization, spatial
+from spikelet.conversion.operators.activation import affine, softmax
 
 __all__ = ["Projections", "multi_head", "scaled_dot_product", "with_padding"]
 
@@ -130,7 +129,7 @@ def multi_head(
             apart.append(_projected(np.asarray(x, np.float64), weight, bias, heads))
             continue
         part = c.inner(name)
-        y = convolution.linear(part, x, weight, bias)
+        y = spatial.linear(part, x, weight, bias)
         length, batch, width = c.tensor(y)
         y = movement.reshape(part.inner("heads"), y, (length, batch, heads, width // heads))
         apart.append(movement.permute(part.inner("first"), y, (1, 2, 0, 3)))
@@ -141,12 +140,12 @@ def multi_head(
     batch, _, length, width = c.tensor(found)
     together = movement.permute(c.inner("joined"), found, (2, 0, 1, 3))
     together = movement.reshape(c.inner("joined"), together, (length, batch, heads * width))
-    out = convolution.linear(c, together, given.out_weight, given.out_bias)
+    out = spatial.linear(c, together, given.out_weight, given.out_bias)
     if not averaged:
         return out, weights
     if not isinstance(weights, Data):
         return out, weights.mean(1)
-    return out, reduction.reduce(c.inner("weights"), weights, "mean", [1])
+    return out, normalization.reduce(c.inner("weights"), weights, "mean", [1])
 
 
 def _projected(x: NDArray[np.float64], weight: Any, bias: Any, heads: int) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """The reader of PyTorch modules; its modules import torch.
 
-* `quantised`: plain modules for quantised ones; `tracing`: records what a module computes; `reader`: goes through the record, and `check` compares the result
-* `operators` with `weights`, `movements`: the tables; `foreign`: layers that stay in PyTorch
+* `copies`: copies a module so that it can be followed; `tracing`: records what it computes
+* `reader`: converts the record to layers; `check`: compares the layers with the record
+* `operators`, `movements`: the tables of PyTorch's operators
 """

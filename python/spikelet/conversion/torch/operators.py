@@ -17,14 +17,11 @@ from spikelet.conversion.operators import activation as act
 from spikelet.conversion.operators import (
     arithmetic,
     attention,
-    convolution,
     movement,
-    normalisation,
-    pooling,
-    reduction,
-    resizing,
+    normalization,
+    spatial,
 )
-from spikelet.conversion.operators.affine import affine, negative
+from spikelet.conversion.operators.activation import affine, negative
 from spikelet.conversion.qcfs_torch import QCFSActivation
 from spikelet.conversion.torch.movements import JOINS
 
@@ -225,10 +222,10 @@ def _cosine_similarity(c: Call, x1: Any, x2: Any, dim: int = 1, eps: float = 1e-
     units: list[Any] = []
     for name, x in (("first", x1), ("second", x2)):
         if isinstance(x, Data):
-            units.append(normalisation.l2_normalise(c.inner(name), x, last, eps=eps))
+            units.append(normalization.l2_normalize(c.inner(name), x, last, eps=eps))
         else:
             units.append(x / np.maximum(np.linalg.norm(x, axis=last, keepdims=True), eps))
-    return reduction.reduce(c, arithmetic.multiply(c.inner("product"), *units), "sum", last)
+    return normalization.reduce(c, arithmetic.multiply(c.inner("product"), *units), "sum", last)
 
 
 def _pairwise_distance(
@@ -238,7 +235,7 @@ def _pairwise_distance(
         c.refuse(f"is a distance of order {p:g}", "the order must be 1 or 2")
     apart = arithmetic.subtract(c.inner("difference"), x1, x2)
     apart = arithmetic.add(c.inner("shifted"), apart, eps)
-    return reduction.reduce(c, apart, "l2" if p == 2 else "l1", -1, keepdim)
+    return normalization.reduce(c, apart, "l2" if p == 2 else "l1", -1, keepdim)
 
 
 def _bilinear(c: Call, x1: Any, x2: Any, weight: Any, bias: Any = None) -> Data:
@@ -264,7 +261,7 @@ def _tensordot(c: Call, a: Any, b: Any, dims: Any = 2) -> Data:
 
 def _linear(c: Call, x: Any, weight: Any, bias: Any = None) -> Data:
     if not isinstance(weight, Data):
-        return convolution.linear(c, c.one(x), weight, bias)
+        return spatial.linear(c, c.one(x), weight, bias)
     transposed = movement.swapped(c.inner("transposed"), weight)
     product = arithmetic.matmul(c if bias is None else c.inner("product"), x, transposed)
     return product if bias is None else arithmetic.add(c, product, bias)
@@ -274,8 +271,8 @@ def _convolution(
     c: Call, x: Data, transposed: bool = False, output_padding: Any = 0, **how: Any
 ) -> Data:
     if transposed:
-        return convolution.conv_transpose(c, x, output_padding=output_padding, **how)
-    return convolution.conv(c, x, **how)
+        return spatial.conv_transpose(c, x, output_padding=output_padding, **how)
+    return spatial.conv(c, x, **how)
 
 
 # --- reductions and normalization ----------------------------------------------------------------
@@ -287,7 +284,7 @@ def _everything(c: Call, x: Data, dim: Any = None) -> Any:
 
 
 def _reduce(c: Call, x: Data, how: str, dim: Any = None, keepdim: bool = False) -> Data:
-    return reduction.reduce(c, x, how, _everything(c, x, dim), keepdim)
+    return normalization.reduce(c, x, how, _everything(c, x, dim), keepdim)
 
 
 def _reduced(how: str) -> Handler:
@@ -316,7 +313,7 @@ def _spread(
     correction: float | None = None,
 ) -> Data:
     less = float(unbiased) if correction is None else float(correction)
-    return reduction.reduce(c, x, how, _everything(c, x, dim), keepdim, less)
+    return normalization.reduce(c, x, how, _everything(c, x, dim), keepdim, less)
 
 
 def _both_moments(c: Call, x: Data, dim: Any = None, keepdim: bool = False, **how: Any) -> Any:
@@ -343,7 +340,7 @@ def _batch_norm(
     eps: float = 1e-5,
 ) -> Data:
     if running_mean is not None and running_var is not None and not training:
-        return normalisation.batch_norm(c, x, running_mean, running_var, weight, bias, eps)
+        return normalization.batch_norm(c, x, running_mean, running_var, weight, bias, eps)
     # ATen's form of an instance norm: the samples join the channels, behind a batch of 1.
     joined = c.batch == 1 or (x.axis == 1 and x.merged)
     if not joined or running_mean is not None:
@@ -354,7 +351,7 @@ def _batch_norm(
     n = len(c.tensor(x))
     axes = [*range(0 if x.merged else 2, 1), *range(2, n)]
     parts = [(k, p) for k, p in (("multiply", weight), ("add", bias)) if p is not None]
-    found = normalisation.layer_norm(c.inner("normalised") if parts else c, x, axes, eps=eps)
+    found = normalization.layer_norm(c.inner("normalised") if parts else c, x, axes, eps=eps)
     for operator, p in parts:
         shaped = np.asarray(p).reshape(-1, *[1] * (n - 2))
         found = getattr(arithmetic, operator)(c.inner(operator), found, shaped)
@@ -365,7 +362,7 @@ def _instance_norm(c: Call, x: Data, use_input_stats: bool = True, **how: Any) -
     if not use_input_stats:
         return _batch_norm(c, x, **how)
     kept = {k: v for k, v in how.items() if not k.startswith("running_")}
-    return normalisation.instance_norm(c, x, **kept)
+    return normalization.instance_norm(c, x, **kept)
 
 
 def _last(function: Handler) -> Handler:
@@ -454,12 +451,12 @@ def _interpolate(
     scale = None if recompute_scale_factor else factors
     if mode in ("nearest", "nearest-exact"):
         how = ("asymmetric", "floor") if mode == "nearest" else ("half_pixel", "round_prefer_ceil")
-        return resizing.resize(c, x, target, "nearest", *how, scale)
+        return spatial.resize(c, x, target, "nearest", *how, scale)
     if mode == "area":
-        return pooling.adaptive_avg_pool(c, x, tuple(target))
+        return spatial.adaptive_pool(c, x, tuple(target), kind="AvgPool")
     coordinates = "align_corners" if align_corners else "half_pixel"
     kind = "cubic" if mode == "bicubic" else "linear"
-    return resizing.resize(c, x, target, kind, coordinates, scale=scale)
+    return spatial.resize(c, x, target, kind, coordinates, scale=scale)
 
 
 def _upsample(mode: str) -> Handler:
@@ -493,7 +490,7 @@ def _qcfs(c: Call, x: Data, module: QCFSActivation) -> Data:
 
 
 def _cross_map_norm(c: Call, x: Data, module: nn.CrossMapLRN2d) -> Data:
-    return normalisation.cross_map_norm(c, x, module.size, module.alpha, module.beta, module.k)
+    return normalization.cross_map_norm(c, x, module.size, module.alpha, module.beta, module.k)
 
 
 # Modules that are one operator.
@@ -603,17 +600,17 @@ _ROWS: dict[str, Handler] = {
     "tensordot": _row(_tensordot, "b dims out"),
     # convolutions, linear layers, pools and interpolation
     "linear": _linear,
-    "conv#d": _row(convolution.conv, "weight bias stride padding dilation groups"),
-    "conv_transpose#d": _row(convolution.conv_transpose, _CONV_TRANSPOSE),
+    "conv#d": _row(spatial.conv, "weight bias stride padding dilation groups"),
+    "conv_transpose#d": _row(spatial.conv_transpose, _CONV_TRANSPOSE),
     "convolution": _convolution,
-    "fold col2im": _row(convolution.fold, _FOLD),
-    "max_pool#d max_pool#d_with_indices": _row(pooling.max_pool, _MAX_POOL),
-    "avg_pool#d": _row(pooling.avg_pool, _AVG_POOL),
-    "adaptive_avg_pool#d": _row(pooling.adaptive_avg_pool, "output_size:size"),
+    "fold col2im": _row(spatial.fold, _FOLD),
+    "max_pool#d max_pool#d_with_indices": _row(spatial.pool, _MAX_POOL, kind="MaxPool"),
+    "avg_pool#d": _row(spatial.pool, _AVG_POOL, kind="AvgPool"),
+    "adaptive_avg_pool#d": _row(spatial.adaptive_pool, "output_size:size", kind="AvgPool"),
     "adaptive_max_pool#d adaptive_max_pool#d_with_indices": _row(
-        pooling.adaptive_max_pool, "output_size:size return_indices"
+        spatial.adaptive_pool, "output_size:size return_indices", kind="MaxPool"
     ),
-    "lp_pool#d": _row(pooling.lp_pool, "norm_type:p kernel_size:kernel stride ceil_mode"),
+    "lp_pool#d": _row(spatial.lp_pool, "norm_type:p kernel_size:kernel stride ceil_mode"),
     "interpolate upsample": _interpolate,
     "upsample_nearest#d": _upsample("nearest"),
     "upsample_nearest_exact#d": _upsample("nearest-exact"),
@@ -642,11 +639,11 @@ _ROWS: dict[str, Handler] = {
     "instance_norm": _row(
         _instance_norm, "running_mean running_var weight bias use_input_stats momentum eps"
     ),
-    "group_norm native_group_norm": _row(normalisation.group_norm, _GROUP_NORM),
-    "layer_norm native_layer_norm": _last(normalisation.layer_norm),
-    "rms_norm": _last(normalisation.rms_norm),
-    "local_response_norm": normalisation.local_response_norm,
-    "normalize": _row(normalisation.l2_normalise, "p dim:axes eps out", axes=1),
+    "group_norm native_group_norm": _row(normalization.group_norm, _GROUP_NORM),
+    "layer_norm native_layer_norm": _last(normalization.layer_norm),
+    "rms_norm": _last(normalization.rms_norm),
+    "local_response_norm": normalization.local_response_norm,
+    "normalize": _row(normalization.l2_normalize, "p dim:axes eps out", axes=1),
     "scaled_dot_product_attention": _row(_scaled_dot_product, _SDPA),
     "multi_head_attention_forward": _row(_multi_head_attention, _MULTI_HEAD),
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from spikelet._util.checks import fail, known, shown
@@ -18,6 +20,8 @@ from spikelet.conversion.building import (
     Builder,
     Call,
     Data,
+    Layout,
+    Merged,
     UnsupportedError,
     check_output,
     hint_for,
@@ -27,7 +31,6 @@ from spikelet.conversion.passes import run_passes
 from spikelet.conversion.recognition import recognize
 from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.copies import READER, batch_of, copied, is_layer
-from spikelet.conversion.torch.foreign import ForeignStep
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
 from spikelet.conversion.torch.operators import (
     ELEMENTWISE,
@@ -49,7 +52,72 @@ from spikelet.conversion.torch.tracing import (
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
-__all__ = ["convert"]
+__all__ = ["ForeignStep", "convert"]
+
+
+class ForeignStep:
+    """A function of the arrays of one sample that runs a step of a module.
+
+    Parameters
+    ----------
+    step : Step
+    operands : sequence of Value
+        In the order of the arrays.
+    layouts : sequence of Layout
+        Where each has its batch.
+    k : int
+        The result to return, of several.
+    batch : int
+        Number of samples of the recorded run. The step runs with as many copies of a sample, because it may hold numbers
+        that depend on it.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        operands: Sequence[Value],
+        layouts: Sequence[Layout],
+        k: int,
+        batch: int,
+    ) -> None:
+        self._step, self._operands, self._layouts = step, tuple(operands), tuple(layouts)
+        self._k, self._batch = k, batch
+        result: torch.Tensor = list(leaves(step.result))[k].tensor
+        first = [layout.samples(v.tensor.numpy(), batch)[0] for v, layout in
+                 zip(self._operands, self._layouts, strict=True)]  # fmt: skip
+        self.layout = self._place(result.numpy(), self._run(first))
+        self.shape = self.layout.samples(result.numpy(), batch).shape[1:]
+
+    def _place(self, result: NDArray[Any], alone: NDArray[Any]) -> Layout:
+        """Return where the result has its batch: that of the recorded run, and of one of copies of the first sample."""
+        orders: tuple[Merged, ...] = ("blocks", "turns")
+        for merged, axis in itertools.product(orders, range(result.ndim)):
+            if result.shape[axis] % self._batch == 0:
+                alike = result.shape[axis] == self._batch and result.ndim > 1
+                layout = Layout(axis, "" if alike else merged)
+                one, first = (layout.samples(a, self._batch)[0] for a in (alone, result))
+                if np.allclose(one, first, equal_nan=True):
+                    return layout
+        msg = "mixes the samples of a batch"
+        raise ValueError(f"{self._step.where}: {msg}; keep the samples of a batch separate")
+
+    def _run(self, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        tensors: dict[Value, torch.Tensor] = {}
+        for value, layout, a in zip(self._operands, self._layouts, arrays, strict=True):
+            copies = layout.tensor(np.repeat(np.asarray(a)[None], self._batch, 0))
+            tensors[value] = torch.from_numpy(np.ascontiguousarray(copies)).to(value.tensor.dtype)
+        args, kwargs = mapped(
+            lambda a: tensors[a] if isinstance(a, Value) else a,
+            (self._step.args, self._step.kwargs),
+        )
+        with torch.no_grad():
+            found = list(leaves(self._step.function(*args, **kwargs)))[self._k]
+        return np.asarray(torch.as_tensor(found).numpy())
+
+    def __call__(self, *arrays: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the result for one sample."""
+        return np.asarray(self.layout.samples(self._run(arrays), self._batch)[0], np.float64)
+
 
 BATCH = 2
 _TOLERANCE = 1e-6
