@@ -24,7 +24,7 @@ class Buffer:
     label : str
         Part of the name.
     kept : bool
-        Whether it must outlive a call.
+        It must outlive a call.
     """
 
     number: int

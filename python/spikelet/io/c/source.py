@@ -60,7 +60,7 @@ class Interface:
 
     @property
     def is_constant(self) -> bool:
-        """Whether the inputs are the same at all steps."""
+        """True if the inputs are the same at all steps."""
         return self.form == "constant"
 
     def words(self) -> dict[str, str]:

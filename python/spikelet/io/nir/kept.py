@@ -1,4 +1,4 @@
-"""What `write_nir` keeps in the metadata of a graph, because the format has no place for it.
+"""Metadata that `write_nir` adds to a graph: properties for which the format has no place.
 
 The graph has ``{"spikelet": {"dt", "mode", "version"}}``: the step, and how steps are made, that give the written model's
 spikes. A node has ``{"spikelet": {"reset": "subtract", "subtract": thresholds, "spikes": "at", "v_init": potentials}}``, each
@@ -24,7 +24,7 @@ KEY = "spikelet"
 
 @dataclass(frozen=True)
 class Kept:
-    """What the metadata says.
+    """The metadata of a graph and its nodes.
 
     Attributes
     ----------

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from spikelet import layers
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, named
-from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
+from spikelet.io.nir.equations import Floats, Mode, crossing, simple, step_of
 from spikelet.io.nir.fields import MAX_VALUES, NEURONS
 from spikelet.io.nir.flat import FlatGraph, FlatNode
+from spikelet.io.nir.node_layers import STATELESS
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph, Node
 
@@ -27,7 +28,7 @@ Values = Mapping[str, Floats]
 
 @dataclass(frozen=True)
 class Scheme:
-    """What the standard leaves open: how neurons step.
+    """How neurons step, which the standard leaves open.
 
     Attributes
     ----------
@@ -35,7 +36,7 @@ class Scheme:
         In the unit of the graph's time constants.
     mode : "exact" or "euler"
     subtract : bool or collection of str
-        Whether all neurons subtract the threshold at a spike, or the nodes that do.
+        True if all neurons subtract the threshold at a spike; or the nodes that do.
     at : mapping of str to array
         Thresholds of the nodes that spike at their threshold; others spike above it, as the standard says.
     v_init : mapping of str to array
@@ -53,7 +54,7 @@ class Scheme:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What distinguishes schemes of one graph."""
+        """The options in which schemes of one graph differ."""
         chosen = self.subtract if isinstance(self.subtract, bool) else None
         return self.dt, self.mode, chosen, self.height
 
@@ -153,18 +154,18 @@ def _neuron(node: FlatNode, scheme: Scheme) -> Layer:
         subtracts = scheme.subtracts(node.name)
         given |= {"reset": "subtract"} if subtracts else {"reset": "value", "v_reset": p["v_reset"]}
         given["amplitude"] = scheme.height
-    layer: Layer = kind(**{name: _simple(value) for name, value in given.items()})
+    layer: Layer = kind(**{name: simple(value) for name, value in given.items()})
     return layer
 
 
 def _threshold(node: FlatNode, scheme: Scheme) -> Layer:
-    above = _simple(np.broadcast_to(node.values["threshold"], node.takes))
+    above = simple(np.broadcast_to(node.values["threshold"], node.takes))
     return layers.LIF(above, "none", decay=0.0, gain=1.0, strict=True, amplitude=scheme.height)
 
 
 def _delay(node: FlatNode, scheme: Scheme) -> Layer | None:
     steps = delay_steps(node, scheme.dt)
-    return layers.Delay(_simple(steps)) if steps.any() else None
+    return layers.Delay(simple(steps)) if steps.any() else None
 
 
 def delay_steps(node: FlatNode, dt: float) -> NDArray[np.int64]:
@@ -174,13 +175,6 @@ def delay_steps(node: FlatNode, dt: float) -> NDArray[np.int64]:
         rule = f"must be at most {MAX_VALUES // steps.size} steps of dt = {dt:g} (are both in one unit?)"
         fail("Delay", "delay", float(node.values["delay"].max()), rule)
     return steps.astype(np.int64)
-
-
-def _simple(value: Any) -> Any:
-    """Return one number for an array of equal ones."""
-    if isinstance(value, np.ndarray) and (value == value.flat[0]).all():
-        return value.flat[0].item()
-    return value
 
 
 _NEURONS: Mapping[str, tuple[type[Any], Callable[[Values, Scheme], dict[str, Any]]]] = {
@@ -328,7 +322,7 @@ class _Builder:
 
 def _layers_of(where: str, node: FlatNode, scheme: Scheme) -> list[Layer]:
     if node.kind not in _ROWS:
-        return node.layers
+        return STATELESS[node.kind](node.values, node.takes)
     here = f"{where}: node '{node.name}' ({node.kind})"
     for name in ("tau", "tau_mem", "tau_syn") if scheme.mode == "euler" else ():
         shortest = float(np.min(node.values.get(name, np.inf)))

@@ -19,9 +19,10 @@ from spikelet._util.files import path_of, replacing, reserve
 from spikelet._util.spelling import spelled
 from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.model import NirModel
-from spikelet.io.nir.writing_models import write_model
+from spikelet.io.nir.writing_layers import write_graph
 from spikelet.io.nir.writing_network import write_network
 from spikelet.io.nir.writing_readers import Request
+from spikelet.layers import LIF
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.network.network import Network
 
@@ -139,7 +140,7 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
     if isinstance(model, nir.NIRGraph):
         return _as_it_is(model, request), []
     if isinstance(model, SpikingModel):
-        return write_model(model, request)
+        return _write_model(model, request)
     if isinstance(model, NirModel):
         return _as_it_is(model.graph, request), []
     if isinstance(model, Network):
@@ -151,6 +152,20 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
         return write_module(model, request)
     rule = "must be a SpikingModel, a torch.nn.Module, a Network, a NirModel or a nir.NIRGraph"
     return fail(_WHERE, "model", type(model).__name__, rule, error=TypeError)
+
+
+def _write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
+    """Return the NIR graph of a model, and notes for the user."""
+    steps = {n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None}
+    own_type = "float64" if model.dtype == "float64" else "float32"
+    own_step = steps.pop() * 1e-3 if len(steps) == 1 else None
+    shapes = getattr(model, "input_shapes", None)  # of a converted model
+    graph, notes = write_graph(model.graph, request, shapes, own_step=own_step, own_type=own_type)
+    if model.dtype == "int16":
+        notes.append(
+            "weights are written in float32, not in the 16 bits of the model, whose spikes may differ"
+        )
+    return graph, notes
 
 
 class _Storable:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.writing_layers import Term, Writer
-from spikelet.io.nir.writing_models import notes_of
+from spikelet.io.nir.writing_layers import Term, Writer, notes_of
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
 from spikelet.network.network import Network
@@ -47,7 +46,7 @@ class _NetworkWriter:
         own = str(np.dtype(net.dtype))
         self.net, self.request = net, request
         self.neurons = Neurons.of(request, net.dt * 1e-3, own)
-        self.writer = Writer(self.neurons, request.real(own), _WHERE)
+        self.writer = Writer(self.neurons, request.real(own))
         self.keys: dict[int, str] = {}  # of the nodes that send
         self.entries: dict[tuple[int, int], str] = {}  # of those that receive, by receptor
 

@@ -1,4 +1,4 @@
-"""What each library reads from a NIR graph, and how it steps: facts that a graph written for it has to fit."""
+"""Libraries that read NIR: their primitives and their steps, which a graph written for them has to fit."""
 
 from __future__ import annotations
 

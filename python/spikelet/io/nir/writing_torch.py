@@ -11,7 +11,7 @@ from torch import nn
 
 from spikelet._util.checks import fail, named
 from spikelet.conversion.building import input_shape
-from spikelet.io.nir.writing_models import write_graph
+from spikelet.io.nir.writing_layers import write_graph
 from spikelet.io.nir.writing_readers import Request
 from spikelet.layers import Shape
 from spikelet.torch.deploy import read
