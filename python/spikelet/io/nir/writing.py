@@ -21,14 +21,12 @@ from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_layers import write_graph
 from spikelet.io.nir.writing_network import write_network
-from spikelet.io.nir.writing_readers import Request
+from spikelet.io.nir.writing_readers import WHERE, Request
 from spikelet.layers import LIF
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.network.network import Network
 
 __all__ = ["write_nir"]
-
-_WHERE = "write_nir"
 
 
 @spelled
@@ -105,13 +103,13 @@ def write_nir(
     >>> sorted(sl.io.write_nir(model).nodes)
     ['input', 'lif1', 'linear0', 'output']
     """
-    nir = extra("nir", _WHERE, "nir")
-    request = Request.checked(_WHERE, convention, dt, mode, dtype, input_shape)
+    nir = extra("nir", WHERE, "nir")
+    request = Request(convention, dt, mode, dtype, input_shape)
     _require_known(compression)
     file = None if path is None else _file(path)
     graph, notes = _written(model, request, nir)
     if notes:
-        warn_caller(f"{_WHERE}: " + "; ".join(notes))
+        warn_caller(f"{WHERE}: " + "; ".join(notes))
     if file is not None:
         with replacing(file) as part:
             _reserve(nir, part, _Storable(graph), compression)
@@ -151,7 +149,7 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
 
         return write_module(model, request)
     rule = "must be a SpikingModel, a torch.nn.Module, a Network, a NirModel or a nir.NIRGraph"
-    return fail(_WHERE, "model", type(model).__name__, rule, error=TypeError)
+    return fail(WHERE, "model", type(model).__name__, rule, error=TypeError)
 
 
 def _write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
@@ -198,14 +196,14 @@ def _by_name(value: Any, path: str) -> Any:
         return {name: _by_name(value[name], f"{path}/{name}") for name in sorted(value, key=str)}
     if value is None:
         rule = "must not be None, which a file cannot hold; read_nir(graph) infers missing shapes, write what it returns"
-        fail(_WHERE, f"'{path}'", None, rule)
+        fail(WHERE, f"'{path}'", None, rule)
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _as_it_is(graph: Any, request: Request) -> Any:
     for name in request.given():
         fail(
-            _WHERE,
+            WHERE,
             name,
             getattr(request, name),
             "must not be given: a NIR graph is written as it is",
@@ -218,13 +216,13 @@ def _require_known(compression: object) -> None:
     if (level and 0 <= compression <= 9) or compression in ("gzip", "lzf", None):  # type: ignore[operator]  # a level is a number
         return
     rule = 'must be "gzip", "lzf", a level of gzip from 0 to 9, or None'
-    fail(_WHERE, "compression", compression, rule)
+    fail(WHERE, "compression", compression, rule)
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
-    file = path_of(_WHERE, path)
+    file = path_of(WHERE, path)
     if "\0" in str(file):
-        fail(_WHERE, "path", path, "must be the path of a file, without null characters")
+        fail(WHERE, "path", path, "must be the path of a file, without null characters")
     if file.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not file.absolute().parent.is_dir():

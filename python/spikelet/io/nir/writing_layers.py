@@ -17,7 +17,7 @@ from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.node_layers import CONVOLUTIONS
 from spikelet.io.nir.writing_neurons import Cell, Neurons, cell_of, full
-from spikelet.io.nir.writing_readers import Request
+from spikelet.io.nir.writing_readers import WHERE, Request
 from spikelet.io.sample_shapes import sample_shapes
 from spikelet.layers import Layer, Movement, Shape
 from spikelet.layers.graph import Graph, Shapes
@@ -29,7 +29,6 @@ Array = NDArray[Any]
 _MEANS: dict[int, type[Any]] = {1: L.AvgPool1d, 2: L.AvgPool2d}
 _MAXIMA = (L.MaxPool1d, L.MaxPool2d, L.MaxPool3d, L.AdaptiveMaxPool1d, L.AdaptiveMaxPool2d, L.AdaptiveMaxPool3d)  # fmt: skip
 _NEURONS = (L.IF, L.LIF, L.CubaLIF, L.LI)
-WHERE = "write_nir"
 _IN_PARTS = (
     "write the parts before and behind it as graphs of their own, and apply the layer between them"
 )

@@ -12,7 +12,7 @@ from torch import nn
 from spikelet._util.checks import fail, named
 from spikelet.conversion.building import input_shape
 from spikelet.io.nir.writing_layers import write_graph
-from spikelet.io.nir.writing_readers import Request
+from spikelet.io.nir.writing_readers import WHERE, Request
 from spikelet.layers import Shape
 from spikelet.torch.deploy import read
 from spikelet.torch.finetune import SpikingModule
@@ -20,33 +20,31 @@ from spikelet.torch.modules import Neuron
 
 __all__ = ["write_module"]
 
-_WHERE = "write_nir"
-
 
 def write_module(module: nn.Module, request: Request) -> tuple[Any, list[str]]:
     """Return the NIR graph of a network, and notes for the user."""
     for name, value in (*module.named_parameters(), *module.named_buffers()):
         if value.device.type == "meta":
-            fail(f"{_WHERE}: '{name}'", "parameter", "meta", "must hold values", got="a tensor on")
+            fail(f"{WHERE}: '{name}'", "parameter", "meta", "must hold values", got="a tensor on")
     types = {p.dtype for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()}
     own = "float64" if torch.float64 in types else "float32"
     if not isinstance(module, SpikingModule):  # whose graph knows its input
         request = replace(request, input_shape=_sample_shape(module, request))
-    with named(_WHERE):
+    with named(WHERE):
         graph = read(module, request.input_shape or ())
     return write_graph(graph, request, own_step=_own_step(module.modules()), own_type=own)
 
 
 def _sample_shape(module: nn.Module, request: Request) -> Shape:
     if request.input_shape is not None:
-        return input_shape(_WHERE, request.input_shape, "input_shape")
+        return input_shape(WHERE, request.input_shape, "input_shape")
     first: Any = module
     while isinstance(first, nn.Sequential) and len(first):
         first = first[0]
     size = getattr(first, "in_features", None)
     if size is None:
         rule = "must be the shape of one sample at one step, as (2, 34, 34)"
-        fail(_WHERE, "input_shape", None, rule)
+        fail(WHERE, "input_shape", None, rule)
     return (int(size),)
 
 
