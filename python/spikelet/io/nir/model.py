@@ -20,8 +20,7 @@ from spikelet.conversion.to_network import GraphNetwork, to_network
 from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
-from spikelet.io.nir.kept import Kept, kept
-from spikelet.io.nir.to_graph import Scheme, to_graph
+from spikelet.io.nir.to_graph import Kept, Scheme, kept, to_graph
 from spikelet.layers import Neuron
 from spikelet.layers.spiking_model import SpikingModel
 

@@ -7,22 +7,24 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from spikelet._util.advice import warn_caller
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, named
 from spikelet._util.extras import extra
 from spikelet._util.files import path_of, replacing, reserve
 from spikelet._util.spelling import spelled
+from spikelet.conversion.building import input_shape as checked_shape
 from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_layers import write_graph
 from spikelet.io.nir.writing_network import write_network
 from spikelet.io.nir.writing_readers import WHERE, Request
-from spikelet.layers import LIF
+from spikelet.layers import LIF, Shape
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.network.network import Network
 
@@ -145,9 +147,7 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
         return write_network(model, request)
     torch = sys.modules.get("torch")  # a module exists only if torch has been imported
     if torch is not None and isinstance(model, torch.nn.Module):
-        from spikelet.io.nir.writing_torch import write_module  # noqa: PLC0415  imports torch
-
-        return write_module(model, request)
+        return _write_module(torch, model, request)
     rule = "must be a SpikingModel, a torch.nn.Module, a Network, a NirModel or a nir.NIRGraph"
     return fail(WHERE, "model", type(model).__name__, rule, error=TypeError)
 
@@ -164,6 +164,51 @@ def _write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]
             "weights are written in float32, not in the 16 bits of the model, whose spikes may differ"
         )
     return graph, notes
+
+
+def _write_module(torch: Any, module: Any, request: Request) -> tuple[Any, list[str]]:
+    """Return the NIR graph of a network of PyTorch, and notes for the user."""
+    from spikelet.torch.deploy import read  # noqa: PLC0415  imports torch
+    from spikelet.torch.finetune import SpikingModule  # noqa: PLC0415
+
+    for name, value in (*module.named_parameters(), *module.named_buffers()):
+        if value.device.type == "meta":
+            fail(f"{WHERE}: '{name}'", "parameter", "meta", "must hold values", got="a tensor on")
+    types = {p.dtype for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()}
+    own = "float64" if torch.float64 in types else "float32"
+    if not isinstance(module, SpikingModule):  # whose graph knows its input
+        request = replace(request, input_shape=_sample_shape(torch.nn, module, request))
+    with named(WHERE):
+        graph = read(module, request.input_shape or ())
+    return write_graph(graph, request, own_step=_own_step(module.modules()), own_type=own)
+
+
+def _sample_shape(nn: Any, module: Any, request: Request) -> Shape:
+    if request.input_shape is not None:
+        return checked_shape(WHERE, request.input_shape, "input_shape")
+    first = module
+    while isinstance(first, nn.Sequential) and len(first):
+        first = first[0]
+    size = getattr(first, "in_features", None)
+    if size is None:
+        rule = "must be the shape of one sample at one step, as (2, 34, 34)"
+        fail(WHERE, "input_shape", None, rule)
+    return (int(size),)
+
+
+def _own_step(modules: Iterable[Any]) -> float | None:
+    """Return the step in seconds of all neurons with time constants, or None."""
+    from spikelet.torch.modules import Neuron  # noqa: PLC0415
+
+    steps = set()
+    for m in modules:
+        if not isinstance(m, Neuron):
+            continue
+        if m.convention == "norse":
+            steps.add(float(m.given.get("dt", 0.001)))
+        elif m.convention == "spikelet" and ("decay" not in m.given or "tau_syn" in m.given):
+            steps.add(float(m.given.get("dt", 1.0)) * 1e-3)
+    return steps.pop() if len(steps) == 1 else None
 
 
 class _Storable:
