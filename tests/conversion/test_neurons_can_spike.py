@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikelet import layers as L
 from spikelet.conversion.neurons import FOLLOWED, can_spike
-from spikelet.io.c import functions
+from spikelet.io.c import values
 from spikelet.layers.graded import FUNCTIONS
 
 
@@ -17,4 +17,4 @@ def test_which_layers_can_spike() -> None:
 
 def test_functions_that_neurons_follow_exist_and_can_be_exported() -> None:
     assert set(FUNCTIONS) > FOLLOWED
-    assert set(functions.FUNCTIONS) > FOLLOWED
+    assert set(values.FUNCTIONS) > FOLLOWED

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 
+import spikelet as sl
 from spikelet import layers
 from spikelet.layers.spiking_model import SpikingModel
 
 STEPS, BATCH = 24, 3
+
+
+def quietly(*args: Any, **options: Any) -> Any:
+    """Return what `write_nir` writes, without the warnings that other tests look at."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return sl.io.write_nir(*args, **options)
 
 
 def grid(rng: np.random.Generator, *shape: int, scale: float = 0.5) -> np.ndarray:

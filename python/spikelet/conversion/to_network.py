@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import graphlib
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +26,8 @@ from spikelet.sources import RasterSource
 __all__ = ["GraphNetwork", "to_network"]
 
 Floats: TypeAlias = NDArray[np.float64]
+# Sources, targets, weights and delays of paths, by the names of the layers at their ends, and whether they drive the potential.
+_Synapses: TypeAlias = dict[tuple[str, str, bool], list[tuple[NDArray[Any], ...]]]
 
 _BIAS = "bias"
 _AT_ONCE = 256  # inputs of a layer that are tried in one call
@@ -163,18 +166,17 @@ def to_network(
     if any(before == _BIAS for before, _, _ in found):
         bias = senders[_BIAS] = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), _BIAS)
     projections = {}
-    for (before, after, drive), synapses in found.items():
+    for (before, after, drive), parts in found.items():
         model = models[after]
-        weight = np.concatenate(synapses.weight)
-        post = np.concatenate(synapses.post)
-        delay = np.concatenate(synapses.delay) + offsets[after] - offsets.get(before, 0)
+        pre, post, weight, delay = map(np.concatenate, zip(*parts, strict=True))
+        delay = delay + offsets[after] - offsets.get(before, 0)
         receptor: dict[str, Any] = {}
         if isinstance(model.model, LIFDelta):
             weight = weight if drive else weight * model.gain[post]
         else:
             receptor = {"receptor": "drive" if drive else "in"}
         projections[before, f"{after} (drive)" if drive else after] = net.connect(
-            senders[before], populations[after], (np.concatenate(synapses.pre), post), weight=weight, delay=delay * net.dt,
+            senders[before], populations[after], (pre, post), weight=weight, delay=delay * net.dt,
             **receptor,
         )  # fmt: skip
     recorders = {
@@ -183,20 +185,6 @@ def to_network(
     }
     own = {name: offsets[name] for name in populations}
     return GraphNetwork(net, inputs, populations, projections, recorders, own, bias)
-
-
-@dataclass
-class _Synapses:
-    """Synapses between two layers of neurons: paths through the layers between them, by delay."""
-
-    pre: list[NDArray[Any]] = field(default_factory=list)
-    post: list[NDArray[Any]] = field(default_factory=list)
-    weight: list[NDArray[Any]] = field(default_factory=list)
-    delay: list[NDArray[Any]] = field(default_factory=list)
-
-    @property
-    def least(self) -> int:
-        return int(min(d.min() for d in self.delay))
 
 
 class _Paths:
@@ -225,9 +213,9 @@ class _Paths:
                 "its signal never ends: use a SpikingModel",
             )
         self._matrices: dict[tuple[str, int], Any] = {}
-        self.found: dict[tuple[str, str, bool], _Synapses] = {}
+        self.found: _Synapses = defaultdict(list)
 
-    def walk(self) -> dict[tuple[str, str, bool], _Synapses]:
+    def walk(self) -> _Synapses:
         """Return the synapses by the names of their layers; see `add`."""
         from scipy.sparse import csr_array, diags_array, eye_array  # noqa: PLC0415  slow to import
 
@@ -256,11 +244,8 @@ class _Paths:
 
         entries = coo_array(matrix)
         if entries.nnz:
-            synapses = self.found.setdefault((before, after, drive), _Synapses())
-            synapses.pre.append(entries.coords[0])
-            synapses.post.append(entries.coords[1])
-            synapses.weight.append(entries.data)
-            synapses.delay.append(np.full(entries.nnz, delay))
+            delays = np.full(entries.nnz, delay)
+            self.found[before, after, drive].append((*entries.coords, entries.data, delays))
 
     def _from(self, origin: str, name: str, matrix: Any) -> None:
         """Follow what leaves a layer, as a matrix [origin, values], to all neurons behind it."""
@@ -348,13 +333,14 @@ class _Paths:
         return np.asarray(found, np.float64).reshape(rows, -1)
 
 
-def _offsets(
-    where: str, graph: Graph, found: Mapping[tuple[str, str, bool], _Synapses]
-) -> dict[str, int]:
+def _offsets(where: str, graph: Graph, found: _Synapses) -> dict[str, int]:
     """Return how much later each layer computes a step, so that each synapse takes at least one step."""
     late = {n.name: 1 for n in graph if isinstance(n.layer, _NEURONS)}
     late |= dict.fromkeys((*graph.inputs, _BIAS), 0)
-    least = {(before, after): synapses.least for (before, after, _), synapses in found.items()}
+    least = {
+        (before, after): min(int(delays.min()) for *_, delays in parts)
+        for (before, after, _), parts in found.items()
+    }
     moved: list[tuple[str, int]] = []
     for _ in range(len(late) + 1):
         moved = [

@@ -6,8 +6,9 @@ import numpy as np
 from tests.support.c_networks import SHAPE, chain, neuron, residual, w
 
 from spikelet import layers as L
-from spikelet.io.c.layers import translated
 from spikelet.io.c.plan import Plan
+from spikelet.io.c.program import Node
+from spikelet.io.c.writing import translated
 from spikelet.layers.to_core import Source
 
 
@@ -19,8 +20,8 @@ def test_moves_join_neighbours() -> None:
     plan = Plan(graph, (3, 1, 3), [Source()], whole=False)
     program = translated(plan)
     (item,) = (i for i in plan.items if i.kind == "gather")
-    ((source, (count, table)),) = program.moves(item)
-    assert (source.kind, count) == ("neuron", 3)
+    ((source, (count, table)),) = Node(program, item, 0).moves()
+    assert (source.item.kind, count) == ("neuron", 3)
     rows = "    {0, 2, 4},\n    {4, 10, 4},\n    {8, 18, 4},"
     assert f"{table}[] = {{\n{rows}" in program.constants.tables()
 
@@ -46,9 +47,10 @@ def test_memory_and_products_are_counted() -> None:
 def test_parameters_of_each_neuron_are_stored_pixel_by_pixel() -> None:
     plan = Plan(residual().graph, SHAPE, [Source()], whole=False)
     program, item = translated(plan), plan[1]
+    node = Node(program, item, 0)
     values = np.arange(item.size, dtype=float)
-    text = program.of_pixel(item, values, "each")
+    text = node.of_pixel(values, "each")
     assert text.endswith(f" + p * {item.channels}")
     assert f"{text.split()[0]}[] = {{\n    0.0f, {item.pixels}.0f," in program.constants.arrays()
-    assert " + p" not in program.of_pixel(item, values[: item.channels], "each")
-    assert program.of_pixel(item, values[:0], "each") == "NULL"
+    assert " + p" not in node.of_pixel(values[: item.channels], "each")
+    assert node.of_pixel(values[:0], "each") == "NULL"

@@ -19,6 +19,7 @@ from tests.support.c_networks import (
     residual,
     several,
     w,
+    waiting,
 )
 from tests.support.c_programs import FLAGS, built, compiler, ran, same_bits
 
@@ -198,3 +199,17 @@ def test_a_delay_without_a_mean_is_refused(tmp_path: Path) -> None:
         ):
             model.export(folder, target="c")
         assert not folder.exists()
+
+
+@pytest.mark.parametrize("form", ["constant", "sequence", "spikes"])
+def test_an_analog_neuron_between_others(form: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    x = {
+        "constant": inputs,
+        "sequence": lambda: rng.random((STEPS, 3, *SHAPE)),
+        "spikes": lambda: rng.integers(0, 2, (STEPS, 3, *SHAPE)),
+    }[form]()
+    same_bits(tmp_path, waiting(), x, STEPS if form == "constant" else None, form=form)
+    text = (tmp_path / "network.h").read_text(encoding="utf-8")
+    assert "network_run" in text
+    assert "network_step" not in text  # it could not give outputs step by step

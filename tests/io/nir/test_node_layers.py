@@ -9,7 +9,7 @@ from tests.support.nir_reference import reference
 import spikelet as sl
 from spikelet.io.nir.fields import check
 from spikelet.io.nir.flat import flatten
-from spikelet.io.nir.node_layers import layers_of, output_shape, own_shapes
+from spikelet.io.nir.node_layers import STATELESS, output_shape, own_shapes
 
 
 def conv(dims: int, **changes: Any) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def test_convolutions_agree_with_pytorch() -> None:
 
 def test_same_padding_puts_the_odd_pixel_behind() -> None:
     values = conv(2, padding="same", stride=1, weight=np.ones((6, 2, 4, 3)))
-    (layer,) = layers_of("Conv2d", values, (4, 9, 9))
+    (layer,) = STATELESS["Conv2d"](values, (4, 9, 9))
     assert layer.padding == (1, 2, 1, 1)
-    (layer,) = layers_of("Conv1d", conv(1, padding="valid"), (4, 9))
+    (layer,) = STATELESS["Conv1d"](conv(1, padding="valid"), (4, 9))
     assert layer.padding == (0, 0)
 
 
@@ -134,7 +134,11 @@ IDS = [f"{type(node).__name__}{k}" for k, (node, _) in enumerate(NODES)]
 def test_layers_of_each_node_are_those_of_the_reference(node: Any, takes: Any) -> None:
     flat, graph = case(node, takes)
     x = RNG.normal(size=(5, *takes)) * (RNG.random((5, *takes)) < 0.7)
-    y = sl.SpikingModel(flat.layers, dtype="float64").run(x, steps=1).output
+    y = (
+        sl.SpikingModel(STATELESS[flat.kind](flat.values, flat.takes), dtype="float64")
+        .run(x, steps=1)
+        .output
+    )
     expected = reference(graph, {"i": x[:, None]}, 1.0, "exact", "value")["o"][:, 0]
     assert y.shape == (5, *flat.sends)
     np.testing.assert_allclose(y, expected, atol=1e-12)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from tests.support.full_disk import run_on_a_full_disk
-from tests.support.nir_models import images, vectors
+from tests.support.nir_models import images, quietly, vectors
 
 import spikelet as sl
 from spikelet import layers
@@ -20,12 +19,6 @@ nir = pytest.importorskip("nir")
 
 def model(n=3):
     return sl.SpikingModel([layers.Linear(np.eye(n)), layers.LIF(1.0, "zero", tau_m=10.0)])
-
-
-def quietly(*args, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return sl.io.write_nir(*args, **options)
 
 
 @pytest.mark.parametrize("make", [vectors, images])

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from tests.support.nir_models import quietly
 
 import spikelet as sl
 
@@ -23,12 +24,6 @@ def raster(net, target):
             for t in range(STEPS)
         ]
     )
-
-
-def quietly(net, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return sl.io.write_nir(net, **options)
 
 
 def compare(net, given, **options) -> dict[str, int]:

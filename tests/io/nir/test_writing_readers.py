@@ -9,7 +9,7 @@ from spikelet.io.nir.writing_readers import READERS, Request
 
 
 def request(convention="nir", dt=None, mode=None, dtype=None, input_shape=None):
-    return Request.checked("write_nir", convention, dt, mode, dtype, input_shape)
+    return Request(convention, dt, mode, dtype, input_shape)
 
 
 def test_each_reader_has_a_step_and_a_mode():

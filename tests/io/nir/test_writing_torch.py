@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 nir = pytest.importorskip("nir")
 
+from tests.support.nir_models import quietly
 from tests.support.torch_deployed import on_a_grid
 from torch import nn
 
@@ -27,12 +26,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def quietly(*args, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return sl.io.write_nir(*args, **options)
 
 
 def larger(module):

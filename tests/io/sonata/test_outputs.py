@@ -39,9 +39,9 @@ def test_a_report(tmp_path: Path) -> None:
     libsonata = pytest.importorskip("libsonata")
     ids, values = np.array([2, 5, 9]), np.arange(15.0).reshape(5, 3)
     report = Report("r", tmp_path / "r.h5", "V_m", {}, 1.0, 3.5, 0.5)
-    with report_file(report, {"a": "mV"}, {"a": ids}) as file:
-        file.append("a", values[:2])
-        file.append("a", values[2:])
+    with report_file(report, {"a": "mV"}, {"a": ids}) as append:
+        append("a", values[:2])
+        append("a", values[2:])
         assert not report.path.exists()
     with h5py.File(report.path) as opened:
         assert opened.attrs["magic"] == 0x0A7A

@@ -21,7 +21,7 @@ from spikelet.layers.leaky import Synaptic
 from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.running_means import running_counts
 
-__all__ = ["STEPS", "Step", "obstacle", "shifted", "step_of", "sums_step"]
+__all__ = ["STEPS", "Step", "shifted", "step_of", "sums_step"]
 
 States = dict[str, str]
 
@@ -110,12 +110,6 @@ def _neuron(b: Builder, layer: Any, xs: list[str], states: States, _: Any, shape
         value = layer.v_reset if layer.reset == "value" else 0.0
         states["v"] = o.Where(o.Greater(spikes, 0.0), number(value), h)
     return sum_of((layer.amplitude, spikes)) if np.any(layer.amplitude) else o.Mul(spikes, 0.0)
-
-
-def obstacle(layer: layers.Layer) -> str | None:
-    """Return why ONNX cannot say a layer with a state, if it cannot."""
-    signed = isinstance(layer, layers.IF | layers.LIF) and layer.code != "binary"
-    return "sends signed spikes" if signed else None
 
 
 def _at_step(b: Builder, t: str, table: Any, axes: int = 0) -> str:

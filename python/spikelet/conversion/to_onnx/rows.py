@@ -29,11 +29,14 @@ def row_of(layer: layers.Layer) -> Row | None:
     return next((ROWS[kind] for kind in type(layer).__mro__ if kind in ROWS), None)
 
 
+def _weighted(b: Builder, layer: Any, x: str, weight: Any) -> list[str]:
+    """Return the operands of an operator with weights, and biases if there are some."""
+    bias = [] if layer.bias is None else [layer.bias]
+    return [x, b.constant(weight, "weight"), *(b.constant(value, "bias") for value in bias)]
+
+
 def _linear(b: Builder, layer: Any, xs: list[str], *_: Any) -> str:
-    inputs = [xs[0], b.constant(layer.weight, "weight")]
-    if layer.bias is not None:
-        inputs.append(b.constant(layer.bias, "bias"))
-    return b.add("Gemm", *inputs, transB=1)
+    return b.add("Gemm", *_weighted(b, layer, xs[0], layer.weight), transB=1)
 
 
 def _affine(b: Builder, layer: Any, xs: list[str], _shapes: Any, shape: Shape) -> str:
@@ -43,9 +46,7 @@ def _affine(b: Builder, layer: Any, xs: list[str], _shapes: Any, shape: Shape) -
 
 
 def _convolution(b: Builder, layer: Any, xs: list[str], *_: Any) -> str:
-    inputs = [xs[0], b.constant(layer.weight, "weight")]
-    if layer.bias is not None:
-        inputs.append(b.constant(layer.bias, "bias"))
+    inputs = _weighted(b, layer, xs[0], layer.weight)
     options = {"pads": [*layer.padding[::2], *layer.padding[1::2]], "group": layer.groups}
     options |= {"strides": layer.stride, "dilations": layer.dilation}
     if isinstance(layer, Convolution):
@@ -249,10 +250,6 @@ def _elementwise(operator: str) -> Row:
     return write
 
 
-def _matmul(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], shape: Shape) -> str:
-    return _elementwise("MatMul")(b, layer, xs, shapes, shape)
-
-
 def _softmax(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], _shape: Any) -> str:
     return b.add(type(layer).__name__, xs[0], axis=layer.axis % len(shapes[0]) + 1)
 
@@ -277,9 +274,7 @@ def _norm(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], _shape: An
     if centered and axes == tuple(range(len(shape) - len(axes), len(shape))):
         sizes = shape[-len(axes) :]
         weight = np.ones(sizes) if layer.weight is None else layer.weight
-        inputs = [xs[0], b.constant(weight, "weight")]
-        if layer.bias is not None:
-            inputs.append(b.constant(layer.bias, "bias"))
+        inputs = _weighted(b, layer, xs[0], weight)
         return b.add("LayerNormalization", *inputs, axis=-len(axes), epsilon=layer.eps)
     y = _normalized(b, xs[0], axes, layer.eps, centered=centered)
     return _scaled(b, y, layer, [n if k in axes else 1 for k, n in enumerate(shape)])
@@ -317,7 +312,7 @@ ROWS: dict[type[layers.Layer], Row] = {
     layers.Divide: _elementwise("Div"),
     layers.Maximum: _elementwise("Max"),
     layers.Minimum: _elementwise("Min"),
-    layers.MatMul: _matmul,
+    layers.MatMul: _elementwise("MatMul"),
     layers.Concat: lambda b, layer, xs, _, shape: b.add(
         "Concat", *xs, axis=layer.axis % len(shape) + 1
     ),
@@ -330,8 +325,9 @@ ROWS: dict[type[layers.Layer], Row] = {
         (layers.AdaptiveAvgPool1d, layers.AdaptiveAvgPool2d, layers.AdaptiveAvgPool3d), _mean_pool
     ),
     layers.Resize: lambda b, layer, xs, shapes, _: _along(b, layer, xs[0], shapes[0]),
-    layers.Flatten: lambda b, _layer, xs, _, shape: b.shaped(xs[0], *shape),
-    layers.Reshape: lambda b, _layer, xs, _, shape: b.shaped(xs[0], *shape),
+    **dict.fromkeys(
+        (layers.Flatten, layers.Reshape), lambda b, _layer, xs, _, shape: b.shaped(xs[0], *shape)
+    ),
     layers.Permute: lambda b, layer, xs, *_: b.add(
         "Transpose", xs[0], perm=[0, *(a + 1 for a in layer.axes)]
     ),

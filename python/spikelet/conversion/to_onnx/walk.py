@@ -13,13 +13,7 @@ from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
 from spikelet.conversion.to_onnx.builder import Builder
-from spikelet.conversion.to_onnx.neurons import (
-    Step,
-    obstacle,
-    shifted,
-    step_of,
-    sums_step,
-)
+from spikelet.conversion.to_onnx.neurons import Step, shifted, step_of, sums_step
 from spikelet.conversion.to_onnx.rows import row_of
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph, Node, Shapes
@@ -67,7 +61,7 @@ def onnx_model(
     means : bool
         Graded units and analog neurons are functions of mean inputs, as the engine has them; otherwise of each step.
     over_time : "mean", "sum" or "steps"
-        What is given of outputs that change.
+        How outputs that change are combined over the steps.
     names : (names, names), optional
         Of inputs and outputs; by default those of the graph.
     """
@@ -199,9 +193,8 @@ class _Walk:
         """Return the row of a layer with a state."""
         step = step_of(node.layer)
         if step is not None:
-            rule = obstacle(node.layer)
-            if rule is not None:
-                self._refuse(node, rule, _BINARY)
+            if isinstance(node.layer, layers.IF | layers.LIF) and node.layer.code != "binary":
+                self._refuse(node, "sends signed spikes", _BINARY)
             return step
         if not timed:
             return None

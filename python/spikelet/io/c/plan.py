@@ -1,4 +1,4 @@
-"""What the engine computes of a model, node by node, with its own numbers, as `LayerEngine32.describe` gives it."""
+"""The computations of the engine for a model, node by node, with its own numbers: those of `LayerEngine32.describe`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Item:
 
     @property
     def waits(self) -> bool:
-        """Whether it needs the mean of all steps."""
+        """True if it needs the mean of all steps."""
         return bool(self.kind == "relu")
 
 
@@ -77,11 +77,11 @@ class Plan:
     shapes : mapping or tuple
         Shapes of the inputs.
     sources : sequence of Source
-        What the inputs are.
+        Kinds of the inputs.
     whole : bool
         Weights of 16 bits.
     sizes : array, [T], optional
-        What a spike of each step counts; by default 1.
+        Size of a spike at each step; by default 1.
     delay : int
         Number of steps that means leave out.
     """
@@ -129,7 +129,7 @@ class Plan:
 
     @property
     def volumes(self) -> bool:
-        """Whether a convolution has depth."""
+        """True if a convolution has depth."""
         return any(
             part["kernel_depth"] > 1 or part["in_depth"] > 1 or part["out_depth"] > 1
             for item in self.items

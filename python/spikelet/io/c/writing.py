@@ -20,10 +20,11 @@ from spikelet.io.c.arguments import (
     form_of,
     interface_of,
 )
-from spikelet.io.c.layers import translated
+from spikelet.io.c.neurons import send
 from spikelet.io.c.plan import Plan
-from spikelet.io.c.project import cmake, main, readme, weights
-from spikelet.io.c.source import header, source
+from spikelet.io.c.program import Node, Program
+from spikelet.io.c.source import cmake, header, main, readme, source, weights
+from spikelet.io.c.values import accumulate, at_each_step, expand, mean_of, once
 from spikelet.io.sample_shapes import sample_shapes
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.neurons import leaves_mean
@@ -31,7 +32,7 @@ from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import Operations
 from spikelet.layers.to_core import Source
 
-__all__ = ["write_c"]
+__all__ = ["translated", "write_c"]
 
 
 @spelled
@@ -88,6 +89,40 @@ def write_c(
     target.mkdir(parents=True, exist_ok=True)
     for file, text in written.items():
         files.write(target / file, text)
+
+
+def translated(plan: Plan) -> Program:
+    """Return the program that computes a plan: nodes in their order, phase by phase."""
+    program = Program(plan)
+    for phase in range(plan.last_phase + 1):
+        for name in ("begin", "reset", "step", "end"):
+            program.functions[f"{name}_{phase}"]  # there, if it says nothing
+        stepped = {item.number for item in plan.steps_of(phase)}
+        for item in plan.items:
+            node, mine = Node(program, item, phase), plan.phases[item.number] == phase
+            if item.form == "constant":
+                if mine and (item.mean or item.kind == "input"):
+                    once(node)
+                continue
+            if item.number in stepped:
+                if item.form == "spikes" or item.kind == "neuron":
+                    send(node)
+                    if item.steps and item.form == "spikes":
+                        expand(node)
+                elif item.summed:
+                    accumulate(node)
+                else:
+                    at_each_step(node)
+                for statement in program.later.pop(item.number, []):
+                    node.say(statement)
+            if mine and item.mean:
+                mean_of(node)
+    for k, number in enumerate(plan.outputs):
+        node = Node(program, plan[number], plan.last_phase)
+        sizes = node.item.pixels, node.item.channels
+        program.say("outputs", node.call("to_channels_first", *sizes, node.mean, f"output_{k}"))
+    program.memory.place()
+    return program
 
 
 def _work(

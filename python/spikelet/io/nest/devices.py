@@ -20,7 +20,6 @@ from spikelet.sources import (
     PoissonSource,
     SineCurrent,
     SinusoidalPoisson,
-    SpikeSource,
     StepCurrent,
 )
 from spikelet.sources.rates import ChangingRate
@@ -28,25 +27,19 @@ from spikelet.sources.rates import ChangingRate
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_LATER = {
-    "poisson_generator": 1,
-    "inhomogeneous_poisson_generator": 1,
-    "sinusoidal_poisson_generator": -1,
+INPUTS: Mapping[str, tuple[int, tuple[str, ...]]] = {
+    "poisson_generator": (1, ()),
+    "sinusoidal_poisson_generator": (-1, ()),
+    "inhomogeneous_poisson_generator": (1, ("rate_times",)),
+    "dc_generator": (0, ()),
+    "step_current_generator": (0, ("amplitude_times",)),
+    "ac_generator": (0, ()),
+    "noise_generator": (0, ("dt",)),
 }
-"""Steps by which NEST's generators start and stop later than ours."""
+"""Generators that become inputs, or the model of a population where they drive parrots: by how many steps NEST's start and stop
+later than ours, and the parameters that those of one input share."""
 
 _EVER = np.array([-(2**60)])  # the step from which a constant holds
-
-INPUTS = (
-    "poisson_generator",
-    "sinusoidal_poisson_generator",
-    "inhomogeneous_poisson_generator",
-    "dc_generator",
-    "step_current_generator",
-    "ac_generator",
-    "noise_generator",
-)
-"""Generators that become inputs, or the model of a population where they drive parrots."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +70,24 @@ class Generator:
         at = np.maximum(np.rint(np.asarray(times) / self.dt).astype(np.int64), 1)
         return np.asarray(at + self.delay - self.now)
 
+    def _acts(self, time: float) -> int:
+        """Return the step of its start or stop."""
+        later, _ = INPUTS.get(self.model, (0, ()))
+        return max(int(self.steps(self.status["origin"] + time)) + later, 0)
+
     @property
     def starts(self) -> int:
         """Step from which it acts."""
         begin = self.status["origin"] + self.status["start"]
         if self.random and round(begin / self.dt) <= 0:
             return 0  # it was always on: what it sends first need not wait for the delay
-        return max(int(self.steps(begin)) + _LATER.get(self.model, 0), 0)
+        return self._acts(self.status["start"])
 
     @property
     def stops(self) -> int | None:
         """Step at which it ends to act, None: never."""
-        end = self.status["origin"] + self.status["stop"]
-        return None if end > 1e300 else max(int(self.steps(end)) + _LATER.get(self.model, 0), 0)
+        forever = self.status["origin"] + self.status["stop"] > 1e300
+        return None if forever else self._acts(self.status["stop"])
 
     def windowed(self, steps: Ints, values: Floats) -> tuple[Floats, Floats]:
         """Return when values begin [ms] and the values, from now on, while it is on."""
@@ -119,13 +117,9 @@ class Generator:
 
     def key(self) -> tuple[Any, ...]:
         """Return what generators must share to become one input: all but scales of what they send."""
-        when = (self.starts, self.stops, self.delay)
-        fixed = {
-            "inhomogeneous_poisson_generator": ("rate_times",),
-            "step_current_generator": ("amplitude_times",),
-            "noise_generator": ("dt",),
-        }.get(self.model, ())
-        return (*when, *(np.asarray(self.status[name]).tobytes() for name in fixed))
+        _, shared = INPUTS.get(self.model, (0, ()))
+        values = (np.asarray(self.status[name]).tobytes() for name in shared)
+        return (self.starts, self.stops, self.delay, *values)
 
 
 def obstacle(g: Generator) -> str | None:
@@ -136,11 +130,6 @@ def obstacle(g: Generator) -> str | None:
     if g.model == "sinusoidal_poisson_generator" and not status["individual_spike_trains"]:
         return "individual_spike_trains=False has no counterpart for an input without parrots"
     return None
-
-
-def silent(g: Generator) -> bool:
-    """Return whether a generator has stopped before our time 0."""
-    return g.stops is not None and g.stops <= g.starts
 
 
 def muted(g: Generator) -> Generator:
@@ -203,15 +192,14 @@ def inputs_of(
                 **g.window(),
             )
         ]
-    if g.model == "dc_generator":
-        columns = [x.windowed(_EVER, np.array([x.status["amplitude"]])) for x in generators]
-    else:
-        columns = [
-            x.windowed(
-                x.steps(x.status["amplitude_times"]), np.asarray(x.status["amplitude_values"])
-            )
-            for x in generators
-        ]
+    columns = [
+        x.windowed(_EVER, np.array([x.status["amplitude"]]))
+        if g.model == "dc_generator"
+        else x.windowed(
+            x.steps(x.status["amplitude_times"]), np.array(x.status["amplitude_values"])
+        )
+        for x in generators
+    ]
     rows, scale = _rows(columns, which), _compact(weight)
     by_neuron = rows[:, None] if rows.ndim == 1 and np.ndim(scale) else rows
     return [StepCurrent(columns[0][0], by_neuron * scale)]
@@ -230,11 +218,6 @@ def spike_times(g: Generator) -> Ints:
     times = np.asarray(status["spike_multiplicities"], dtype=np.int64)
     repeats = times if times.size else np.ones_like(steps)
     return np.asarray(np.repeat(steps[on], repeats[on]))
-
-
-def spike_source(stamps: list[Ints], dt: float) -> SpikeSource:
-    """Return a source with the stamps [steps] of each element."""
-    return SpikeSource.from_trains([np.round(s * dt, 6) for s in stamps])
 
 
 def _each(generators: list[Generator], which: Ints, name: str) -> Any:

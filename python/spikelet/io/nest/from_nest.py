@@ -29,7 +29,7 @@ from spikelet.network.population import Population
 from spikelet.neurons import NeuronModel
 from spikelet.neurons.nest_names import model_of_nest
 from spikelet.plasticity import TsodyksMarkram
-from spikelet.sources import PoissonInput, PoissonSource
+from spikelet.sources import PoissonInput, PoissonSource, SpikeSource
 
 Ints = npt.NDArray[np.int64]
 
@@ -267,8 +267,8 @@ class _Reader:
             if delay not in made:
                 made[delay] = self._generators(s.pre, int(delay))
             generator = made[delay][source]
-            if devices.silent(generator):
-                continue
+            if generator.stops is not None and generator.stops <= generator.starts:
+                continue  # it has stopped before our time 0
             why = devices.obstacle(generator)
             if why:
                 self.obstacles.append(f"{s.pre.name}: {why}")
@@ -350,8 +350,8 @@ class _Reader:
 
     def _ahead(self, stamps: list[Ints]) -> Any:
         """Return a source of the spikes whose stamps [NEST's steps] have not passed."""
-        now = self.kernel.now
-        return devices.spike_source([s[s >= now] - now for s in stamps], self.kernel.dt)
+        now, dt = self.kernel.now, self.kernel.dt
+        return SpikeSource.from_trains([np.round((s[s >= now] - now) * dt, 6) for s in stamps])
 
     # Its past ---------------------------------------------------------------------------------------------------------
 

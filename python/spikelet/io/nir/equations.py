@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Floats", "Mode", "crossing", "step_of"]
+__all__ = ["Floats", "Mode", "crossing", "simple", "step_of"]
 
 Mode: TypeAlias = Literal["exact", "euler"]
 Floats: TypeAlias = NDArray[np.float64]
@@ -28,3 +28,10 @@ def crossing(dt: float, tau_mem: Floats, tau_syn: Floats) -> Floats:
 
     a, b = dt / tau_mem, dt / tau_syn
     return np.asarray(a * np.exp(-np.minimum(a, b)) * exprel(-np.abs(a - b)))
+
+
+def simple(value: Any) -> Any:
+    """Return one number for an array of equal ones."""
+    if isinstance(value, np.ndarray) and (value == value.flat[0]).all():
+        return value.flat[0].item()
+    return value

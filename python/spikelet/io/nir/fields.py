@@ -25,13 +25,13 @@ class Field:
     Attributes
     ----------
     rule : str
-        What its values must be: a rule of `require` for numbers, and ">= 1" or the like for whole numbers.
+        The rule for its values: one of `require` for numbers, and ">= 1" or the like for whole numbers.
     kind : str
         "real": an array of numbers; "whole": whole numbers; "padding": whole numbers, "same" or "valid".
     most : int
         The largest number of values of a field of whole numbers.
     optional : bool
-        Whether a file may leave it out.
+        A file may leave it out.
     """
 
     rule: str = "finite"

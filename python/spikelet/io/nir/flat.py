@@ -13,8 +13,8 @@ import numpy as np
 from spikelet._util.checks import fail
 from spikelet._util.spelling import suggestion
 from spikelet.io.nir.fields import GRAPH, NEURONS, check, known_kind, values_of
-from spikelet.io.nir.node_layers import layers_of, output_shape, own_shapes
-from spikelet.layers import Layer, Shape
+from spikelet.io.nir.node_layers import output_shape, own_shapes
+from spikelet.layers import Shape
 
 __all__ = ["FlatGraph", "FlatNode", "flatten"]
 
@@ -32,7 +32,7 @@ class FlatNode:
     kind : str
         The primitive.
     where : str
-        What it was read from and its name, for error messages.
+        File or caller, and its name, for error messages.
     values : mapping
         Its fields, checked: numbers as float64, whole numbers as int64.
     metadata : mapping
@@ -56,20 +56,6 @@ class FlatNode:
         """True if it has a state."""
         return self.kind in NEURONS or self.kind == "Delay"
 
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers that compute a node without a state."""
-        return layers_of(self.kind, self.values, self.takes)
-
-    @property
-    def own_shapes(self) -> tuple[Shape | None, Shape | None]:
-        """The shapes of input and output that its fields fix."""
-        return own_shapes(self.kind, self.values)
-
-    def answer(self, shape: Shape) -> Shape:
-        """Return the shape that it sends if this one reaches it."""
-        return output_shape(self.where, self.kind, self.values, shape)
-
 
 @dataclass(eq=False)
 class FlatGraph:
@@ -78,7 +64,7 @@ class FlatGraph:
     Attributes
     ----------
     where : str
-        What it was read from, for error messages.
+        File or caller, for error messages.
     nodes : mapping of str to FlatNode
     edges : list of (str, str)
         Those of one graph are in the order of its list.
@@ -208,9 +194,9 @@ def _fill_shapes(flat: FlatGraph) -> None:
     """Fill in the shapes that reach and leave each node, from those that nodes fix and from the signals."""
     sends: dict[str, Shape] = {}
     for name, node in flat.nodes.items():
-        takes, own = node.own_shapes
+        takes, own = own_shapes(node.kind, node.values)
         if own is None and takes is not None and not node.sources:
-            own = node.answer(takes)
+            own = output_shape(node.where, node.kind, node.values, takes)
         if own is not None:
             sends[name] = own
     targets: dict[str, list[FlatNode]] = defaultdict(list)
@@ -222,12 +208,13 @@ def _fill_shapes(flat: FlatGraph) -> None:
         for node in targets[before]:
             if node.name not in sends:
                 _require_size(node, before, sends[before])
-                sends[node.name] = node.answer(sends[before])
+                given = sends[before]
+                sends[node.name] = output_shape(node.where, node.kind, node.values, given)
                 waiting.append(node.name)
     for name, node in flat.nodes.items():
         if name not in sends:
             fail(node.where, "input shape", None, "cannot be inferred: connect it to an Input")
-        node.sends, (fixed, _) = sends[name], node.own_shapes
+        node.sends, (fixed, _) = sends[name], own_shapes(node.kind, node.values)
         arriving = [sends[before] for before in node.sources]
         node.takes = next(iter(arriving), node.sends if fixed is None else fixed)
         wanted = node.takes if fixed is None else fixed

@@ -20,21 +20,19 @@ from spikelet.conversion.to_network import GraphNetwork, to_network
 from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
-from spikelet.io.nir.kept import Kept, kept
-from spikelet.io.nir.to_graph import Scheme, to_graph
+from spikelet.io.nir.to_graph import Kept, Scheme, kept, to_graph
 from spikelet.layers import Neuron
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["NirModel", "NirResult"]
 
-Record = str | tuple[str, str]
 _MILLISECONDS = {"s": 1e3, "ms": 1.0}  # of the units of time constants
 _MODELS_KEPT = 4  # those made last, for different options of runs
 
 
 @dataclass(frozen=True, eq=False)
 class NirState:
-    """What a later run continues from: the inputs since the network was at rest, and how it was run."""
+    """A point from which a run can continue: the inputs since the network was at rest, and the options of the runs."""
 
     inputs: Mapping[str, NDArray[Any]]  # all of them, [T, B, ...]
     lead: tuple[int, ...]  # the numbers of steps and of samples
@@ -53,13 +51,13 @@ class NirResult:
     record : mapping of str to array, [T, B, ...]
         The arrays that `record` named.
     state : NirState
-        What ``run(..., state=)`` continues from.
+        Pass it to ``run(..., state=)`` to continue.
     dt : float
         The time step.
     """
 
     outputs: Mapping[str, NDArray[Any]]
-    record: Mapping[Record, NDArray[Any]]
+    record: Mapping[str, NDArray[Any]]
     state: NirState
     dt: float
 
@@ -118,7 +116,7 @@ class NirModel(Sealed):
 
     @property
     def kept(self) -> Kept:
-        """What `write_nir` kept in the metadata."""
+        """The metadata that `write_nir` added."""
         return self._kept
 
     def run(
@@ -128,7 +126,7 @@ class NirModel(Sealed):
         dt: float | None = None,
         mode: Mode | None = None,
         reset: Literal["value", "subtract"] | None = None,
-        record: Record | Iterable[Record] = (),
+        record: str | Iterable[str] = (),
         steps: int | None = None,
         state: NirState | None = None,
         spike_height: float = 1.0,
@@ -155,9 +153,9 @@ class NirModel(Sealed):
             How a spike resets the potential: set it to `v_reset`, as the standard says, or subtract the threshold, as
             in the training of many networks. The format cannot state this. By default "value", except for nodes whose
             reset `write_nir` has recorded.
-        record : str or (node, quantity), or an iterable of these
+        record : str, or an iterable of these
             ``"lif"``: the output of a node (spikes, or potentials of LI, CubaLI and I), or of a nested graph;
-            ``"lif.v"``: potentials after the reset, ``"lif.i"``: synaptic currents. ``("lif", "v")`` is the same.
+            ``"lif.v"``: potentials after the reset, ``"lif.i"``: synaptic currents.
         steps : int, optional
             Number of steps, if there is no input.
         state : NirState, optional
@@ -341,24 +339,17 @@ class NirModel(Sealed):
                 self._models.pop(oldest, None)
         return self._models[key]
 
-    def _records(
-        self, where: str, record: Record | Iterable[Record]
-    ) -> dict[Record, tuple[str, str]]:
+    def _records(self, where: str, record: str | Iterable[str]) -> dict[str, tuple[str, str]]:
         """Return (node, quantity) by what was asked for."""
-        single = isinstance(record, str) or (
-            isinstance(record, tuple) and len(record) == 2 and record[1] in ("v", "i", "out")
-        )
-        if not single and not isinstance(record, Iterable):
+        asked: Any = [record] if isinstance(record, str) else record
+        if not isinstance(asked, Iterable):
             fail(where, "record", record, "must hold names of nodes", error=TypeError)
-        asked: list[Any] = [record] if single else list(record)
-        found: dict[Record, tuple[str, str]] = {}
+        found: dict[str, tuple[str, str]] = {}
         for item in asked:
-            name, what = item, "out"
-            if isinstance(item, tuple) and len(item) == 2:
-                name, what = item
-            elif not isinstance(item, str):
+            if not isinstance(item, str):
                 fail(where, "record", item, "must hold names of nodes", error=TypeError)
-            elif item not in self._flat.nodes and item not in self._flat.aliases:
+            name, what = item, "out"
+            if item not in self._flat.nodes and item not in self._flat.aliases:
                 base, dot, last = item.rpartition(".")
                 if dot and last in ("v", "i"):
                     name, what = base, last

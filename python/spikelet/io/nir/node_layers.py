@@ -13,16 +13,11 @@ from spikelet._util.checks import fail, named
 from spikelet.io.nir.fields import MAX_VALUES, POPULATION
 from spikelet.layers import Layer, Shape
 
-__all__ = ["CONVOLUTIONS", "STATELESS", "layers_of", "output_shape", "own_shapes"]
+__all__ = ["CONVOLUTIONS", "STATELESS", "output_shape", "own_shapes"]
 
 Values = Mapping[str, Any]
 
 CONVOLUTIONS: dict[int, type[Any]] = {1: layers.Conv1d, 2: layers.Conv2d}  # by their axes
-
-
-def layers_of(kind: str, values: Values, shape: Shape) -> list[Layer]:
-    """Return the layers that compute a node for signals of a shape, one after the other; none passes them on."""
-    return STATELESS[kind](values, shape)
 
 
 def own_shapes(kind: str, values: Values) -> tuple[Shape | None, Shape | None]:
@@ -59,7 +54,7 @@ def output_shape(where: str, kind: str, values: Values, shape: Shape) -> Shape:
         return sends
     if kind in STATELESS:
         with named(where):
-            for layer in layers_of(kind, values, shape):
+            for layer in STATELESS[kind](values, shape):
                 shape = layer.output_shape([shape])
     if math.prod(shape) > MAX_VALUES:
         fail(where, "output shape", shape, "must have at most 2^31 values")
@@ -135,4 +130,5 @@ STATELESS: Mapping[str, Callable[[Values, Shape], list[Layer]]] = {
     "AvgPool2d": lambda v, shape: _sum_pool(v, shape, mean=True),
     "Flatten": _flatten,
 }
-"""A function for each primitive: the checked fields and the shape of the signal give the layers."""
+"""A function for each primitive: the checked fields and the shape of the signal give the layers, one after the other; none passes
+the signal on."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import numpy as np
 from spikelet._util.checks import fail, shown
 from spikelet._util.extras import extra
 from spikelet._util.spelling import spelled, suggestion
-from spikelet.io.heaps import check_heaps
+from spikelet.io.hdf5 import opened, states_too_much
 from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
 from spikelet.io.nir.model import NirModel
 
@@ -24,15 +22,7 @@ __all__ = ["read_nir"]
 _WHERE = "read_nir"
 _MAJORS = (0, 1)  # versions of the format that this module reads
 MAX_DEPTH = 80  # of groups: two for each of the nested graphs, and those of metadata
-# What deflate can shrink data by, at most; a data set that declares more has no data.
-_MOST_RATIO = 1100
 _LEAST_BYTES = 1 << 16
-
-# What h5py raises for damaged files.
-_BROKEN = (
-    OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError, MemoryError,
-    AssertionError,
-)  # fmt: skip
 
 
 @spelled
@@ -93,13 +83,10 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
         raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
     if not path.is_file():  # opening a pipe would block
         fail(_WHERE, "path_or_graph", str(path), "must be a file")
-    h5py = extra("h5py", _WHERE, "nir")
-    with _refusing(where):
-        check_heaps(path)
-    with _refusing(where), h5py.File(path, "r", locking=False) as file:
+    with opened(_WHERE, where, path) as file:
         if file.id.get_create_plist().get_sizes()[1] != 8:
             fail(where, "sizes", file.id.get_create_plist().get_sizes(), "must have 8 bytes")
-        tree = _Reader(h5py, where).tree(file)
+        tree = _Reader(extra("h5py", _WHERE, "nir"), where).tree(file)
         _require_version(where, tree)
         if "node" not in tree:
             fail(where, "groups", sorted(tree)[:6], "must have the group 'node'")
@@ -107,21 +94,6 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
         if kind != GRAPH:
             fail(f"{where}: /node", "type", kind, f"must be {GRAPH}")
         return NirModel(nir.dict2NIRNode(_graph(where, "/node", tree["node"])), where)
-
-
-@contextlib.contextmanager
-def _refusing(where: str) -> Iterator[None]:
-    """Turn whatever h5py raises on a damaged file into a ValueError that names it."""
-    try:
-        yield
-    except _BROKEN as error:
-        if isinstance(error, ValueError) and str(error).startswith(_WHERE):
-            raise
-        if isinstance(error, PermissionError) or getattr(error, "filename", None) is not None:
-            raise
-        text = " ".join(str(error).split())
-        text = text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
-        raise ValueError(f"{where} cannot be read ({text:.300})") from error
 
 
 class _Reader:
@@ -164,9 +136,9 @@ class _Reader:
             fail(here, "shape", None, "must be given: the data set is empty")
         if data.is_virtual or data.external:
             fail(here, "data set", data.name, "must hold its own data")
-        size, stored = data.nbytes, data.id.get_storage_size()
-        if size > _LEAST_BYTES + _MOST_RATIO * stored:
-            rule = f"must be of data that the file holds, {size} bytes, not {stored}"
+        if states_too_much(data, data.nbytes, _LEAST_BYTES):
+            stored = data.id.get_storage_size()
+            rule = f"must be of data that the file holds, {data.nbytes} bytes, not {stored}"
             fail(here, "shape", data.shape, rule)
         value = data[()]
         if text and isinstance(value, bytes):

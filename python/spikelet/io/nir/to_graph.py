@@ -13,21 +13,101 @@ from numpy.typing import NDArray
 
 from spikelet import layers
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail, named
-from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
+from spikelet._util.checks import choice, fail, named, numbers, require, scalar
+from spikelet.io.nir.equations import Floats, Mode, crossing, simple, step_of
 from spikelet.io.nir.fields import MAX_VALUES, NEURONS
 from spikelet.io.nir.flat import FlatGraph, FlatNode
+from spikelet.io.nir.node_layers import STATELESS
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["LayerGraph", "Scheme", "closing_edges", "delay_steps", "to_graph"]
+__all__ = ["Kept", "LayerGraph", "Scheme", "closing_edges", "delay_steps", "kept", "to_graph"]
 
 Values = Mapping[str, Floats]
+_KEY = "spikelet"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The metadata that `write_nir` adds to a graph and its nodes: properties for which the format has no place.
+
+    The graph has ``{"spikelet": {"dt", "mode", "version"}}``: the step, and how steps are made, that give the written model's
+    spikes. A node has ``{"spikelet": {"reset": "subtract", "subtract": thresholds, "spikes": "at", "v_init": potentials}}``, each
+    only if needed.
+
+    Attributes
+    ----------
+    dt : float, optional
+    mode : "exact" or "euler", optional
+    subtract : mapping of str to array, or None
+        Nodes that are reset by subtraction. They spike at this threshold, and it is subtracted; None: they spike above that
+        of the graph.
+    at : mapping of str to array
+        Thresholds of the nodes that spike at the threshold of the graph, because it was written for a reader that does.
+    v_init : mapping of str to array
+        Initial potentials.
+    """
+
+    dt: float | None
+    mode: Mode | None
+    subtract: dict[str, Floats | None]
+    at: dict[str, Floats]
+    v_init: dict[str, Floats]
+
+
+def kept(graph: Any, flat: FlatGraph) -> Kept:
+    """Return what the metadata of a graph says, after checks.
+
+    Raises
+    ------
+    ValueError
+        If a value breaks its rule.
+    """
+    where = f"{flat.where}: metadata of the graph"
+    whole = _own(where, graph.metadata or {})
+    dt, mode = whole.get("dt"), whole.get("mode")
+    if dt is not None:
+        dt = scalar(where, "dt", dt, "finite and > 0")
+    if mode is not None:
+        choice(where, "mode", mode, "exact", "euler")
+    found = Kept(dt, mode, {}, {}, {})
+    for name, node in flat.nodes.items():
+        at = f"{flat.where}: metadata of node '{name}'"
+        own = _own(at, node.metadata)
+        if "reset" in own:
+            choice(at, "reset", own["reset"], "subtract")
+            given = own.get("subtract")
+            found.subtract[name] = (
+                None if given is None else _array(at, "subtract", given, node.takes)
+            )
+        if "spikes" in own:
+            choice(at, "spikes", own["spikes"], "at")
+            if "v_threshold" not in node.values:
+                fail(at, "spikes", own["spikes"], "must belong to a neuron with a threshold")
+            found.at[name] = _array(at, "v_threshold", node.values["v_threshold"], node.takes)
+        if "v_init" in own:
+            found.v_init[name] = _array(at, "v_init", own["v_init"], node.takes)
+    return found
+
+
+def _own(where: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = metadata.get(_KEY, {})
+    if not isinstance(found, Mapping):
+        fail(where, _KEY, found, "must be a group")
+    return found
+
+
+def _array(where: str, argument: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    array = numbers(where, argument, value, dimensions=max(len(shape), 1))
+    require(where, argument, array.ravel(), "finite")
+    if array.ndim and array.shape != shape:
+        fail(where, argument, array.shape, f"must be {shape}, that of the population", got="shape")
+    return np.array(np.broadcast_to(array, shape))
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """What the standard leaves open: how neurons step.
+    """How neurons step, which the standard leaves open.
 
     Attributes
     ----------
@@ -35,7 +115,7 @@ class Scheme:
         In the unit of the graph's time constants.
     mode : "exact" or "euler"
     subtract : bool or collection of str
-        Whether all neurons subtract the threshold at a spike, or the nodes that do.
+        True if all neurons subtract the threshold at a spike; or the nodes that do.
     at : mapping of str to array
         Thresholds of the nodes that spike at their threshold; others spike above it, as the standard says.
     v_init : mapping of str to array
@@ -53,7 +133,7 @@ class Scheme:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What distinguishes schemes of one graph."""
+        """The options in which schemes of one graph differ."""
         chosen = self.subtract if isinstance(self.subtract, bool) else None
         return self.dt, self.mode, chosen, self.height
 
@@ -153,18 +233,18 @@ def _neuron(node: FlatNode, scheme: Scheme) -> Layer:
         subtracts = scheme.subtracts(node.name)
         given |= {"reset": "subtract"} if subtracts else {"reset": "value", "v_reset": p["v_reset"]}
         given["amplitude"] = scheme.height
-    layer: Layer = kind(**{name: _simple(value) for name, value in given.items()})
+    layer: Layer = kind(**{name: simple(value) for name, value in given.items()})
     return layer
 
 
 def _threshold(node: FlatNode, scheme: Scheme) -> Layer:
-    above = _simple(np.broadcast_to(node.values["threshold"], node.takes))
+    above = simple(np.broadcast_to(node.values["threshold"], node.takes))
     return layers.LIF(above, "none", decay=0.0, gain=1.0, strict=True, amplitude=scheme.height)
 
 
 def _delay(node: FlatNode, scheme: Scheme) -> Layer | None:
     steps = delay_steps(node, scheme.dt)
-    return layers.Delay(_simple(steps)) if steps.any() else None
+    return layers.Delay(simple(steps)) if steps.any() else None
 
 
 def delay_steps(node: FlatNode, dt: float) -> NDArray[np.int64]:
@@ -174,13 +254,6 @@ def delay_steps(node: FlatNode, dt: float) -> NDArray[np.int64]:
         rule = f"must be at most {MAX_VALUES // steps.size} steps of dt = {dt:g} (are both in one unit?)"
         fail("Delay", "delay", float(node.values["delay"].max()), rule)
     return steps.astype(np.int64)
-
-
-def _simple(value: Any) -> Any:
-    """Return one number for an array of equal ones."""
-    if isinstance(value, np.ndarray) and (value == value.flat[0]).all():
-        return value.flat[0].item()
-    return value
 
 
 _NEURONS: Mapping[str, tuple[type[Any], Callable[[Values, Scheme], dict[str, Any]]]] = {
@@ -328,7 +401,7 @@ class _Builder:
 
 def _layers_of(where: str, node: FlatNode, scheme: Scheme) -> list[Layer]:
     if node.kind not in _ROWS:
-        return node.layers
+        return STATELESS[node.kind](node.values, node.takes)
     here = f"{where}: node '{node.name}' ({node.kind})"
     for name in ("tau", "tau_mem", "tau_syn") if scheme.mode == "euler" else ():
         shortest = float(np.min(node.values.get(name, np.inf)))

@@ -7,27 +7,28 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from spikelet._util.advice import warn_caller
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, named
 from spikelet._util.extras import extra
 from spikelet._util.files import path_of, replacing, reserve
 from spikelet._util.spelling import spelled
+from spikelet.conversion.building import input_shape as checked_shape
 from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.model import NirModel
-from spikelet.io.nir.writing_models import write_model
+from spikelet.io.nir.writing_layers import write_graph
 from spikelet.io.nir.writing_network import write_network
-from spikelet.io.nir.writing_readers import Request
+from spikelet.io.nir.writing_readers import WHERE, Request
+from spikelet.layers import LIF, Shape
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.network.network import Network
 
 __all__ = ["write_nir"]
-
-_WHERE = "write_nir"
 
 
 @spelled
@@ -104,13 +105,13 @@ def write_nir(
     >>> sorted(sl.io.write_nir(model).nodes)
     ['input', 'lif1', 'linear0', 'output']
     """
-    nir = extra("nir", _WHERE, "nir")
-    request = Request.checked(_WHERE, convention, dt, mode, dtype, input_shape)
+    nir = extra("nir", WHERE, "nir")
+    request = Request(convention, dt, mode, dtype, input_shape)
     _require_known(compression)
     file = None if path is None else _file(path)
     graph, notes = _written(model, request, nir)
     if notes:
-        warn_caller(f"{_WHERE}: " + "; ".join(notes))
+        warn_caller(f"{WHERE}: " + "; ".join(notes))
     if file is not None:
         with replacing(file) as part:
             _reserve(nir, part, _Storable(graph), compression)
@@ -139,18 +140,75 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
     if isinstance(model, nir.NIRGraph):
         return _as_it_is(model, request), []
     if isinstance(model, SpikingModel):
-        return write_model(model, request)
+        return _write_model(model, request)
     if isinstance(model, NirModel):
         return _as_it_is(model.graph, request), []
     if isinstance(model, Network):
         return write_network(model, request)
     torch = sys.modules.get("torch")  # a module exists only if torch has been imported
     if torch is not None and isinstance(model, torch.nn.Module):
-        from spikelet.io.nir.writing_torch import write_module  # noqa: PLC0415  imports torch
-
-        return write_module(model, request)
+        return _write_module(torch, model, request)
     rule = "must be a SpikingModel, a torch.nn.Module, a Network, a NirModel or a nir.NIRGraph"
-    return fail(_WHERE, "model", type(model).__name__, rule, error=TypeError)
+    return fail(WHERE, "model", type(model).__name__, rule, error=TypeError)
+
+
+def _write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
+    """Return the NIR graph of a model, and notes for the user."""
+    steps = {n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None}
+    own_type = "float64" if model.dtype == "float64" else "float32"
+    own_step = steps.pop() * 1e-3 if len(steps) == 1 else None
+    shapes = getattr(model, "input_shapes", None)  # of a converted model
+    graph, notes = write_graph(model.graph, request, shapes, own_step=own_step, own_type=own_type)
+    if model.dtype == "int16":
+        notes.append(
+            "weights are written in float32, not in the 16 bits of the model, whose spikes may differ"
+        )
+    return graph, notes
+
+
+def _write_module(torch: Any, module: Any, request: Request) -> tuple[Any, list[str]]:
+    """Return the NIR graph of a network of PyTorch, and notes for the user."""
+    from spikelet.torch.deploy import read  # noqa: PLC0415  imports torch
+    from spikelet.torch.finetune import SpikingModule  # noqa: PLC0415
+
+    for name, value in (*module.named_parameters(), *module.named_buffers()):
+        if value.device.type == "meta":
+            fail(f"{WHERE}: '{name}'", "parameter", "meta", "must hold values", got="a tensor on")
+    types = {p.dtype for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()}
+    own = "float64" if torch.float64 in types else "float32"
+    if not isinstance(module, SpikingModule):  # whose graph knows its input
+        request = replace(request, input_shape=_sample_shape(torch.nn, module, request))
+    with named(WHERE):
+        graph = read(module, request.input_shape or ())
+    return write_graph(graph, request, own_step=_own_step(module.modules()), own_type=own)
+
+
+def _sample_shape(nn: Any, module: Any, request: Request) -> Shape:
+    if request.input_shape is not None:
+        return checked_shape(WHERE, request.input_shape, "input_shape")
+    first = module
+    while isinstance(first, nn.Sequential) and len(first):
+        first = first[0]
+    size = getattr(first, "in_features", None)
+    if size is None:
+        rule = "must be the shape of one sample at one step, as (2, 34, 34)"
+        fail(WHERE, "input_shape", None, rule)
+    return (int(size),)
+
+
+def _own_step(modules: Iterable[Any]) -> float | None:
+    """Return the step in seconds of all neurons with time constants, or None."""
+    from spikelet.torch.modules import Neuron  # noqa: PLC0415
+
+    steps = set()
+    for m in modules:
+        if not isinstance(m, Neuron):
+            continue
+        if m.convention == "norse":
+            steps.add(float(m.given.get("dt", 0.001)))
+        elif m.convention == "spikelet" and ("decay" not in m.given or "tau_syn" in m.given):
+            steps.add(float(m.given.get("dt", 1.0)) * 1e-3)
+    return steps.pop() if len(steps) == 1 else None
 
 
 class _Storable:
@@ -183,14 +241,14 @@ def _by_name(value: Any, path: str) -> Any:
         return {name: _by_name(value[name], f"{path}/{name}") for name in sorted(value, key=str)}
     if value is None:
         rule = "must not be None, which a file cannot hold; read_nir(graph) infers missing shapes, write what it returns"
-        fail(_WHERE, f"'{path}'", None, rule)
+        fail(WHERE, f"'{path}'", None, rule)
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _as_it_is(graph: Any, request: Request) -> Any:
     for name in request.given():
         fail(
-            _WHERE,
+            WHERE,
             name,
             getattr(request, name),
             "must not be given: a NIR graph is written as it is",
@@ -203,13 +261,13 @@ def _require_known(compression: object) -> None:
     if (level and 0 <= compression <= 9) or compression in ("gzip", "lzf", None):  # type: ignore[operator]  # a level is a number
         return
     rule = 'must be "gzip", "lzf", a level of gzip from 0 to 9, or None'
-    fail(_WHERE, "compression", compression, rule)
+    fail(WHERE, "compression", compression, rule)
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
-    file = path_of(_WHERE, path)
+    file = path_of(WHERE, path)
     if "\0" in str(file):
-        fail(_WHERE, "path", path, "must be the path of a file, without null characters")
+        fail(WHERE, "path", path, "must be the path of a file, without null characters")
     if file.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not file.absolute().parent.is_dir():

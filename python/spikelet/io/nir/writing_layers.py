@@ -17,10 +17,12 @@ from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.node_layers import CONVOLUTIONS
 from spikelet.io.nir.writing_neurons import Cell, Neurons, cell_of, full
+from spikelet.io.nir.writing_readers import WHERE, Request
+from spikelet.io.sample_shapes import sample_shapes
 from spikelet.layers import Layer, Movement, Shape
 from spikelet.layers.graph import Graph, Shapes
 
-__all__ = ["Term", "Writer"]
+__all__ = ["Term", "Writer", "notes_of", "write_graph"]
 
 Array = NDArray[Any]
 
@@ -86,13 +88,11 @@ class Writer:
         Makes the nodes of populations.
     real : dtype
         Precision of weights.
-    where : str
-        The caller, for error messages.
     """
 
-    def __init__(self, neurons: Neurons, real: type[Any], where: str) -> None:
-        self.nir = extra("nir", where, "nir")
-        self.neurons, self.real, self.where = neurons, real, where
+    def __init__(self, neurons: Neurons, real: type[Any]) -> None:
+        self.nir = extra("nir", WHERE, "nir")
+        self.neurons, self.real = neurons, real
         self.reader = neurons.reader
         self.nodes: dict[str, Any] = {}
         self.edges: list[tuple[str, str]] = []
@@ -129,7 +129,7 @@ class Writer:
 
     def at(self, name: str) -> str:
         """Name a layer in an error message."""
-        return f"{self.where}: layer '{name}'"
+        return f"{WHERE}: layer '{name}'"
 
     def input(self, shape: Shape, name: str = "input") -> list[Term]:
         """Add an input."""
@@ -284,7 +284,7 @@ class Writer:
     def cast(self, what: str, values: Any) -> Array:
         """Return values in the precision of the graph, in which they must stay finite."""
         array = np.asarray(values)
-        representable(self.where, what, array, np.dtype(self.real))
+        representable(WHERE, what, array, np.dtype(self.real))
         return array.astype(self.real)
 
     def conv(self, name: str, layer: Any, factor: Any, before: Shape, after: Shape) -> Any:
@@ -319,6 +319,55 @@ class Writer:
                 "another one: read the file with read_nir or nir.read(path, type_check=False)"
             )
         return node
+
+
+def write_graph(
+    graph: Graph, request: Request, shapes: Any = None, *, own_step: float | None, own_type: str
+) -> tuple[Any, list[str]]:
+    """Return the NIR graph of layers, and notes for the user.
+
+    Parameters
+    ----------
+    graph : Graph
+    request : Request
+    shapes : tuple of shapes, optional
+        Those of the inputs that the model knows.
+    own_step : float, optional
+        Time step of the model [s].
+    own_type : "float32" or "float64"
+        Precision of the model.
+    """
+    # The current of these acts within the step, as with Euler's method.
+    synapses = any(
+        isinstance(n.layer, L.CubaLIF | L.LI) and n.layer.has_synapse and n.layer.pull is None
+        for n in graph
+    )
+    neurons = Neurons.of(request, own_step, own_type, synapses=synapses)
+    writer = Writer(neurons, request.real(own_type))
+    writer.layers(graph, sample_shapes(WHERE, graph, request.input_shape, shapes))
+    return writer.graph(), writer.notes + notes_of(writer.nodes, request)
+
+
+def notes_of(nodes: dict[str, Any], request: Request) -> list[str]:
+    """Return what only the metadata of nodes holds, as notes for the user."""
+    if request.convention == "sinabs":
+        note = (
+            "sinabs reads neurons that send several spikes in a step and, as IF, clip their potential: set spike_fn = "
+            "SingleSpike and min_v_mem = None of its layers for the spikes of the model"
+        )
+        return [note]
+    if request.convention != "nir":  # refused, or the reader's own way
+        return []
+    notes = []
+    for key, what in (("reset", "reset by subtraction"), ("v_init", "initial potentials")):
+        names = [n for n, node in nodes.items() if key in node.metadata.get("spikelet", {})]
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            notes.append(
+                f"NIR has no {what} ({', '.join(names[:3])}{more}): `read_nir` takes it from the metadata, other readers "
+                "ignore it, and their spikes differ"
+            )
+    return notes
 
 
 # --- rows: each adds the nodes of a layer, and returns the terms of its output -----------------------
@@ -451,6 +500,8 @@ def _refused(w: Writer, at: Place) -> NoReturn:
     if isinstance(at.layer, Movement) and kind not in _HINTS:
         what += ", and the layers behind it need its order of values"
         hint = "if it is the first layer, pass samples that are moved already; otherwise " + hint
+    if kind is not L.Foreign:
+        hint += "; ONNX files (sl.io.write_onnx) and C programs (SpikingModel.export) have it"
     refuse(w.at(at.name), f"({kind.__name__}) {what}", hint)
 
 

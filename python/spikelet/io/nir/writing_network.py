@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.writing_layers import Term, Writer
-from spikelet.io.nir.writing_models import notes_of
+from spikelet.io.nir.writing_layers import Term, Writer, notes_of
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
-from spikelet.io.nir.writing_readers import Request
+from spikelet.io.nir.writing_readers import WHERE, Request
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -26,7 +25,6 @@ from spikelet.neurons import IF, LIF, LIFDelta, NeuronModel
 
 __all__ = ["write_network"]
 
-_WHERE = "write_nir"
 _MOST_WEIGHTS = 1 << 27  # of all matrices: 1 GB in float64
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -35,10 +33,10 @@ def write_network(net: Network, request: Request) -> tuple[Any, list[str]]:
     """Return the graph of a network, and what its readers should know."""
     if request.convention != "nir":
         rule = 'must be "nir": the readers of libraries have no delays'
-        fail(_WHERE, "convention", request.convention, rule)
+        fail(WHERE, "convention", request.convention, rule)
     if request.input_shape is not None:
         rule = "must be left out for a Network, whose sources have their size"
-        fail(_WHERE, "input_shape", request.input_shape, rule)
+        fail(WHERE, "input_shape", request.input_shape, rule)
     return _NetworkWriter(net, request).graph()
 
 
@@ -47,7 +45,7 @@ class _NetworkWriter:
         own = str(np.dtype(net.dtype))
         self.net, self.request = net, request
         self.neurons = Neurons.of(request, net.dt * 1e-3, own)
-        self.writer = Writer(self.neurons, request.real(own), _WHERE)
+        self.writer = Writer(self.neurons, request.real(own))
         self.keys: dict[int, str] = {}  # of the nodes that send
         self.entries: dict[tuple[int, int], str] = {}  # of those that receive, by receptor
 
@@ -58,7 +56,7 @@ class _NetworkWriter:
         self._require_size()
         spiking = [p for p in net.populations if isinstance(p.model, NeuronModel)]
         if not spiking:
-            fail(_WHERE, "model", net, "must have a population of neurons")
+            fail(WHERE, "model", net, "must have a population of neurons")
         for p in net.populations:
             if isinstance(p.model, NeuronModel):
                 self._population(p)
@@ -83,13 +81,13 @@ class _NetworkWriter:
         if total > _MOST_WEIGHTS:
             what = f"needs full matrices of {total:.3g} weights"
             hint = f"NIR has no sparse ones, and at most {_MOST_WEIGHTS:.3g} are written"
-            refuse(_WHERE, what, hint)
+            refuse(WHERE, what, hint)
 
     # --- populations -----------------------------------------------------------------------------
 
     def _population(self, p: Population) -> None:
         model: Any = p.model
-        where = f"{_WHERE}: population '{p.name}' ({type(model).__name__})"
+        where = f"{WHERE}: population '{p.name}' ({type(model).__name__})"
         _require_plain(where, p, model)
         shape, dt = (p.size,), self.net.dt
         leaks = not isinstance(model, IF)
@@ -137,7 +135,7 @@ class _NetworkWriter:
         now = np.asarray(getattr(p, f"I_syn_{receptor}"), np.float64)
         # The integrator decays before it acts: what acts in the first step was larger one step earlier.
         cell = Cell(decay=decay, gain=gain, reset="none", v_init=gain * now / decay)
-        (node,) = self.neurons.nodes(cell, shape, f"{_WHERE}: population '{p.name}'")
+        (node,) = self.neurons.nodes(cell, shape, f"{WHERE}: population '{p.name}'")
         made = self.writer.add(f"{p.name}_{receptor}", node, [], shape, shape)
         self.writer.edges.append((made, key))
         return made
@@ -180,15 +178,15 @@ def _parts(projection: Projection, dt: float) -> Iterator[tuple[int, int, NDArra
 
 def _require_fresh(net: Network) -> None:
     if net.ranks.size > 1:
-        fail(_WHERE, "model", net.ranks.size, "must be on one rank", got="ranks:")
+        fail(WHERE, "model", net.ranks.size, "must be on one rank", got="ranks:")
     if net.engine.step:
         rule = "must not have run, as spikes may be on their way: write it before, or call reset()"
-        fail(_WHERE, "model", net.engine.step, rule, got="steps:")
+        fail(WHERE, "model", net.engine.step, rule, got="steps:")
     if any(not drive.removed for drive in net.inputs):
         what = "has inputs that are part of it (net.inject)"
-        refuse(_WHERE, what, "NIR has none: connect a source, which becomes an Input of the graph")
+        refuse(WHERE, what, "NIR has none: connect a source, which becomes an Input of the graph")
     if net.regulations:
-        refuse(_WHERE, "is regulated", "NIR has no regulation: write a network without it")
+        refuse(WHERE, "is regulated", "NIR has no regulation: write a network without it")
 
 
 def _require_plain(where: str, p: Population, model: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from spikelet._util.checks import fail, representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
+from spikelet.io.nir.equations import Floats, Mode, crossing, simple, step_of
 from spikelet.io.nir.writing_readers import READERS, Reader, Request
 from spikelet.layers import ALIF, Neuron, PredictiveNeuron
 
@@ -280,11 +280,11 @@ class Neurons:
         if cell.reset == "subtract":
             kept["reset"] = "subtract"
             if not cell.strict:
-                kept["subtract"] = _simple(full(cell.threshold, shape))
+                kept["subtract"] = simple(full(cell.threshold, shape))
         if cell.threshold is not None and not self.reader.strict:
             kept["spikes"] = "at"
         if np.any(np.asarray(cell.v_init) != 0):
-            kept["v_init"] = _simple(full(cell.v_init, shape))
+            kept["v_init"] = simple(full(cell.v_init, shape))
         if kept:
             node.metadata = {"spikelet": kept}
 
@@ -337,12 +337,6 @@ class Neurons:
         if self.convention == "spikingjelly":
             return bool(np.allclose(cell.gain, 1 - cell.decay, rtol=1e-7, atol=0))
         return self.convention == "norse"
-
-
-def _simple(values: Floats) -> Floats | float:
-    """Return one number for all neurons, if they have the same."""
-    first = float(values.flat[0])
-    return first if (values == first).all() else values
 
 
 def _named(value: Floats | float) -> str:

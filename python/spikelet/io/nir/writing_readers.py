@@ -1,4 +1,4 @@
-"""What each library reads from a NIR graph, and how it steps: facts that a graph written for it has to fit."""
+"""Libraries that read NIR: their primitives and their steps, which a graph written for them has to fit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 from spikelet._util.checks import choice, fail, scalar
 from spikelet.io.nir.equations import Mode
 
-__all__ = ["READERS", "Reader", "Request"]
+__all__ = ["READERS", "WHERE", "Reader", "Request"]
 
+WHERE = "write_nir"
 _SHORTEST = 1e-100
 _REALS: dict[str, type[Any]] = {"float32": np.float32, "float64": np.float64}
 _LINEAR = ("Affine", "Linear", "Conv2d", "Flatten")
@@ -102,7 +103,7 @@ READERS = {
 
 @dataclass(frozen=True)
 class Request:
-    """How a graph shall be written: the options of `write_nir`."""
+    """How a graph shall be written: the options of `write_nir`, checked."""
 
     convention: str
     dt: float | None
@@ -110,33 +111,24 @@ class Request:
     dtype: str | None
     input_shape: Iterable[Any] | None
 
-    @staticmethod
-    def checked(
-        where: str,
-        convention: str,
-        dt: float | None,
-        mode: Mode | None,
-        dtype: str | None,
-        input_shape: Iterable[Any] | None,
-    ) -> Request:
-        """Return a request after checking its options."""
-        choice(where, "convention", convention, *READERS)
-        reader = READERS[convention]
-        if dt is not None:
-            dt = scalar(where, "dt", dt, "finite and > 0")
+    def __post_init__(self) -> None:
+        choice(WHERE, "convention", self.convention, *READERS)
+        reader = self.reader
+        if self.dt is not None:
+            dt = scalar(WHERE, "dt", self.dt, "finite and > 0")
             if not _SHORTEST <= dt <= 1 / _SHORTEST:  # time constants would lose digits
-                fail(where, "dt", dt, f"must lie between {_SHORTEST:g} and {1 / _SHORTEST:g}")
+                fail(WHERE, "dt", dt, f"must lie between {_SHORTEST:g} and {1 / _SHORTEST:g}")
             if reader.fixed and dt != reader.dt:
                 rule = f"must be {reader.dt:g}, the only step that {reader.title} reads"
-                fail(where, "dt", dt, rule)
-        if mode is not None:
-            choice(where, "mode", mode, "exact", "euler")
-            if reader.mode not in (None, mode):
+                fail(WHERE, "dt", dt, rule)
+            object.__setattr__(self, "dt", dt)
+        if self.mode is not None:
+            choice(WHERE, "mode", self.mode, "exact", "euler")
+            if reader.mode not in (None, self.mode):
                 rule = f'must be "{reader.mode}", the steps that {reader.title} makes'
-                fail(where, "mode", mode, rule)
-        if dtype is not None:
-            choice(where, "dtype", dtype, *_REALS)
-        return Request(convention, dt, mode, dtype, input_shape)
+                fail(WHERE, "mode", self.mode, rule)
+        if self.dtype is not None:
+            choice(WHERE, "dtype", self.dtype, *_REALS)
 
     def given(self) -> list[str]:
         """Return the names of the options that differ from the defaults."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet.io.heaps import check_heaps
+from spikelet.io import hdf5
 from spikelet.io.sonata.config import WHERE, Config, entry
 from spikelet.io.sonata.type_tables import Row, read_types
 
@@ -24,22 +24,8 @@ BLOCK = 1 << 20
 
 MAGIC, VERSION = 0x0A7A, (0, 1)
 
-_RATIO = 1100  # deflate compresses 1032 times at best
 _SMALL = 1 << 24  # bytes that need no proof
-
 _SEARCHED = 1 << 24  # bytes at the beginning and the end in which strings are looked for
-
-# What h5py raises for damaged files.
-_BROKEN = (
-    OSError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    ArithmeticError,
-    MemoryError,
-)
 
 
 def library() -> Any:
@@ -121,8 +107,8 @@ class Group:
             If it says that it has more entries than the file can hold.
         """
         item = self.dataset(name, kinds)
-        stored = item.id.get_storage_size()
-        if item.shape[0] * item.dtype.itemsize > max(_SMALL, _RATIO * stored):
+        if hdf5.states_too_much(item, item.shape[0] * item.dtype.itemsize, _SMALL):
+            stored = item.id.get_storage_size()
             rule = f"must be what the file holds, which has {stored} bytes of it"
             fail(f"{self.where}/{name}", "length", item.shape[0], rule)
         return item
@@ -171,23 +157,12 @@ def opened(path: Path, top: str) -> Iterator[Group]:
     FileNotFoundError, PermissionError
         If it cannot be opened.
     """
-    h5py, where = library(), f"{WHERE}: {path}"
+    where = f"{WHERE}: {path}"
     if path.stat().st_size == 0:
         fail(where, "size", 0, "must be an HDF5 file")
-    try:
-        check_heaps(path, _SEARCHED)
-        with h5py.File(path, "r", locking=False) as file:
-            _require_version(where, file.attrs)
-            yield Group(file, path).child(top)
-    except _BROKEN as error:
-        is_ours = isinstance(error, ValueError) and str(error).startswith(WHERE)
-        if is_ours or getattr(error, "filename", None) is not None:  # of another file
-            raise
-        detail = " ".join(str(error).split())
-        detail = detail if len(detail) <= 300 else f"{detail[:300]}..."
-        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
-        msg = f"{where}: cannot be read: {kind}{detail}"
-        raise ValueError(msg) from error
+    with hdf5.opened(WHERE, f"{where}:", path, _SEARCHED) as file:
+        _require_version(where, file.attrs)
+        yield Group(file, path).child(top)
 
 
 def read_populations(

@@ -226,16 +226,16 @@ class _RecordedReport:
         columns = sum(len(ids) for ids in self._ids.values())
         return columns * self._net.dtype.itemsize * self._net.dt / self._report.every
 
-    def file(self) -> contextlib.AbstractContextManager[outputs.ReportFile]:
+    def file(self) -> contextlib.AbstractContextManager[outputs.Append]:
         """Open the file, which appears in its place when it is complete."""
         return outputs.report_file(self._report, self._units, self._ids)
 
-    def write_start(self, file: outputs.ReportFile | None) -> None:
+    def write_start(self, append: outputs.Append | None) -> None:
         """Write the states at time 0, which recorders do not sample."""
         if self._report.start == 0:
-            self._append(file, lambda r: np.asarray(getattr(r.target, r.name))[None, :])
+            self._append(append, lambda r: np.asarray(getattr(r.target, r.name))[None, :])
 
-    def write(self, file: outputs.ReportFile | None) -> None:
+    def write(self, append: outputs.Append | None) -> None:
         """Write what was recorded, and forget it."""
         begin, end = (t - self._report.every / 2 for t in (self._report.start, self._report.stop))
 
@@ -244,11 +244,11 @@ class _RecordedReport:
             recorder.clear()
             return values
 
-        self._append(file, take)
+        self._append(append, take)
 
     def _append(
         self,
-        file: outputs.ReportFile | None,
+        append: outputs.Append | None,
         take: Callable[[StateRecorder], npt.NDArray[Any]],
     ) -> None:
         """Write the frames that a function returns for each recorder."""
@@ -257,8 +257,8 @@ class _RecordedReport:
             frames = np.empty((len(parts[0][0]), len(self._ids[name])), np.float32)
             for values, at in parts:
                 frames[:, at] = values
-            if file is not None:
-                file.append(name, frames)
+            if append is not None:
+                append(name, frames)
 
 
 @spelled

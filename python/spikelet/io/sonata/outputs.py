@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,41 +152,37 @@ def write_spikes(
         file.require_group("spikes")
 
 
+Append = Callable[[str, npt.NDArray[Any]], None]
+
+
 @contextlib.contextmanager
 def report_file(
     report: Report, units: Mapping[str, str], ids: Mapping[str, Ints]
-) -> Iterator[ReportFile]:
-    """Write a report, which appears under its name when it is complete; see `ReportFile`."""
-    with begin_file(report.path) as file:
-        yield ReportFile(file, report, units, ids)
-
-
-class ReportFile:
-    """A report that is written piece by piece. Its values are float32, as the format has it.
+) -> Iterator[Append]:
+    """Write a report piece by piece; it appears under its name when it is complete. Values are float32, as the format has it.
 
     Parameters
     ----------
-    file : h5py.File
-        The new file.
     report : Report
-        What it shows.
     units : dict of str to str
         The unit of the state, by population.
     ids : dict of str to array
         The node ids, by population.
-    """
 
-    def __init__(
-        self, file: Any, report: Report, units: Mapping[str, str], ids: Mapping[str, Ints]
-    ) -> None:
-        frames = math.ceil(round((report.stop - report.start) / report.every, 6))
-        self.data, self._next = {}, dict.fromkeys(ids, 0)
+    Yields
+    ------
+    callable
+        ``append(population, values)`` writes the next frames, [frames, nodes].
+    """
+    frames = math.ceil(round((report.stop - report.start) / report.every, 6))
+    data, done = {}, dict.fromkeys(ids, 0)
+    with begin_file(report.path) as file:
         for name, own in ids.items():
             n = len(own)
             group = file.create_group(f"report/{name}")
             chunks = max(1, min(frames, (1 << 18) // n)), min(n, 1 << 16)
-            self.data[name] = group.create_dataset("data", (frames, n), "f4", chunks=chunks)
-            self.data[name].attrs.update(units=units[name], variable=report.variable)
+            data[name] = group.create_dataset("data", (frames, n), "f4", chunks=chunks)
+            data[name].attrs.update(units=units[name], variable=report.variable)
             mapping = group.create_group("mapping")
             node_ids = mapping.create_dataset("node_ids", data=own.astype(np.uint64))
             node_ids.attrs["sorted"] = np.int8((np.diff(own) > 0).all())
@@ -196,8 +192,9 @@ class ReportFile:
             time = np.array([report.start, report.stop, report.every])
             mapping.create_dataset("time", data=time).attrs["units"] = "ms"
 
-    def append(self, population: str, values: npt.NDArray[Any]) -> None:
-        """Write the next frames, [frames, nodes]."""
-        begin = self._next[population]
-        self.data[population][begin : begin + len(values)] = values
-        self._next[population] = begin + len(values)
+        def append(population: str, values: npt.NDArray[Any]) -> None:
+            begin = done[population]
+            done[population] = begin + len(values)
+            data[population][begin : done[population]] = values
+
+        yield append

@@ -25,8 +25,8 @@ from spikelet.io.nest.obstacles import (
     unregulated,
 )
 from spikelet.io.nest.synapse_models import synapse_of
+from spikelet.io.sonata.edges import EXACT
 from spikelet.io.sonata.outputs import begin_file, write_spikes
-from spikelet.io.sonata.synapses import EXACT
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection

@@ -10,7 +10,7 @@ from tests.support.c_networks import STEPS, chain, inputs, neuron, w
 from tests.support.c_programs import same_bits
 
 from spikelet import layers as L
-from spikelet.io.c.functions import FUNCTIONS as TEXTS
+from spikelet.io.c.values import FUNCTIONS as TEXTS
 from spikelet.layers.graded import FUNCTIONS
 
 POSITIVE = ("log", "pow", "reciprocal", "sqrt")

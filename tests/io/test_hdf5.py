@@ -11,7 +11,7 @@ from tests.support.nir_graphs import random_graph
 
 import spikelet as sl
 import spikelet.io
-from spikelet.io.heaps import check_heaps
+from spikelet.io.hdf5 import check_heaps
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 import spikelet as sl
 from spikelet.io.nest.synapse_models import synapse_of
-from spikelet.io.sonata.synapses import read_synapse, settable
+from spikelet.io.sonata.edges import read_synapse, settable
 
 RULES = [
     sl.STDP(

@@ -6,20 +6,13 @@ import warnings
 
 import numpy as np
 import pytest
-from tests.support.nir_models import images, spikes, vectors
+from tests.support.nir_models import images, quietly, spikes, vectors
 
 import spikelet as sl
 from spikelet import layers
 from spikelet.layers.graph import Graph, Node
 
 pytest.importorskip("nir")
-
-
-def quietly(*args, **options):
-    """Write without the warnings that other tests look at."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return sl.io.write_nir(*args, **options)
 
 
 def key(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spikelet.io.c.memory import Memory
+from spikelet.io.c.program import Memory
 
 
 def test_arrays_that_are_not_in_use_together_share_their_place() -> None:
