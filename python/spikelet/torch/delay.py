@@ -18,7 +18,8 @@ from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.functional import kept_as
 from spikelet.torch.memory import empty
-from spikelet.torch.watched import is_watched, of_batches
+from spikelet.torch.plain import gradients
+from spikelet.torch.watched import is_watched
 
 __all__ = ["Delay", "delayed", "narrow_delays"]
 
@@ -242,7 +243,6 @@ class _Smoothed(torch.autograd.Function):
         _, ctx.width = inputs
 
     @staticmethod
-    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
         return _Smoothed.apply(by_y, ctx.width), None  # it is symmetric
 
@@ -268,15 +268,12 @@ class _Delayed(torch.autograd.Function):
         return y
 
     @staticmethod
-    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor | None, ...]:
         x, early, late, lag = ctx.saved_tensors
         wanted, longest = ctx.needs_input_grad[:3], ctx.longest
-        if torch.is_grad_enabled():
-            y = _convolved(x, early, late, lag, longest)
-            sources = [t for t, need in zip((x, early, late), wanted, strict=True) if need]
-            found = iter(torch.autograd.grad(y, sources, by_y, create_graph=True))
-            return *(next(found) if need else None for need in wanted), None, None
+        if torch.is_grad_enabled() or is_watched(by_y):
+            run = lambda *sources: (_convolved(*sources, lag, longest),)
+            return *gradients(run, (x, early, late), wanted, (by_y,)), None, None
         threads, by = torch.get_num_threads(), _view(by_y)
         by_x = by_early = by_late = None
         if wanted[0]:

@@ -12,7 +12,7 @@ from spikelet._util.checks import fail
 from spikelet.torch.arguments import require_kind
 from spikelet.torch.cell import Cell, Reset
 from spikelet.torch.modules import LI, Neuron
-from spikelet.torch.straight_through import straight_through
+from spikelet.torch.plain import straight_through
 from spikelet.torch.time import in_order, layers_over_time
 
 __all__ = ["OTTT"]

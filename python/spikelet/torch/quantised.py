@@ -17,7 +17,7 @@ from spikelet.torch.arguments import require_kind
 from spikelet.torch.computed import is_computed, recompute
 from spikelet.torch.conventions import single
 from spikelet.torch.delay import Delay
-from spikelet.torch.straight_through import straight_through
+from spikelet.torch.plain import straight_through
 from spikelet.torch.time import layers_over_time
 
 __all__ = ["plain", "quantise"]

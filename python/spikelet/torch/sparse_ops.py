@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from spikelet import _core
 from spikelet.torch.memory import empty
-from spikelet.torch.watched import is_watched, of_batches
+from spikelet.torch.watched import is_watched
 
 __all__ = ["Geometry", "spike_conv2d", "spike_linear"]
 
@@ -73,12 +73,11 @@ class _Linear(torch.autograd.Function):
         return y
 
     @staticmethod
-    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Optional, ...]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias, _ = ctx.needs_input_grad
         by_weight = sums = None
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or is_watched(by_y):
             by_weight = by_y.t().mm(x.to(by_y.dtype)) if of_weight else None
             sums = by_y.sum(0) if of_bias else None
         else:
@@ -164,11 +163,10 @@ class _Conv(torch.autograd.Function):
         return y
 
     @staticmethod
-    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Optional, ...]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias, *_ = wanted = ctx.needs_input_grad[:3]
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or is_watched(by_y):
             found = _dense_backward(by_y, x.to(by_y.dtype), weight, ctx.geometry, wanted)
             return *found, None, None
         by_y = by_y.contiguous(memory_format=_LAST)
