@@ -92,10 +92,8 @@ class _Neuron(torch.autograd.Function):
         by = (by_spikes, by_v_seq, *by_last)
         if all(g is None for g in by):
             return (None,) * (_N_GIVEN + 4)
-        if is_watched(*by):
-            found = _backward_of_torch(ctx, saved, by)
-        else:
-            found = _backward(ctx, saved, by)
+        backward = _backward_of_torch if is_watched(*by) else _backward
+        found = backward(ctx, saved, by)
         if torch.is_grad_enabled():
             found = differentiated_once("neurons", found)
         return None, None, None, *found
@@ -207,7 +205,7 @@ def _backward_of_torch(
         kept = torch.zeros_like(kept[:1] if ctx.constant else kept, requires_grad=True)
 
     def run(x: Tensor, *given: Optional) -> tuple[Tensor, ...]:
-        parts = (x, given[:5], given[5:8], *given[8:])
+        parts = (x, given[:5], given[5:8], given[8], given[9])
         found = plain.neuron(*parts, ctx.cell, "sv", ctx.steps, charged, total)
         return found[0], *found[2:]
 

@@ -89,9 +89,11 @@ def refuse_tangents(*tensors: Tensor | None) -> None:
 
 def differentiated_once(what: str, found: Sequence[Tensor | None]) -> list[Tensor | None]:
     """Return gradients that raise an error if they are differentiated again."""
-    message = f'spikelet.torch: {what} can be differentiated once; backend="torch" differentiates again'
+    message = (
+        f'spikelet.torch: {what} can be differentiated once; backend="torch" differentiates again'
+    )
     there = [g.detach().requires_grad_() for g in found if g is not None]
     # As `once_differentiable` of PyTorch, whose message does not say what to do.
-    marked = torch._C._functions.DelayedError(message.encode(), len(there))(*there)
+    marked = _of_torch("_C", "_functions", "DelayedError")(message.encode(), len(there))(*there)
     rest = iter([marked] if isinstance(marked, Tensor) else marked)
     return [None if g is None else next(rest) for g in found]
