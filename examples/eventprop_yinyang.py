@@ -34,8 +34,7 @@ except ImportError:
         "eventprop_yinyang.py trains with PyTorch, which is missing: pip install 'spikelet[torch]'"
     ) from None
 
-from spikelet.torch.event_prop import EventProp, EventSpikes
-from spikelet.torch.first_spike import first_spike_cross_entropy
+from spikelet.torch.event_prop import EventProp, EventSpikes, first_spike_cross_entropy
 
 Array: TypeAlias = NDArray[Any]
 

@@ -73,7 +73,7 @@ def build(size: int, classes: int, dt: float, width: int) -> nn.Sequential:
             lif2=LIF(tau_m=10.0, dt=dt),
             flat=nn.Flatten(2),
             fc=nn.Linear(2 * width * side * side, classes),
-            li=LI(tau_m=20.0, dt=dt, gain="normalised"),
+            li=LI(tau_m=20.0, dt=dt, gain="normalized"),
         )
     )
 

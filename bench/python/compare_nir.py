@@ -79,7 +79,7 @@ def not_on_a_grid(library: str) -> nn.Module:
         nn.Linear(20, 200),
         st.LIF(tau_m=5.0, reset=reset),
         nn.Linear(200, 200),
-        st.LIF(tau_m=5.0, gain="normalised", v_threshold=0.2, reset=reset),
+        st.LIF(tau_m=5.0, gain="normalized", v_threshold=0.2, reset=reset),
         nn.Linear(200, 200),
         st.LIF(tau_m=10.0, reset=reset),
     )

@@ -107,7 +107,7 @@ def main() -> None:
     accuracy, _, _ = tested(net, x_test, y_test)
     print(f"float32: {100 * accuracy:.2f} % of {len(x_test)} right; {4 * count} bytes of weights")
     for bits in args.bits:
-        small = st.quantise(net, bits)
+        small = st.quantize(net, bits)
         before, _, _ = tested(small, x_test, y_test)
         train(small, x, y, max(epochs // 2, 1), 5e-4, args.seed + 1)
         accuracy, deployed, different = tested(small, x_test, y_test)

@@ -138,7 +138,7 @@ class Drawn:
                 "detach_reset": r.random() < 0.5,
             }
             given |= {"v_reset": -0.3} if given["reset"] == "value" else {}
-            given |= {"gain": r.choice([1.0, "normalised"]), "tau_m": r.choice([2.0, 20.0])}
+            given |= {"gain": r.choice([1.0, "normalized"]), "tau_m": r.choice([2.0, 20.0])}
             given |= {"tau_syn": 3.0} if r.random() < 0.4 else {}
             given |= {"tau_adapt": 8.0, "boost": 0.3} if r.random() < 0.4 else {}
             given |= {"learn_tau": True} if r.random() < 0.25 else {}

@@ -268,7 +268,7 @@ def test_neurons_spike_as_those_of_training(kind: str, options: dict[str, Any], 
     """Also the recurrent ones, whose weights apply to the spikes of the step before."""
     import spikelet.torch as st  # noqa: PLC0415
 
-    gain = {} if kind != "LIF" else {"gain": "normalised"}
+    gain = {} if kind != "LIF" else {"gain": "normalized"}
     for loops in (False, True):
         made = (
             getattr(st, f"Recurrent{kind}")(SIZE, tau_m=6.0, **gain, **options)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import spikelet.torch as st
 
@@ -62,3 +62,113 @@ def test_dropout_holds_over_time() -> None:
             st.DropoutOverTime(p)
     with pytest.raises(ValueError, match=r"x must have the shape \[T, B, ...\]"):
         drop(torch.rand(4, 3))
+
+
+def made(kind: Any, heads: int = 2) -> tuple[st.SpikeAttention, Tensor]:
+    torch.manual_seed(0)
+    attention = st.SpikeAttention(6, heads, kind=kind, scale=0.5).double()
+    x = (torch.rand(4, 3, 6, 4, 5) < 0.4).double()
+    for _ in range(60):  # statistics of the norms
+        attention(x)
+    return attention.eval(), x
+
+
+def seen(attention: st.SpikeAttention, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return queries, keys and values [T, B, channels, pixels], and what the output convolution reads."""
+    kept: list[Tensor] = []
+    hook = attention.out.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    with torch.no_grad():
+        attention(x)
+        q, k, v = (part(x).flatten(3) for part in (attention.query, attention.key, attention.value))
+    hook.remove()
+    assert all(0.05 < s.mean() < 0.95 for s in (q, k, v))
+    return q, k, v, kept[0].flatten(3)
+
+
+def test_spike_driven() -> None:
+    attention, x = made("driven")
+    q, k, v, y = seen(attention, x)
+    potential = torch.zeros(3, 6, dtype=torch.float64)
+    decay = float(attention.meeting.decay)
+    for t in range(len(x)):
+        potential = decay * potential + torch.einsum("bcn,bcn->bc", q[t], k[t])
+        mask = (potential >= 1).double()
+        potential = potential - mask
+        assert torch.equal(y[t], mask[:, :, None] * v[t])
+    assert 0.01 < y.mean() < 0.99
+
+
+def test_product() -> None:
+    attention, x = made("product")
+    q, k, v, y = seen(attention, x)
+    potential = torch.zeros(3, 6, 20, dtype=torch.float64)
+    decay = float(attention.meeting.decay)
+    for t in range(len(x)):
+        heads = []
+        for h in (slice(0, 3), slice(3, 6)):
+            # tokens of a head as rows: Q K^T V
+            a, b, c = (part[t][:, h].transpose(1, 2) for part in (q, k, v))
+            heads.append((a @ b.transpose(1, 2) @ c * 0.5).transpose(1, 2))
+        potential = decay * potential + torch.cat(heads, 1)
+        spikes = (potential >= 1).double()
+        potential = potential - spikes
+        assert torch.equal(y[t], spikes)
+    assert 0.01 < y.mean() < 0.99
+
+
+@pytest.mark.parametrize("kind", ["driven", "product"])
+def test_layers_send_spikes_only(kind: Any) -> None:
+    attention, x = made(kind)
+    for layer in attention.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_pre_hook(
+                lambda _, given: None if set(given[0].unique().tolist()) <= {0.0, 1.0} else 1 / 0
+            )
+    attention.train()
+    y = attention(x)
+    assert y.shape == x.shape
+    y.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in attention.parameters())
+
+
+def test_a_shortcut_of_potentials_adds() -> None:
+    torch.manual_seed(1)
+    block = st.PotentialShortcut(nn.Sequential(st.LIF(), nn.Linear(4, 4)))
+    x = torch.randn(5, 3, 4)
+    assert torch.equal(block(x), x + block.body(x))
+    with pytest.raises(ValueError, match=r"output of body must have the shape of the input"):
+        st.PotentialShortcut(nn.Linear(4, 5))(x)
+    with pytest.raises(TypeError, match=r"body must be a torch\.nn\.Module"):
+        st.PotentialShortcut(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: st.SpikeAttention(0), "channels must be >= 1"),
+        (lambda: st.SpikeAttention(6, 4), "heads must divide the 6 channels"),
+        (lambda: st.SpikeAttention(6, kind="soft"), "kind must be"),  # type: ignore[arg-type]
+    ],
+)
+def test_bad_input(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("x", [3, torch.rand(4, 2, 6)])
+def test_other_inputs(x: Any) -> None:
+    with pytest.raises(TypeError, match=r"x must be a tensor \[T, B, channels, height, width\]"):
+        st.SpikeAttention(6)(x)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"scale": float("nan")}, ValueError, "SpikeAttention: scale must be finite|NaN"),
+        ({"scale": "a"}, TypeError, "SpikeAttention: scale must be"),
+        ({"neuron": 3}, TypeError, "SpikeAttention: neuron must be a function that makes neurons"),
+    ],
+)
+def test_bad_options(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        st.SpikeAttention(6, **options)

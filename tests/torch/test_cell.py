@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.support.torch_cells import compare
 
 import spikelet.torch as st
-from spikelet.torch.cell import PARAMETERS, STATES, Cell
+from spikelet.torch.cell import PARAMETERS, STATES, Cell, Surrogate
 
 
 def cell_of(module: Any) -> Cell:
@@ -65,3 +66,39 @@ def test_the_backward_pass_keeps_the_potential_of_plain_cells_and_else_the_input
     (tensor,) = kept
     assert tensor.shape == x.shape
     assert (tensor.data_ptr() == x.data_ptr()) == (not plain)
+
+
+SURROGATES = ["atan", "sigmoid", "fast_sigmoid", "triangle", "rectangle", "gaussian"]
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES)
+@pytest.mark.parametrize("rich", [False, True])
+def test_surrogates(surrogate, rich):
+    for alpha in (0.8, 3.0):
+        compare(
+            Cell(surrogate=Surrogate[surrogate], alpha=alpha, detached=False, synapse=rich),
+            learned=rich,
+        )
+
+
+def test_superspike_is_a_fast_sigmoid():
+    x = torch.rand(5, 2, 3, dtype=torch.float64).requires_grad_()
+    a, b = (
+        torch.autograd.grad(st.lif(x, surrogate=s, alpha=7.0).sum(), x)[0]
+        for s in ("superspike", "fast_sigmoid")
+    )
+    assert torch.equal(a, b)
+    assert float(a.abs().sum()) > 0
+
+
+def test_table():
+    table = st.Table(-1.0, 1.0, [0.0, 2.0, 1.0])
+    x = (
+        torch.tensor([-0.5, 0.0, 0.25, 1.0, 1.5, 2.0, 2.1, float("nan")], dtype=torch.float64)
+        .reshape(1, 1, 8)
+        .requires_grad_()
+    )
+    s = st.lif(x, decay=0.5, gain=1.0, surrogate=table)  # u = x - 1
+    s.sum().backward()
+    assert x.grad.flatten().tolist()[:7] == [0.0, 0.0, 0.5, 2.0, 1.5, 1.0, 0.0]
+    assert s.flatten().tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]

@@ -14,6 +14,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset
 
 import spikelet as sl
 from spikelet.torch import LI, LIF, EventDataset, SpikeConv2d, pad_frames, to_spiking_model
+from spikelet.torch.event_data import Store
 
 SIZE = (6, 5, 2)
 BINS = functools.partial(
@@ -262,3 +263,42 @@ iter_of = [(iter([]), 0)]
 def test_bad_arguments(tmp_path, call, error, message):
     with pytest.raises(error, match=message):
         call(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "label", [3, np.int64(4), "word", None, 0.5, True, np.array([1.5, 2]), torch.tensor(3)], ids=str
+)
+def test_frames_and_labels(tmp_path, label):
+    store = Store(tmp_path / "cache", "a")
+    assert store.get(7) is None
+    frames = np.arange(12, dtype=np.int16).reshape(3, 4)
+    store.put(7, frames, label)
+    found, kept = Store(tmp_path / "cache", "a").get(7)
+    np.testing.assert_array_equal(found, frames)
+    assert found.dtype == frames.dtype
+    found[0] = 0  # the caller's own
+    np.testing.assert_array_equal(kept, label)
+    assert store.get(8) is None
+    assert Store(tmp_path / "cache", "b").get(7) is None
+
+
+def test_a_damaged_file_counts_as_none(tmp_path):
+    store = Store(tmp_path, "a")
+    store.put(0, np.arange(100), 1)
+    (path,) = store.folder.iterdir()
+    data = path.read_bytes()
+    middle = len(data) // 2  # within the array
+    flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    for damaged in (data[:50], b"", flipped):
+        path.write_bytes(damaged)
+        assert store.get(0) is None
+    store.put(0, np.arange(100), 1)
+    assert store.get(0) is not None
+
+
+def test_labels_that_cannot_be_kept(tmp_path):
+    with pytest.raises(
+        TypeError, match="the label of recording 2 must be a number, a string, None"
+    ):
+        Store(tmp_path, "a").put(2, np.zeros(3), {"a": 1})
+    assert not list((tmp_path).rglob("*.npz"))

@@ -41,11 +41,11 @@ def test_synapses_adaptation_and_recurrence(charge, synapse, adaptive, recurrent
 def test_spikelets_own_is_exact():
     """V(t) = x (1 - exp(-t / tau)) for a constant input."""
     x = torch.full((50, 1, 1), 0.9, dtype=torch.float64)
-    v = st.integrate(x, tau_m=7.0, dt=0.5, gain="normalised")
+    v = st.integrate(x, tau_m=7.0, dt=0.5, gain="normalized")
     t = 0.5 * torch.arange(1, 51, dtype=torch.float64)
     torch.testing.assert_close(v[:, 0, 0], 0.9 * (1 - torch.exp(-t / 7.0)), rtol=1e-13, atol=0)
     learned = st.integrate(
-        x, tau_m=torch.tensor(7.0, dtype=torch.float64), dt=0.5, gain="normalised"
+        x, tau_m=torch.tensor(7.0, dtype=torch.float64), dt=0.5, gain="normalized"
     )
     torch.testing.assert_close(learned, v, rtol=1e-13, atol=0)
 

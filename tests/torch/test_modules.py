@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -150,9 +152,9 @@ def test_unknown_states_are_refused():
         (lambda: st.LIF(convention="spikingjelly", tau=torch.tensor(0.5)), ValueError, "LIF: tau must be at least 1, got 0.5"),
         (lambda: st.LIF(tau_m=torch.tensor(True)), TypeError, "LIF: tau_m must be a dense tensor of real"),
         (lambda: st.LIF(learn_tau=True, shape="ab"), TypeError, "LIF: shape must be an integer"),
-        (lambda: st.LIF(gain="exact"), ValueError, "gain must be a number or 'normalised', got 'exact'"),
+        (lambda: st.LIF(gain="exact"), ValueError, "gain must be a number or 'normalized', got 'exact'"),
         (lambda: st.LIF(gain=None), TypeError, "LIF: gain must be a number"),
-        (lambda: st.IF(gain="normalised"), ValueError, "IF: gain must be a number for neurons without a leak"),
+        (lambda: st.IF(gain="normalized"), ValueError, "IF: gain must be a number for neurons without a leak"),
         (lambda: st.LIF(reset=torch.ones(3)), ValueError, "LIF: reset must be 'subtract'"),
         (lambda: st.LIF(surrogate=["atan"]), ValueError, 'LIF: surrogate must be "atan"'),
         (lambda: st.lif(X, v_threshold=torch.ones(3).to_sparse()), TypeError, "v_threshold must be a dense tensor; .*torch.sparse_coo"),
@@ -199,7 +201,7 @@ def test_the_weights_that_torch_draws_make_neurons_spike():
     linear = nn.Linear(784, 200)
     for tau in (10.0, 20.0):
         assert st.LIF(tau_m=tau)(linear(x)).sum(0).mean() > 0.5
-        assert st.LIF(tau_m=tau, gain="normalised")(linear(x)).sum() == 0
+        assert st.LIF(tau_m=tau, gain="normalized")(linear(x)).sum() == 0
 
 
 def test_modules_refuse_two_dimensions():
@@ -374,7 +376,7 @@ def test_no_parameter_is_ignored(call, message):
         call()
 
 
-TABLE = st.surrogate.Table(-1.0, 1.0, [0.0, 1.0, 0.0])
+TABLE = st.Table(-1.0, 1.0, [0.0, 1.0, 0.0])
 
 
 @pytest.mark.parametrize("name", ["return_v", "checkpoint", "learn_tau", "learn_threshold"])
@@ -424,3 +426,149 @@ def test_tensors_that_are_set_later_are_used():
     assert torch.equal(lif(x), wanted)
     lif(x).sum().backward()
     assert lif.threshold.grad.any()
+
+
+SERIES = torch.randn(9, 3, 5, generator=torch.Generator().manual_seed(3)).double() * 2
+
+
+def results(module):
+    x = SERIES.clone().requires_grad_()
+    y = module.double()(x)
+    y.square().sum().backward()
+    return y.detach(), x.grad
+
+
+def learned(value):
+    return nn.Parameter(torch.tensor(value).double())
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "assigned"),
+    [
+        (st.LIF, {}, {"alpha": 7.0}),
+        (st.LIF, {"tau_m": torch.tensor(3.0).double()}, {"alpha": torch.tensor(7.0), "dt": 0.5}),
+        (st.LIF, {}, {"surrogate": "triangle"}),
+        (st.LIF, {"tau_m": 3.0}, {"tau_m": 9.0}),
+        (st.LIF, {"tau_m": 3.0}, {"decay": 0.3}),
+        (st.LIF, {"decay": 0.3}, {"tau_m": 3.0}),
+        (st.LIF, {}, {"v_threshold": 0.4}),
+        (st.LIF, {}, {"reset": "value", "v_reset": -0.2, "detach_reset": False}),
+        (st.LIF, {}, {"gain": "normalized"}),
+        (st.CubaLIF, {}, {"tau_syn": 2.0}),
+        (st.ALIF, {}, {"boost": 0.9}),
+        (st.LI, {}, {"tau_m": 2.0}),
+        (st.LIF, {"convention": "snntorch", "beta": 0.9}, {"beta": 0.4}),
+        (st.LIF, {"convention": "spikingjelly"}, {"tau": 5.0}),
+        (st.LIF, {"convention": "norse"}, {"tau_syn_inv": 100.0}),
+        (st.LIF, {"learn_tau": True, "tau_m": 4.0}, {"alpha": 5.0, "gain": 0.5}),
+        (st.LIF, {"learn_tau": True, "learn_threshold": True}, {"reset": "zero"}),
+        (st.LIF, {"tau_m": torch.tensor(3.0).double()}, {"surrogate": "sigmoid", "alpha": 2.0}),
+    ],
+)
+def test_an_assigned_parameter_is_that_of_the_constructor(kind, given, assigned):
+    module = kind(**given)
+    before = results(module)
+    for name, value in assigned.items():
+        setattr(module, name, value)
+        assert getattr(module, name) == value or value == "normalized"
+    replaced = {"tau_m", "decay"} if {"tau_m", "decay"} & assigned.keys() else set()
+    kept = {name: value for name, value in given.items() if name not in replaced}
+    for same in (module, copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        for found, expected in zip(results(same), results(kind(**kept | assigned)), strict=True):
+            assert torch.equal(found, expected)
+    assert not all(map(torch.equal, before, results(module)))
+    assert module.state_dict().keys() == kind(**given).state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("tau_m", "tensors.tau_m"), ("v_threshold", "threshold")]
+)
+def test_an_assigned_parameter_of_pytorch_is_learned(name, key):
+    module, value = st.LIF(), learned(0.8)
+    results(module)
+    setattr(module, name, value)
+    found = results(module)
+    assert dict(module.named_parameters())[key] is value
+    assert value.grad is not None
+    assert value.grad != 0
+    assert all(map(torch.equal, found, results(st.LIF(**{name: learned(0.8)}))))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value", "message"),
+    [
+        (st.LIF(), "alpha", -1.0, "LIF: alpha must be finite and > 0"),
+        (st.LIF(), "surrogate", "step", "LIF: surrogate must be"),
+        (st.LIF(), "tau_m", 0.0, "LIF: tau_m must be finite and > 0"),
+        (st.LIF(), "convention", "norse", "fixed when the module is made"),
+        (st.LIF(), "learn_tau", True, "fixed when the module is made"),
+        (
+            st.LIF(learn_tau=True),
+            "tau_m",
+            3.0,
+            "is held by the tensor 'leak' here: change its values",
+        ),
+        (st.LIF(learn_tau=True), "dt", 0.5, "is held by the tensor 'leak' here"),
+        (
+            st.LIF(learn_threshold=True),
+            "v_threshold",
+            3.0,
+            "is held by the tensor 'threshold' here",
+        ),
+        (st.LIF(tau_m=learned(3.0)), "tau_m", 3.0, r"is held by the tensor 'tensors\.tau_m' here"),
+        (st.LIF(tau_m=learned(3.0)), "decay", 0.5, r"is held by the tensor 'tensors\.tau_m' here"),
+        (st.LIF(), "v_reset", 0.5, 'v_reset needs reset="value"'),
+        (st.LI(), "v_threshold", 2.0, "LI: v_threshold must not be given"),
+        (st.IF(), "tau_m", 2.0, "IF: tau_m must not be given"),
+    ],
+)
+def test_a_refused_assignment_changes_nothing(module, name, value, message):
+    before, state = results(module), repr(module)
+    with pytest.raises(ValueError, match=message):
+        setattr(module, name, value)
+    assert all(map(torch.equal, before, results(module)))
+    assert repr(module) == state
+
+
+def test_online_training_follows_an_assigned_decay():
+    net = nn.Sequential(nn.Linear(5, 6), st.LIF(tau_m=3.0), nn.Linear(6, 2), st.LI()).double()
+    online = st.OTTT(net)
+    net[1].tau_m = 15.0
+    twin = copy.deepcopy(net)
+    for each in (online, st.OTTT(twin)):
+        for x in SERIES:
+            each.learn(each.step(x))
+    assert torch.equal(net[0].weight.grad, twin[0].weight.grad)
+    net[1].reset = "zero"
+    with pytest.raises(ValueError, match="module '1'"):
+        online.step(SERIES[0])
+
+
+def test_attributes_of_a_subclass_stay_its_own():
+    class Own(st.LIF):
+        def __init__(self):
+            super().__init__()
+            self.shape = (3,)
+
+    assert Own().shape == (3,)
+
+
+def test_signatures_name_every_parameter():
+    names = {
+        kind: list(inspect.signature(kind).parameters)
+        for kind in (st.LIF, st.IF, st.LI, st.CubaLIF, st.RecurrentALIF)
+    }
+    assert names[st.LIF][:4] == ["tau_m", "dt", "decay", "gain"]
+    for name in ("beta", "tau", "tau_mem_inv", "v_threshold", "learn_tau", "surrogate", "backend"):
+        assert name in names[st.LIF]
+    assert "tau_m" not in names[st.IF]
+    assert not {"v_threshold", "reset", "boost"} & set(names[st.LI])
+    assert names[st.CubaLIF][0] == "tau_syn"
+    assert names[st.RecurrentALIF][:3] == ["n", "tau_adapt", "boost"]
+    assert "recurrent" not in names[st.RecurrentALIF]
+
+    class Own(st.LIF):
+        def __init__(self, size: int) -> None:
+            super().__init__(tau_m=size)
+
+    assert str(inspect.signature(Own)) in ("(size: int)", "(size: 'int')")

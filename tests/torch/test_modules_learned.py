@@ -72,7 +72,7 @@ def test_tensors_are_parameters_and_buffers():
         st.LIF(v_threshold=threshold, learn_threshold=True)
 
 
-@pytest.mark.parametrize("gain", [1.0, "normalised"])
+@pytest.mark.parametrize("gain", [1.0, "normalized"])
 def test_learned_time_constants_may_be_long(gain):
     x = torch.rand(50, 3, 4)
     for tau in (1e4, 1e6):

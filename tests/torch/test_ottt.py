@@ -115,7 +115,7 @@ def test_an_input_may_be_filled_again() -> None:
 def test_quantised_networks() -> None:
     """The gradient goes straight through to the weights before rounding, and to biases."""
     torch.manual_seed(5)
-    small = st.quantise(dense(), 4)
+    small = st.quantize(dense(), 4)
     plain = dense()
     with torch.no_grad():
         for k in (0, 2, 4):

@@ -15,6 +15,7 @@ import spikelet.torch as st
 from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.conventions import Setting
 from spikelet.torch.functional import run
+from spikelet.torch.plain import straight_through
 
 WHEN = [(When.same, False), (When.same, True), (When.next, True), (When.both, False)]
 CELLS = [
@@ -133,3 +134,15 @@ def test_bad_backends() -> None:
         st.LIF(backend="cuda")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="checkpoint must be None with backend='torch'"):
         st.lif(x, backend="torch", checkpoint=True)
+
+
+def test_value_and_gradient() -> None:
+    x = torch.tensor([0.4, 1.6], requires_grad=True)
+    value = torch.tensor([0.0, 2.0], requires_grad=True)
+    y = straight_through(x, value)
+    assert torch.equal(y, value)
+    assert y.data_ptr() != value.data_ptr()
+    (y * torch.tensor([3.0, 5.0])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [3.0, 5.0]
+    assert value.grad is None

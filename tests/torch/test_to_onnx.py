@@ -18,6 +18,7 @@ import spikelet as sl
 import spikelet.torch as st
 from spikelet import layers as L
 from spikelet.torch import OverTime
+from spikelet.torch.to_onnx import parts_of
 
 onnx = pytest.importorskip("onnx")
 reference = pytest.importorskip("onnx.reference")
@@ -119,7 +120,7 @@ def test_held_inputs(tmp_path: Path) -> None:
 
 def test_quantised_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    net = st.quantise(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5), nn.Linear(8, 2)), bits=4)
+    net = st.quantize(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5), nn.Linear(8, 2)), bits=4)
     x = 3 * torch.rand(10, 4, 6)
     st.to_onnx(net, tmp_path / "net.onnx", x)
     with torch.no_grad():
@@ -148,7 +149,7 @@ KINDS: dict[str, Any] = {
     "zero": lambda: st.LIF(tau_m=5.0, reset="value", v_reset=-0.25),
     "none": lambda: st.LIF(tau_m=5.0, reset="none"),
     "if": st.IF,
-    "gain": lambda: st.LIF(tau_m=5.0, gain="normalised", v_threshold=0.25),
+    "gain": lambda: st.LIF(tau_m=5.0, gain="normalized", v_threshold=0.25),
     "current": lambda: st.CubaLIF(tau_m=5.0),
     "adaptive": lambda: st.ALIF(tau_m=5.0, boost=0.5),
     "learned": lambda: st.LIF(learn_tau=True, learn_threshold=True, shape=(8,)),
@@ -469,3 +470,43 @@ def test_networks_that_no_file_holds_are_refused_before_they_are_copied(tmp_path
     with pytest.raises(ValueError, match=r"has parameters of [0-9]+ bytes, more than an ONNX file"):
         st.to_onnx(net, tmp_path / "net.onnx", torch.rand(5, 3, 6))
     assert not list(tmp_path.iterdir())
+
+
+def normed(features: int) -> Any:
+    norm = st.TEBN(features, 9, 2)
+    with torch.no_grad():
+        norm.norm.layer.running_mean.uniform_(-0.5, 0.5)
+        norm.norm.layer.running_var.uniform_(0.5, 1.5)
+        norm.scale.uniform_(0.5, 1.5)
+    return norm
+
+
+MODULES: dict[str, Any] = {
+    "parallel": lambda: st.PSN(9),
+    "masked": lambda: st.MaskedPSN(9, 3),
+    "sliding": lambda: st.SlidingPSN(3),
+    "norm of steps": lambda: normed(4),
+    "between others": lambda: nn.Sequential(
+        st.OverTime(nn.Conv2d(4, 6, 3)), normed(6), st.PSN(9), st.MaxPool2d(2), nn.Flatten(2),
+        nn.Linear(54, 8), st.LIF(decay=0.5), st.SlidingPSN(2), nn.Linear(8, 3), st.LI(decay=0.5),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MODULES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_modules_of_several_steps(kind: str, dtype: torch.dtype, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = MODULES[kind]().to(dtype).eval()
+    x = 2 * torch.randn(9, 3, 4, 8, 8, dtype=dtype)
+    st.to_onnx(module, tmp_path / "n.onnx", x)
+    with torch.no_grad():
+        expected = module(x).numpy()
+    found = reference.ReferenceEvaluator(str(tmp_path / "n.onnx")).run(None, {"x": x.numpy()})[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert expected.std() > 0
+
+
+def test_parts_keep_their_names() -> None:
+    parts = parts_of(nn.Sequential(nn.Identity(), st.LIF(), st.PSN(3), nn.ReLU()))
+    assert [list(dict(p.named_children())) for p in parts] == [["0", "1"], [], ["3"]]

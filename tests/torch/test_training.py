@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -289,3 +291,25 @@ def test_a_scheduler_that_needs_a_value_is_refused():
         st.fit(model, [BATCH], scheduler=plateau, **options)
     history = st.fit(model, [BATCH], progress=lambda epoch: plateau.step(epoch.loss), **options)
     assert plateau.best == history[0].loss
+
+
+def test_a_history_is_a_list_of_epochs():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 2), st.LIF(tau_m=2.0, steps=3))
+    data = [(10 * torch.rand(8, 4), torch.randint(0, 2, (8,)))]
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    history = st.fit(model, data, loss=lambda y, t: torch.nn.functional.cross_entropy(y.mean(0), t), epochs=2, optimizer=optimizer)  # fmt: skip
+    assert isinstance(history, st.History)
+    assert isinstance(history, list)
+    assert [type(e) for e in history] == [Epoch, Epoch]
+    assert history == list(history)
+    for part in (history[:1], history[1:], history + history, history + list(history)):
+        assert isinstance(part, st.History)
+        assert all(type(e) is Epoch for e in part)
+    assert history[:1] + history[1:] == history
+    assert history[0] is next(iter(history))
+    with pytest.raises(TypeError):
+        history + 3
+    for same in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
+        assert same == history
+        assert isinstance(same, st.History)

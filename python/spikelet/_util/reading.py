@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "archive", "check_archive", "json_value", "members", "name_of", "npy", "refusing",
+    "archive", "json_value", "members", "name_of", "npy", "refusing",
 ]  # fmt: skip
 
 _ENCRYPTED = 0x1  # a flag of a file in an archive
@@ -134,23 +134,6 @@ def _check_header(data: bytes, begin: int, version: tuple[int, int]) -> None:
     header = data[begin + width : begin + width + length].decode("latin1")
     if not _LITERAL.fullmatch(_STRING.sub("", header)):
         raise ValueError("a .npy header must be a literal of Python")
-
-
-def check_archive(path: str | os.PathLike[str]) -> None:
-    """Check that a ZIP archive of files that are not compressed is complete, and all checksums are right.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    OSError
-        If it cannot be opened.
-    """
-    with archive(path) as opened:
-        for member in members(opened):
-            with opened.open(member) as file:
-                while file.read(2**20):  # at its end, the checksum is compared
-                    pass
 
 
 @contextlib.contextmanager

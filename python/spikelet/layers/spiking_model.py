@@ -56,7 +56,7 @@ class SpikingModel(Sealed):
         Precision of potentials and weights. "int16", the fastest, rounds weights between spiking layers to 16 bits, with
         a scale for each channel at which no sum can overflow; everything else is float32, and so are the inputs of neurons
         with a leak. Weights that are multiples of a power of two and fit lose nothing, before neurons with a leak too
-        (see `spikelet.torch.quantise`).
+        (see `spikelet.torch.quantize`).
     threads : int, optional
         By default all cores that this process may use. Results do not depend on it.
     input_scale : float

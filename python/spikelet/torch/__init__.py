@@ -11,17 +11,15 @@ with needs("spikelet.torch", "torch"):
     import torch as _torch
 
 from spikelet.torch import losses, models
-from spikelet.torch.attention import PotentialShortcut, SpikeAttention
-from spikelet.torch.blocks import DropoutOverTime, SEWBlock
+from spikelet.torch.blocks import DropoutOverTime, PotentialShortcut, SEWBlock, SpikeAttention
+from spikelet.torch.cell import Table
 from spikelet.torch.delay import Delay, narrow_delays
-from spikelet.torch.deploy import to_spiking_model
+from spikelet.torch.deploy import DeployedNetwork, to_network, to_spiking_model
 from spikelet.torch.eprop import EProp
 from spikelet.torch.event_data import EventDataset, pad_frames
-from spikelet.torch.event_prop import EventProp, EventSpikes
+from spikelet.torch.event_prop import EventProp, EventSpikes, first_spike_cross_entropy
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
-from spikelet.torch.first_spike import first_spike_cross_entropy
 from spikelet.torch.functional import integrate, lif
-from spikelet.torch.history import History
 from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
 from spikelet.torch.modules import (
     ALIF,
@@ -36,16 +34,13 @@ from spikelet.torch.modules import (
 )
 from spikelet.torch.norms import TEBN, tdBN, tdLN
 from spikelet.torch.ottt import OTTT
-from spikelet.torch.pieces import in_pieces
 from spikelet.torch.pool import MaxPool2d
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
-from spikelet.torch.quantised import quantise
+from spikelet.torch.quantized import quantize
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
-from spikelet.torch.surrogate import Table
-from spikelet.torch.time import OverTime
-from spikelet.torch.to_network import DeployedNetwork, to_network
+from spikelet.torch.time import OverTime, in_pieces
 from spikelet.torch.to_onnx import to_onnx
-from spikelet.torch.training import Epoch, evaluate, fit
+from spikelet.torch.training import Epoch, History, evaluate, fit
 
 del _torch, needs
 
@@ -95,7 +90,7 @@ __all__ = [
     "narrow_delays",
     "pad_frames",
     "pool_limit",
-    "quantise",
+    "quantize",
     "set_pool_limit",
     "spike_conv2d",
     "spike_linear",

@@ -4,20 +4,91 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from spikelet import _core
 from spikelet._core import Charge, Reset, Surrogate, When
+from spikelet._util.checks import fail, numbers, require
 
 __all__ = [
+    "ALPHAS",
     "PARAMETERS",
     "STATES",
     "Cell",
     "Charge",
     "Reset",
     "Surrogate",
+    "Table",
     "When",
     "packed",
+    "require_surrogate",
 ]
+
+
+# Default parameters of the surrogates: those of SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid) and Norse (superspike,
+# whose form is that of fast_sigmoid; Zenke & Ganguli, Neural Comput. 30, 2018).
+ALPHAS = {
+    "atan": 2.0,
+    "sigmoid": 4.0,
+    "fast_sigmoid": 25.0,
+    "triangle": 1.0,
+    "rectangle": 1.0,
+    "gaussian": 1.0,
+    "superspike": 100.0,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A user-defined surrogate, given by a table of values.
+
+    Parameters
+    ----------
+    low, high : float
+        Range of u = V - v_threshold that the table covers; the surrogate is 0 outside.
+    values : array-like, [n], n >= 2
+        Values at equidistant points from `low` to `high`, with linear interpolation in between.
+
+    Raises
+    ------
+    ValueError
+        If `low` is not below `high`, or a value is not finite.
+    """
+
+    low: float
+    high: float
+    values: ArrayLike
+
+    def __post_init__(self) -> None:
+        for argument in ("low", "high"):
+            value = numbers("Table", argument, getattr(self, argument), dimensions=0)
+            require("Table", argument, value, "finite")
+            object.__setattr__(self, argument, float(value))
+        if self.low >= self.high:
+            fail("Table", "low", self.low, f"must lie below high = {self.high:g}")
+        values = numbers("Table", "values", self.values)
+        if values.ndim != 1 or len(values) < 2:
+            fail("Table", "values", values.shape, "must be [n] with n >= 2", got="shape")
+        require("Table", "values", values, "finite")
+        object.__setattr__(self, "values", tuple(values.tolist()))
+
+    @property
+    def step(self) -> float:
+        """Distance between two points of the table."""
+        return (self.high - self.low) / (np.size(self.values) - 1)
+
+
+def require_surrogate(where: str, surrogate: Any) -> None:
+    """Refuse what is not a surrogate; None is for inference."""
+    if surrogate is None or isinstance(surrogate, Table):
+        return
+    if not isinstance(surrogate, str) or surrogate not in ALPHAS:
+        names = ", ".join(f'"{n}"' for n in ALPHAS)
+        fail(where, "surrogate", surrogate, f"must be {names}, a Table or None")
+
 
 # In the order of the core.
 PARAMETERS = tuple(name for name, _ in _core.cell_parameters())
@@ -49,7 +120,7 @@ class Cell:
     detached : bool
         The reset passes no gradient to its spike.
     surrogate, alpha, table, table_low, table_step
-        See `spikelet.torch.surrogate`.
+        See `spikelet.torch.cell`.
     leak, threshold, syn_decay, adapt_decay, boost : float
         Values of the parameters that are not given as tensors.
     """

@@ -5,23 +5,25 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
-from spikelet._util import reading
 from spikelet._util.checks import fail
-from spikelet._util.files import replaced
+from spikelet._util.container import Format
 
-__all__ = ["load", "save"]
+__all__ = ["contents", "load", "restored", "save", "stored"]
 
+_FORMAT = Format("spikelet training", version=1, oldest=1, summed=1)
 _OWN = {"seed", "history", "random", "generator"}
 _ERRORS = (
-    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, EOFError, UnpicklingError,
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
 )  # fmt: skip
 
 
@@ -29,25 +31,66 @@ def save(
     path: Path, parts: dict[str, Any], generator: Any, seed: int, history: list[dict[str, Any]]
 ) -> None:
     """Save the state of training; the file is replaced atomically, so it is always complete."""
+    _FORMAT.save(path, *contents(parts, generator, seed, history))
+
+
+def contents(
+    parts: dict[str, Any], generator: Any, seed: int, history: list[dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the header and the arrays of a checkpoint.
+
+    Raises
+    ------
+    TypeError
+        If a state holds what cannot be stored.
+    """
     state = {name: part.state_dict() for name, part in parts.items() if part is not None}
     state |= {"seed": seed, "history": history, "random": torch.get_rng_state()}
     state["generator"] = None if generator is None else generator.get_state()
-    with _checksums(), replaced(path) as file:
-        torch.save(state, file)
+    arrays: dict[str, NDArray[Any]] = {}
+    header = {name: stored(name, value, arrays) for name, value in state.items()}
+    # Versions of modules, which decide how their states are read.
+    versions = getattr(state["model"], "_metadata", {})
+    return {"state": header, "versions": stored("model", versions, arrays)}, arrays
 
 
-@contextlib.contextmanager
-def _checksums() -> Iterator[None]:
-    """Have torch.save write checksums, which can be switched off since PyTorch 2.6."""
-    options = getattr(torch.serialization, "get_crc32_options", lambda: True)
-    if options():
-        yield
-        return
-    torch.serialization.set_crc32_options(True)
-    try:
-        yield
-    finally:
-        torch.serialization.set_crc32_options(False)
+def stored(name: str, value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Return a value as JSON, and add its tensors to the arrays."""
+    if isinstance(value, torch.Tensor):
+        flat, key = value.detach().cpu().reshape(-1), str(len(arrays))
+        try:
+            arrays[key] = flat.numpy()
+        except TypeError:  # numpy has no such type, e.g. bfloat16
+            arrays[key] = flat.view(torch.uint8).numpy()
+        dtype = str(value.dtype).removeprefix("torch.")
+        return {"is": "tensor", "of": key, "dtype": dtype, "shape": list(value.shape)}
+    if isinstance(value, list):
+        return [stored(name, v, arrays) for v in value]
+    if isinstance(value, tuple):
+        return {"is": "tuple", "of": stored(name, list(value), arrays)}
+    if isinstance(value, Mapping):
+        kind = "counter" if isinstance(value, Counter) else "dict"
+        return {"is": kind, "of": [stored(name, list(pair), arrays) for pair in value.items()]}
+    if value is not None and not isinstance(value, bool | int | float | str):
+        rule = "must hold numbers, strings, tensors, and lists or dictionaries of them to be stored"
+        what = f"state of the {name}"
+        fail("fit: checkpoint", what, type(value).__name__, rule, error=TypeError)
+    return value
+
+
+def restored(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """Return the value of which `stored` made JSON."""
+    if isinstance(value, list):
+        return [restored(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    kind, of = value["is"], value["of"]
+    if kind == "tensor":
+        flat = torch.from_numpy(arrays[of].copy())
+        return flat.view(getattr(torch, value["dtype"])).reshape(value["shape"])
+    kinds: dict[str, Any] = {"tuple": tuple, "dict": OrderedDict, "counter": Counter}
+    found = restored(of, arrays)
+    return kinds[kind](found if kind == "tuple" else dict(found))
 
 
 def load(
@@ -74,9 +117,10 @@ def load(
     present = {name: part for name, part in parts.items() if part is not None}
     before = {name: copy.deepcopy(part.state_dict()) for name, part in present.items()}
     try:
-        reading.check_archive(path)  # torch.load verifies no checksums
-        # Mapped, an array cannot reach beyond the file, which torch.load does not check; the copy needs no file.
-        state = copy.deepcopy(torch.load(path, weights_only=True, mmap=True))
+        _refuse_old(path)
+        header, arrays = _FORMAT.load(path)
+        state = {name: restored(value, arrays) for name, value in header["state"].items()}
+        vars(state["model"])["_metadata"] = restored(header["versions"], arrays)
         _check(where, state, parts, seed, epoch)
         torch.Generator().set_state(state["random"])
         has_generator = generator is not None and state["generator"] is not None
@@ -99,6 +143,15 @@ def load(
         generator.set_state(state["generator"])
     history: list[dict[str, Any]] = state["history"]
     return history
+
+
+def _refuse_old(path: Path) -> None:
+    """Refuse a checkpoint that PyTorch wrote, as it did for versions up to 0.20."""
+    with contextlib.suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as archive:
+        if any(name.endswith("/data.pkl") for name in archive.namelist()):
+            raise ValueError(
+                "it was written by spikelet 0.20 or earlier, whose checkpoints this version does not read"
+            )
 
 
 def _check(where: str, state: Any, parts: dict[str, Any], seed: int, epoch: type[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Tensors of a module that PyTorch's hooks compute before each call: pruned or normalised weights."""
+"""Tensors of a module that PyTorch's hooks compute before each call: pruned or normalized weights."""
 
 from __future__ import annotations
 

@@ -15,13 +15,22 @@ from torch import Tensor
 
 from spikelet._util.checks import choice, fail, number
 from spikelet._util.spelling import suggestion
-from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
-from spikelet.torch.surrogate import Table, checked
+from spikelet.torch.cell import (
+    ALPHAS,
+    Cell,
+    Charge,
+    Reset,
+    Surrogate,
+    Table,
+    When,
+    packed,
+    require_surrogate,
+)
 from spikelet.torch.watched import is_watched
 
 __all__ = [
     "CONVENTIONS",
-    "DEFAULT_ALPHA",
+    "CONVENTION_PARAMETERS",
     "HALVES",
     "NAMES",
     "RASTERS",
@@ -36,17 +45,6 @@ __all__ = [
 HALVES = (torch.bfloat16, torch.float16)
 # Spikes and counts as encoders return them; a byte each is kept of them for the backward pass.
 RASTERS = (torch.uint8, torch.bool)
-
-# Defaults of the libraries: SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid), Norse (superspike).
-DEFAULT_ALPHA = {
-    "atan": 2.0,
-    "sigmoid": 4.0,
-    "fast_sigmoid": 25.0,
-    "triangle": 1.0,
-    "rectangle": 1.0,
-    "gaussian": 1.0,
-    "superspike": 100.0,
-}
 
 
 @dataclass(frozen=True)
@@ -121,18 +119,21 @@ def _setting(
 
 
 def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> dict[str, Any]:
-    name = checked(where, surrogate)
-    if name is None:
+    require_surrogate(where, surrogate)
+    if surrogate is None:
         return {}
-    if isinstance(name, Table):
+    if isinstance(surrogate, Table):
         if alpha is not None:
             rule = "must not be given with a Table as surrogate, which has none"
             fail(where, "alpha", alpha, rule)
-        table = tuple(np.asarray(name.values, dtype=float).tolist())
-        kind = Surrogate.table
-        return {"surrogate": kind, "table": table, "table_low": name.low, "table_step": name.step}
-    given = DEFAULT_ALPHA[str(surrogate)] if alpha is None else alpha
-    return {"surrogate": Surrogate[name], "alpha": _number(where, "alpha", given)}
+        table = tuple(np.asarray(surrogate.values, dtype=float).tolist())
+        low, step = surrogate.low, surrogate.step
+        return {"surrogate": Surrogate.table, "table": table, "table_low": low, "table_step": step}
+    kind = Surrogate["fast_sigmoid" if surrogate == "superspike" else surrogate]
+    return {
+        "surrogate": kind,
+        "alpha": _number(where, "alpha", ALPHAS[surrogate] if alpha is None else alpha),
+    }
 
 
 _RANGES = {"decay": (0.0, 1.0, "must lie in [0, 1]"), "tau": (1.0, math.inf, "must be at least 1")}
@@ -291,26 +292,26 @@ def _spikelet(
 
 def _leak(build: _Build, cell: Cell, tau_m: Any, dt: float, decay: Any, gain: Any) -> Cell:
     """Return a cell with its charge and gain; set its leak."""
-    normalised = isinstance(gain, str)
-    if normalised and gain != "normalised":
-        fail(build.where, "gain", gain, "must be a number or 'normalised'")
-    if not normalised:
+    normalized = isinstance(gain, str)
+    if normalized and gain != "normalized":
+        fail(build.where, "gain", gain, "must be a number or 'normalized'")
+    if not normalized:
         cell = replace(cell, gain=build.number("gain", gain))
     name, leak = (
         ("decay", decay) if decay is not None else ("tau_m", 20.0 if tau_m is None else tau_m)
     )
     by_decay = name == "decay"
     if isinstance(leak, Tensor):
-        if by_decay and not normalised:
+        if by_decay and not normalized:
             build.parameter("leak", name, leak)
             return cell
-        # decay v is v - (1 - decay) v: 1 - decay keeps its digits if the time constant is long, and a normalised gain
+        # decay v is v - (1 - decay) v: 1 - decay keeps its digits if the time constant is long, and a normalized gain
         # follows it.
         change = (lambda p: 1 / (1 - p)) if by_decay else (lambda p: -1 / torch.expm1(-dt / p))
         build.parameter("leak", name, leak, change)
-        return replace(cell, charge=Charge.relax_input if normalised else Charge.relax)
+        return replace(cell, charge=Charge.relax_input if normalized else Charge.relax)
     build.parameter("leak", name, leak, None if by_decay else lambda tau: math.exp(-dt / tau))
-    if not normalised:
+    if not normalized:
         return cell
     exact = 1 - build.constants["leak"] if by_decay else -math.expm1(-dt / build.number(name, leak))
     if exact == 0:
@@ -379,6 +380,11 @@ CONVENTIONS: dict[str, Callable[..., tuple[Cell, float]]] = {
     "norse": _norse,
 }
 NAMES = {name: tuple(inspect.signature(make).parameters)[1:] for name, make in CONVENTIONS.items()}
+CONVENTION_PARAMETERS: dict[str, inspect.Parameter] = {}
+for _make in CONVENTIONS.values():
+    for _p in list(inspect.signature(_make).parameters.values())[1:]:
+        default = None if _p.default is _p.empty else _p.default
+        CONVENTION_PARAMETERS.setdefault(_p.name, _p.replace(kind=_p.KEYWORD_ONLY, default=default))
 # What all conventions take, for the name that was probably meant.
 _OF_ALL = (
     "v_threshold", "surrogate", "alpha", "learn_tau", "learn_threshold", "checkpoint", "return_v", "steps", "backend",

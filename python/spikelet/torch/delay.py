@@ -2,27 +2,100 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from contextlib import nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet import _core
-from spikelet._util.checks import choice, fail, integer
+from spikelet._util.checks import choice, fail, integer, numbers
 from spikelet.torch.arguments import real, require_kind
 from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import RASTERS, single
-from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.functional import kept_as
 from spikelet.torch.memory import empty
-from spikelet.torch.watched import is_watched, of_batches
+from spikelet.torch.plain import gradients
+from spikelet.torch.watched import is_transformed, is_watched
 
-__all__ = ["Delay", "delayed", "narrow_delays"]
+__all__ = [
+    "Delay",
+    "Per",
+    "delayed",
+    "expanded",
+    "first_delays",
+    "kept_within",
+    "narrow_delays",
+    "shape_of",
+]
 
-_NARROWEST = 0.25  # steps; a Gaussian that is narrower has no taps besides its centre
+
+Per: TypeAlias = Literal["synapse", "axon", "neuron"]
+
+
+def shape_of(where: str, per: str, in_features: int, out_features: int) -> tuple[int, ...]:
+    """Return the shape of the delays of all synapses, of the inputs, or of the outputs."""
+    choice(where, "per", per, "synapse", "axon", "neuron")
+    shapes = {"axon": (in_features,), "neuron": (out_features,)}
+    return shapes.get(per, (out_features, in_features))
+
+
+def first_delays(
+    where: str, given: Any, shape: tuple[int, ...], longest: float, unit: str,
+    generator: Any = None, dtype: torch.dtype | None = None,
+) -> Tensor:  # fmt: skip
+    """Return delays drawn uniformly from 0 .. `longest`, or the given ones, checked; of `dtype`, or the default type."""
+    kind = dtype or torch.get_default_dtype()
+    if given is None:
+        return (torch.rand(shape, generator=generator) * longest).to(kind)
+    array = given.detach().cpu().double().numpy() if isinstance(given, Tensor) else given
+    values = torch.from_numpy(numbers(where, "delay", array, "", 2).copy())
+    if values.ndim and tuple(values.shape) != shape:
+        rule = f"must be a number or {list(shape)}, as `per` says"
+        fail(where, "delay", tuple(values.shape), rule, got="shape")
+    bad = ~((values >= 0) & (values <= longest))
+    if bad.any():
+        rule = f"must lie in 0 .. max_delay = {longest:g} {unit}"
+        fail(where, "delay", float(values[bad].flatten()[0]), rule)
+    return values.expand(shape).to(kind).contiguous()
+
+
+def kept_within(where: str, name: str, delay: Tensor, longest: float, *, training: bool) -> Tensor:
+    """Return delays with those outside of 0 .. `longest`, where an optimizer may put them, at its ends.
+
+    In training the parameter itself is set back, so that it is not lost there; outside of it nothing changes.
+    """
+    if torch.compiler.is_compiling() or delay.device.type == "meta" or is_transformed():
+        if is_transformed() and training:  # with the gradient that brings them back
+            return delay + (delay.clamp(0, longest) - delay).detach()
+        if not training:
+            return delay.clamp(0, longest)
+        with torch.no_grad():
+            delay.clamp_(0, longest)
+        return delay
+    with torch.no_grad():
+        bad = ~torch.isfinite(delay)
+        if bad.any():
+            rule = "must be finite; reduce the learning rate"
+            fail(where, name, float(delay[bad].flatten()[0]), rule)
+        # A tensor that is saved must not be touched.
+        if not ((delay < 0) | (delay > longest)).any():
+            return delay
+        if training:
+            delay.clamp_(0, longest)
+            return delay
+    return delay.clamp(0, longest)
+
+
+def expanded(delay: Tensor, per: str, shape: tuple[int, int]) -> Tensor:
+    """Return the delays of all synapses [out, in]."""
+    return (delay[:, None] if per == "neuron" else delay).expand(shape)
+
+
+_NARROWEST = 0.25  # steps; a Gaussian that is narrower has no taps besides its center
 _REACH = 3.0  # of the Gaussian, in widths
 
 
@@ -242,7 +315,6 @@ class _Smoothed(torch.autograd.Function):
         _, ctx.width = inputs
 
     @staticmethod
-    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
         return _Smoothed.apply(by_y, ctx.width), None  # it is symmetric
 
@@ -268,15 +340,13 @@ class _Delayed(torch.autograd.Function):
         return y
 
     @staticmethod
-    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor | None, ...]:
         x, early, late, lag = ctx.saved_tensors
         wanted, longest = ctx.needs_input_grad[:3], ctx.longest
-        if torch.is_grad_enabled():
-            y = _convolved(x, early, late, lag, longest)
-            sources = [t for t, need in zip((x, early, late), wanted, strict=True) if need]
-            found = iter(torch.autograd.grad(y, sources, by_y, create_graph=True))
-            return *(next(found) if need else None for need in wanted), None, None
+        if torch.is_grad_enabled() or is_watched(by_y):
+            run = functools.partial(_convolved, lag=lag, longest=longest)
+            found = gradients(lambda *sources: (run(*sources),), (x, early, late), wanted, (by_y,))
+            return *found, None, None
         threads, by = torch.get_num_threads(), _view(by_y)
         by_x = by_early = by_late = None
         if wanted[0]:

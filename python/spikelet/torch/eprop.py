@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.arguments import real
+from spikelet.torch.cell import Table
 from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import setting
 from spikelet.torch.plain import slope
-from spikelet.torch.surrogate import Table
 
 __all__ = ["EProp"]
 
@@ -218,7 +218,7 @@ class EProp(nn.Module):
         }
         for name, gradient in gradients.items():
             with torch.enable_grad():
-                weights = getattr(self, name)  # computed here, if it is parametrised
+                weights = getattr(self, name)  # computed here, if it is parametrized
             if weights is not None and weights.requires_grad:
                 _add(weights, gradient)
 
@@ -244,7 +244,7 @@ def _drawn(to: int, source: int) -> Tensor:
 
 
 def _add(weights: Tensor, gradient: Tensor) -> None:
-    if not weights.is_leaf:  # pruned or parametrised: the parameters are behind
+    if not weights.is_leaf:  # pruned or parametrized: the parameters are behind
         weights.backward(gradient)
     elif weights.grad is None:
         weights.grad = gradient.clone(memory_format=torch.contiguous_format)

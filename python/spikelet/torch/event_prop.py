@@ -14,13 +14,16 @@ import numpy as np
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, number
 from spikelet.torch.arguments import real, require_kind
-from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
+from spikelet.torch.delay import Per, expanded, first_delays, kept_within, shape_of
+from spikelet.torch.losses import check_labels
 
-__all__ = ["EventProp", "EventSpikes"]
+__all__ = ["EventProp", "EventSpikes", "first_spike_cross_entropy"]
+
 
 _Model: TypeAlias = tuple[float, float, float, float]  # tau_mem, tau_syn, v_threshold, t_max
 
@@ -147,7 +150,7 @@ class EventProp(nn.Module):
     dtype : torch.dtype, optional
         Type of the parameters. All computations are in float64.
     max_delay : float >= 0
-        Longest delay [ms]; 0 for a layer without delays. Delays that the optimiser has moved out of 0 .. `max_delay` act as
+        Longest delay [ms]; 0 for a layer without delays. Delays that the optimizer has moved out of 0 .. `max_delay` act as
         its ends, to which a run in training mode sets them back.
     per : "synapse", "axon" or "neuron"
         Separate delays for all synapses [out, in], for the inputs [in], or for the outputs [out].
@@ -342,7 +345,7 @@ class EventProp(nn.Module):
     def revive(self, spikes: EventSpikes, amount: float, *, least: float = 0.0) -> int:
         """Add `amount` to all weights of the neurons that are silent too often.
 
-        Call it after the step of the optimiser, since the backward pass needs the old weights.
+        Call it after the step of the optimizer, since the backward pass needs the old weights.
 
         Parameters
         ----------
@@ -361,8 +364,8 @@ class EventProp(nn.Module):
         Raises
         ------
         TypeError, ValueError
-            If `spikes` are not `EventSpikes` of as many neurons, a number is out of range, or the weight is parametrised or
-            normalised; nothing has changed then.
+            If `spikes` are not `EventSpikes` of as many neurons, a number is out of range, or the weight is parametrized or
+            normalized; nothing has changed then.
         """
         where = "EventProp.revive"
         real(where, "amount", amount, "finite")
@@ -375,7 +378,7 @@ class EventProp(nn.Module):
         weight = self.weight_orig if pruned else self.weight
         if not isinstance(weight, nn.Parameter):
             rule = "must be a parameter, or pruned: what is added to a computed weight is lost"
-            fail(where, "weight", "parametrised or normalised", rule)
+            fail(where, "weight", "parametrized or normalized", rule)
         silent = (spikes.counts() > 0).sum(0) <= least * spikes.batch
         with torch.no_grad():
             weight[silent] += amount
@@ -435,3 +438,60 @@ def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) 
         fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions", got="shape")
     if value.device.type != "cpu":
         fail(where, argument, str(value.device), "must be on the CPU", got="device")
+
+
+def first_spike_cross_entropy(
+    times: Any, labels: Any, tau0: float = 0.5, tau1: float = 6.4, alpha: float = 3e-3
+) -> Any:
+    r"""Return the loss of Wunderlich & Pehle (2021), averaged over the batch.
+
+    .. math:: -\log \frac{e^{-t_l/\tau_0}}{\sum_k e^{-t_k/\tau_0}} + \alpha \left(e^{t_l/\tau_1} - 1\right)
+
+    The first term separates the first spike of the correct class from those of the others; the second
+    makes it early.
+
+    Parameters
+    ----------
+    times : float tensor ``[B, C]``
+        Finite time of the first spike of each class: ``spikes.first(silent=t_max)`` for EventProp.
+    labels : int64 tensor ``[B]``
+        Class numbers, 0 .. C - 1.
+    tau0, tau1 : float > 0
+        Time constants, in the unit of `times` [ms].
+    alpha : float >= 0
+
+    Returns
+    -------
+    scalar tensor
+
+    Raises
+    ------
+    ValueError
+        A time is not finite, a label is not a class, or a parameter breaks its rule.
+    """
+    where = "first_spike_cross_entropy"
+    for name, value, rule in (
+        ("tau0", tau0, "> 0"),
+        ("tau1", tau1, "> 0"),
+        ("alpha", alpha, ">= 0"),
+    ):
+        real(where, name, value, rule)
+    for name, tensor, dimensions in (("times", times, 2), ("labels", labels, 1)):
+        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+            fail(where, name, type(tensor).__name__, "must be a dense tensor", error=TypeError)
+        if tensor.ndim != dimensions or tensor.device.type != "cpu":
+            shape = "[B, C]" if dimensions == 2 else "[B]"
+            got = f"on {tensor.device} the shape"
+            fail(where, name, tuple(tensor.shape), f"must be {shape}, on the CPU", got=got)
+    if labels.dtype != torch.int64 or not times.is_floating_point():
+        what = (times.dtype, labels.dtype)
+        fail(where, "times and labels", what, "must be floating and int64", error=TypeError)
+    if len(labels) != len(times):
+        fail(where, "labels", len(labels), f"must have one entry for each of {len(times)} samples")
+    check_labels(where, labels, times.shape[1])
+    bad = ~torch.isfinite(times)
+    if bad.any():
+        rule = "must be finite; use spikes.first(silent=t_max) for silent neurons"
+        fail(where, "times", times[bad][0].item(), rule)
+    label_times = times.gather(1, labels[:, None])
+    return F.cross_entropy(-times / tau0, labels) + alpha * torch.expm1(label_times / tau1).mean()

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch import plain
-from spikelet.torch.cell import PARAMETERS
+from spikelet.torch.cell import PARAMETERS, Table
 from spikelet.torch.conventions import HALVES, RASTERS, Setting, flag, setting, single
 from spikelet.torch.ops import neuron
-from spikelet.torch.surrogate import Table
 from spikelet.torch.watched import is_watched, refuse_tangents
 
 Backend: TypeAlias = Literal["core", "torch"]
@@ -87,7 +86,7 @@ def lif(
         Implementation: the compiled core, on the CPU, or PyTorch's own operations, one step after another, on any device.
         The spikes are the same. The core also takes PyTorch's operations where a call is traced, compiled or transformed.
     **parameters
-        spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
+        spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalized":
         ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "value",
         "none"), `v_reset` (for "value"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
         replaces x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,

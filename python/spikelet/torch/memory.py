@@ -23,12 +23,12 @@ NUMPY: dict[torch.dtype, np.dtype[Any]] = {
 
 
 def array_of(shape: Sequence[int], dtype: torch.dtype) -> np.ndarray[Any, Any]:
-    """Return an uninitialised array, whose memory comes from the pool if it is large."""
+    """Return an uninitialized array, whose memory comes from the pool if it is large."""
     return _core.pooled(shape, NUMPY[dtype])
 
 
 def empty(shape: Sequence[int], dtype: torch.dtype, order: Sequence[int] = ()) -> torch.Tensor:
-    """Return an uninitialised dense tensor, contiguous or with dimensions in this order, from slowest to fastest.
+    """Return an uninitialized dense tensor, contiguous or with dimensions in this order, from slowest to fastest.
 
     Of any size, it is an array of numpy to PyTorch and never a view, so what may be done with it does not depend on its
     size. The memory of a large one comes from the pool.

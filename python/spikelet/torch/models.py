@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.arguments import require_kind
-from spikelet.torch.attention import PotentialShortcut, SpikeAttention
-from spikelet.torch.blocks import SEWBlock
+from spikelet.torch.blocks import PotentialShortcut, SEWBlock, SpikeAttention
 from spikelet.torch.modules import LIF
 from spikelet.torch.norms import tdBN
 from spikelet.torch.sparse import SpikeConv2d

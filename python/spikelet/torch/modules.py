@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -10,12 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
-from spikelet.torch.cell import Cell, Charge, Reset
+from spikelet.torch.cell import Cell, Charge, Reset, Table
 from spikelet.torch.computed import recompute
-from spikelet.torch.conventions import Setting, flag, single
+from spikelet.torch.conventions import (
+    CONVENTION_PARAMETERS,
+    NAMES,
+    Setting,
+    flag,
+    require_in_range,
+    setting,
+    single,
+)
 from spikelet.torch.functional import BACKENDS, Backend, Run, run
-from spikelet.torch.neuron_parameters import HasParameters
-from spikelet.torch.surrogate import Table
 
 __all__ = [
     "ALIF",
@@ -28,6 +35,30 @@ __all__ = [
     "RecurrentCubaLIF",
     "RecurrentLIF",
 ]
+
+
+_OF_ALL = ("v_threshold", "surrogate", "alpha")
+_EITHER = {"tau_m": "decay", "decay": "tau_m"}  # of which only one is given
+_FIXED = ("convention", "learn_tau", "learn_threshold")
+# What decides the leak, which `learn_tau` makes a parameter.
+_OF_LEAK = ("tau_m", "dt", "decay", "beta", "tau", "tau_mem_inv")
+
+
+def checked_tensor(where: str, name: str, value: Tensor) -> Tensor:
+    """Check the values of a parameter that is a tensor; integers become floating-point numbers."""
+    complex_or_bool = value.is_complex() or value.dtype == torch.bool
+    if complex_or_bool or value.layout != torch.strided:
+        what = f"{value.dtype} {value.layout}"
+        raise TypeError(f"{where}: {name} must be a dense tensor of real numbers, got {what}")
+    if value.device.type != "meta":
+        require_in_range(where, name, value)
+    return value if value.is_floating_point() else value.to(torch.get_default_dtype())
+
+
+def _register(module: nn.Module, name: str, value: Tensor) -> None:
+    """Make a tensor a parameter of the module, if it is one, or a buffer."""
+    add = module.register_parameter if isinstance(value, nn.Parameter) else module.register_buffer
+    add(name, value)
 
 
 def _shape(where: str, shape: Any) -> tuple[int, ...]:
@@ -45,10 +76,7 @@ class Carried:
         self.states: dict[str, Tensor] = {}
 
 
-_TENSORS = ("threshold", "leak", "recurrent")  # learned ones
-
-
-class Neuron(HasParameters):
+class Neuron(nn.Module):
     """Base class of all neurons: takes [T, B, ...] and returns spikes [T, B, ...].
 
     Parameters
@@ -84,6 +112,18 @@ class Neuron(HasParameters):
     Given numbers are attributes. They, `v_threshold`, `surrogate` and `alpha` may be assigned, as if the constructor had been
     given them: ``lif.alpha = 10.0``. Of a tensor, change the values instead.
     """
+
+    convention: str
+    surrogate: str | Table | None
+    alpha: float | None
+    given: dict[str, Any]  # numbers of the convention
+    tensors: nn.Module  # its parameters that are tensors, and buffers
+    _setting: Setting  # without tensors, which replace its numbers at each run
+    _fixed_threshold: float
+    _has_tensors: bool
+    __signature__: ClassVar[inspect.Signature]
+    _rules: ClassVar[dict[str, str]] = {}  # why a class does not take a parameter
+    _passed: ClassVar[tuple[str, ...]] = ()  # what its constructor gives itself
 
     def __init__(
         self,
@@ -135,6 +175,107 @@ class Neuron(HasParameters):
             n = integer(type(self).__name__, "recurrent", recurrent, 1)
             self.recurrent = nn.Parameter(torch.empty(n, n).uniform_(-1, 1) / math.sqrt(n))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        held = vars(self)
+        if "_has_tensors" not in held:  # under construction
+            super().__setattr__(name, value)
+        elif name in _FIXED:
+            rule = "is fixed when the module is made: make another one, and load its state_dict"
+            fail(type(self).__name__, name, value, rule)
+        elif name in _OF_ALL or name in NAMES[held["convention"]]:
+            self._refuse({name: value})
+            self._assign(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _refuse(self, parameters: dict[str, Any]) -> None:
+        """Refuse parameters that this class does not take."""
+        for name, rule in self._rules.items():
+            if name in parameters:
+                fail(type(self).__name__, name, parameters[name], rule)
+
+    def _assign(self, name: str, value: Any) -> None:
+        """Set a parameter as the constructor would; an error changes nothing."""
+        of_all, tensors = self._of_all(), self._tensors()
+        parameters, replaced = self.given | tensors, _EITHER.get(name, "")
+        learned = "threshold" if name == "v_threshold" else "leak" if name in _OF_LEAK else ""
+        held = learned if learned and hasattr(self, learned) else ""
+        held = next((f"tensors.{n}" for n in (name, replaced) if n in tensors), held)
+        if held:
+            rule = f"is held by the tensor '{held}' here: change its values, under torch.no_grad()"
+            fail(type(self).__name__, name, value, rule)
+        if name in of_all:
+            of_all[name] = value
+        else:
+            parameters[name] = value
+            parameters.pop(replaced, None)
+        self._take(parameters, of_all)
+
+    def _take(self, parameters: dict[str, Any], of_all: dict[str, Any]) -> None:
+        """Hold parameters, which are checked before anything changes.
+
+        Numbers become attributes, unless the class has a property of that name, and tensors parameters or buffers.
+        """
+        where, held = type(self).__name__, self.__dict__
+        made = self._made(parameters, of_all)
+        names, threshold = made.names.values(), of_all["v_threshold"]
+        tensors = {
+            name: checked_tensor(where, name, p)
+            for name, p in parameters.items()
+            if isinstance(p, Tensor) and name in names
+        }
+        if isinstance(threshold, Tensor):
+            threshold = checked_tensor(where, "v_threshold", threshold)
+        numbers = {
+            name: p.item() if isinstance(p, Tensor) else p
+            for name, p in (parameters | of_all).items()
+            if name not in tensors and name != "v_threshold"
+        }
+        for name, p in tensors.items():
+            if not hasattr(self.tensors, name):
+                _register(self.tensors, name, p)
+        if isinstance(threshold, Tensor):
+            _register(self, "threshold", threshold)
+            threshold = 1.0
+        for name in held.get("given", ()):
+            held.pop(name, None)
+        held |= {"surrogate": numbers.pop("surrogate"), "alpha": numbers.pop("alpha")}
+        held |= {n: value for n, value in numbers.items() if not hasattr(type(self), n)}
+        held |= {"given": numbers, "_fixed_threshold": threshold, "_has_tensors": bool(tensors)}
+        held["_setting"] = replace(made, tensors={})
+
+    def _of_all(self) -> dict[str, Any]:
+        """Return the parameters that all conventions have."""
+        return {
+            "v_threshold": self._fixed_threshold,
+            "surrogate": self.surrogate,
+            "alpha": self.alpha,
+        }
+
+    def _made(self, parameters: dict[str, Any], of_all: dict[str, Any]) -> Setting:
+        """Return the setting of parameters, checked; with a learned leak, whose cell may differ from that of a number."""
+        name = {"snntorch": "beta", "spikelet": "tau_m"}.get(self.convention)
+        if hasattr(self, "leak") and name is not None:
+            parameters = parameters | {name: torch.tensor(0.5)}
+            parameters.pop("decay", None)
+        where = type(self).__name__
+        return setting(where, self.convention, parameters=parameters, **of_all)
+
+    def _learn_tau(self, shape: tuple[int, ...]) -> None:
+        """Make the leak a parameter, the logit of the decay of a step."""
+        decay = self.decay
+        if not isinstance(decay, float) or not 0 < decay < 1:
+            fail(type(self).__name__, "decay", decay, "must be a number in (0, 1) with learn_tau")
+        self.leak = nn.Parameter(torch.full(shape, math.log(decay / (1 - decay))))
+        self._take(self.given | self._tensors(), self._of_all())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return the parameters of the convention that are tensors; they may be parametrized."""
+        if not self._has_tensors:
+            return {}
+        names = self._setting.names.values()
+        return {name: getattr(self.tensors, name) for name in names if hasattr(self.tensors, name)}
+
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         """Load a checkpoint; errors name the parameters of the constructor, not those that stand for them."""
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -157,40 +298,29 @@ class Neuron(HasParameters):
                 f"{tuple(here.shape)}; make the module {way_out}."
             )
 
-    def _is_bare(self) -> bool:
-        """Return whether the module has no tensors; to look for each of them takes several microseconds."""
-        attributes = vars(self)
-        return not (
-            self._may_override
-            or self._has_tensors
-            or attributes["_parameters"]
-            or attributes["_buffers"]
-            or len(attributes["_modules"]) > 1  # `tensors`; a parametrisation is another one
-            or any(name in attributes for name in _TENSORS)
-        )
-
-    _may_override = False  # whether a subclass says what tensors there are, as by a property
-
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own = any(hasattr(cls, name) for name in _TENSORS)
-        cls._may_override = own or cls.setting is not Neuron.setting
+        cls.__signature__ = _signature(cls)
+
+    def _learned(self, name: str) -> Tensor | None:
+        """Return a tensor of the module, or None: PyTorch takes microseconds to find that there is none."""
+        held = vars(self)
+        own = name in held or name in held["_parameters"] or name in held["_buffers"]
+        return getattr(self, name) if own or hasattr(type(self), name) else None
 
     def setting(self) -> Setting:
         """Return the cell, and its parameters that are tensors."""
-        if self._is_bare():
-            return self._setting
         tensors: dict[str, Tensor] = {}
         if self._has_tensors:
             tensors |= self._made(self.given | self._tensors(), self._of_all()).tensors
-        if hasattr(self, "threshold"):
-            tensors["threshold"] = self.threshold
-        if hasattr(self, "leak"):
+        threshold, leak = self._learned("threshold"), self._learned("leak")
+        if threshold is not None:
+            tensors["threshold"] = threshold
+        if leak is not None:
             # The time constant 1 / (1 - decay) of decay = sigmoid(w) is 1 + exp(w), without cancellation.
-            decays = self._setting.cell.charge == Charge.decay
-            leak = single(self.leak)
+            decays, leak = self._setting.cell.charge == Charge.decay, single(leak)
             tensors["leak"] = torch.sigmoid(leak) if decays else 1 + torch.exp(leak)
-        return replace(self._setting, tensors=tensors)
+        return replace(self._setting, tensors=tensors) if tensors else self._setting
 
     def run(self, x: Tensor, *, v_seq: bool = True, **states: Tensor | None) -> Run:
         """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results.
@@ -211,12 +341,11 @@ class Neuron(HasParameters):
                 "make the module with steps=T to hold x [B, ...] for T steps"
             )
             fail(where, "x", tuple(x.shape), rule, got="shape")
-        bare = self._is_bare()
         return run(
             where,
             x,
-            self._setting if bare else self.setting(),
-            recurrent=None if bare else getattr(self, "recurrent", None),
+            self.setting(),
+            recurrent=self._learned("recurrent"),
             give_spikes=self._gives_spikes,
             give_v_seq=v_seq or self._gives_v_seq,
             inference=self.surrogate is None,
@@ -301,11 +430,31 @@ class Neuron(HasParameters):
         return ", ".join(parts)
 
 
+def _signature(cls: type[Neuron]) -> inspect.Signature:
+    """Return the parameters of a class of neurons by name, with those that it passes on to its bases."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__[: cls.__mro__.index(Neuron) + 1]:
+        if "__init__" in vars(base):
+            _, *own = inspect.signature(vars(base)["__init__"]).parameters.values()
+            passed = CONVENTION_PARAMETERS if base is Neuron else {}
+            found |= {
+                n: p for n, p in (passed | {p.name: p for p in own}).items() if n not in found
+            }
+            if all(p.kind != p.VAR_KEYWORD for p in own):
+                break
+    given = [p for p in found.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    given = [p for p in given if p.name not in (*cls._rules, *cls._passed)]
+    return inspect.Signature(sorted(given, key=lambda p: p.kind))
+
+
+Neuron.__signature__ = _signature(Neuron)
+
+
 class LIF(Neuron):
     """Leaky integrate-and-fire neurons.
 
     Parameters are those of `Neuron` and `spikelet.torch.lif`. The input is added to the potential (``gain=1``), so that the
-    initial weights of torch's layers make neurons spike. ``gain="normalised"`` multiplies it by ``1 - decay``, so that a
+    initial weights of torch's layers make neurons spike. ``gain="normalized"`` multiplies it by ``1 - decay``, so that a
     constant input x drives the potential to x; a layer of `tau_m` 10 ms then needs weights ten times as large.
 
     Examples
@@ -376,7 +525,7 @@ class ALIF(LIF):
 class LI(LIF):
     """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, ...].
 
-    Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`; with ``gain="normalised"`` the potential is a mean
+    Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`; with ``gain="normalized"`` the potential is a mean
     of the input over `tau_m`.
     """
 
@@ -405,6 +554,8 @@ class LI(LIF):
 
 
 class _Recurrent(Neuron):
+    _passed: ClassVar = ("recurrent",)
+
     def __init__(self, n: int | None = None, **parameters: Any) -> None:
         if n is None:
             name = type(self).__name__

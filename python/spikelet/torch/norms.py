@@ -36,7 +36,7 @@ def _require_images(where: str, x: Tensor, features: int, dimensions: int) -> No
 
 
 class tdBN(OverTime):
-    """Threshold-dependent batch normalisation: inputs of neurons with a standard deviation of `alpha` thresholds.
+    """Threshold-dependent batch normalization: inputs of neurons with a standard deviation of `alpha` thresholds.
 
     Statistics are over samples and steps; the learned scale begins at ``alpha v_threshold``.
 
@@ -73,7 +73,7 @@ class tdBN(OverTime):
 
 
 class tdLN(OverTime):
-    """Layer normalisation to the threshold: inputs of all neurons of a layer have a standard deviation of `alpha` thresholds.
+    """Layer normalization to the threshold: inputs of all neurons of a layer have a standard deviation of `alpha` thresholds.
 
     Statistics are of one sample at one step, over channels and pixels: batches may be small, steps do not look ahead, and eval
     mode computes the same. The learned scale of each channel begins at ``alpha v_threshold``.
@@ -107,7 +107,7 @@ class tdLN(OverTime):
 
 
 class TEBN(nn.Module):
-    """Temporal effective batch normalisation: statistics over samples and steps, and a learned scale of each step.
+    """Temporal effective batch normalization: statistics over samples and steps, and a learned scale of each step.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class TEBN(nn.Module):
         self.scale = nn.Parameter(torch.ones(integer("TEBN", "steps", steps, 1)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised inputs [T, B, channels, ...]."""
+        """Return the normalized inputs [T, B, channels, ...]."""
         if isinstance(x, Tensor) and (x.ndim < 3 or len(x) != len(self.scale)):
             rule = f"must be [{len(self.scale)}, B, channels, ...]"
             fail("TEBN", "x", tuple(x.shape), rule, got="shape")

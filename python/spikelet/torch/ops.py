@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from spikelet import _core
+from spikelet.torch import plain
 from spikelet.torch.cell import PARAMETERS, Cell
 from spikelet.torch.memory import array_of
-from spikelet.torch.watched import differentiated_once, of_batches
+from spikelet.torch.watched import differentiated_once, is_watched
 
 if TYPE_CHECKING:
     from spikelet.torch.conventions import Setting
@@ -84,7 +85,6 @@ class _Neuron(torch.autograd.Function):
         return results
 
     @staticmethod
-    @of_batches
     def backward(
         ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional
     ) -> tuple[Any, ...]:
@@ -92,9 +92,10 @@ class _Neuron(torch.autograd.Function):
         by = (by_spikes, by_v_seq, *by_last)
         if all(g is None for g in by):
             return (None,) * (_N_GIVEN + 4)
-        found = _backward(ctx, saved, by)
+        backward = _backward_of_torch if is_watched(*by) else _backward
+        found = backward(ctx, saved, by)
         if torch.is_grad_enabled():
-            found = differentiated_once("neurons", found, *saved, *by)
+            found = differentiated_once("neurons", found)
         return None, None, None, *found
 
 
@@ -189,6 +190,27 @@ def _backward(ctx: Any, saved: Sequence[Optional], by: Sequence[Optional]) -> li
         for g, p in zip(by_parameters, parameters, strict=True)
     ]
     return [by_x, *by_parameters, *by_states[:3], by_weights, by_states[3]]
+
+
+def _backward_of_torch(
+    ctx: Any, saved: Sequence[Optional], by: Sequence[Optional]
+) -> list[Optional]:
+    """Return the gradients of `_backward` for batches of gradients, which the core does not take."""
+    kept, *given, recurrent, first_spikes, _ = saved
+    assert kept is not None, "each call keeps something"
+    charged = kept.detach() if ctx.is_charged else None
+    total = None if recurrent is None else kept.detach()
+    if charged is not None or total is not None:
+        # The gradient with respect to the input does not depend on its values.
+        kept = torch.zeros_like(kept[:1] if ctx.constant else kept, requires_grad=True)
+
+    def run(x: Tensor, *given: Optional) -> tuple[Tensor, ...]:
+        parts = (x, given[:5], given[5:8], given[8], given[9])
+        found = plain.neuron(*parts, ctx.cell, "sv", ctx.steps, charged, total)
+        return found[0], *found[2:]
+
+    operands = (kept, *given, recurrent, first_spikes)
+    return plain.gradients(run, operands, ctx.needs_input_grad[3:], by)
 
 
 # ---- the memory of tensors [T, B, ...] ----

@@ -12,7 +12,7 @@ from spikelet._util.checks import fail
 from spikelet.torch.arguments import require_kind
 from spikelet.torch.cell import Cell, Reset
 from spikelet.torch.modules import LI, Neuron
-from spikelet.torch.straight_through import straight_through
+from spikelet.torch.plain import straight_through
 from spikelet.torch.time import in_order, layers_over_time
 
 __all__ = ["OTTT"]
@@ -157,7 +157,7 @@ class OTTT:
             value = stage.layers(seen)
         filtered = stage.layers(straight_through(x, stage.trace))
         if any("bias" in name for name, _ in stage.layers.named_parameters()):
-            # What the layers make of 0 are their biases, also pruned or parametrised ones; they are there once already.
+            # What the layers make of 0 are their biases, also pruned or parametrized ones; they are there once already.
             biases = stage.layers(torch.zeros_like(seen[:, :1]))
             filtered = filtered + (self._ones[k] - 1) * biases
         y = straight_through(filtered, value)

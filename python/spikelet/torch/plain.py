@@ -6,7 +6,7 @@ The equations, their order and the surrogates are those of the core (``train/fus
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When
 
-__all__ = ["neuron", "slope"]
+__all__ = ["gradients", "neuron", "slope", "straight_through"]
 
 
 def neuron(
@@ -26,6 +26,8 @@ def neuron(
     cell: Cell,
     give: str,
     steps: int,
+    charged: Tensor | None = None,
+    total: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     """Return what the core returns: spikes, nothing kept, potentials, and the last v, i, a.
 
@@ -40,6 +42,9 @@ def neuron(
     give : str
         "s" for spikes and "v" for the potential after each step.
     steps : int
+    charged, total : Tensor, optional
+        Potentials before each reset, and inputs with those of recurrent weights, known from the forward pass: they replace
+        the computed ones, whose gradients they have.
     """
     value: dict[str, Any] = {
         name: getattr(cell, name) if given is None else given
@@ -53,9 +58,11 @@ def neuron(
         seen = x[t if len(x) > 1 else 0]
         if recurrent is not None:
             seen = seen + s @ recurrent.T
+        if total is not None:
+            seen = straight_through(seen, total[t])
         if cell.synapse:
             seen = i = value["syn_decay"] * i + seen
-        s, v = _step(cell, value, v, seen, a)
+        s, v = _step(cell, value, v, seen, a, None if charged is None else charged[t])
         if cell.adaptive:
             a = value["adapt_decay"] * a + s
         if "s" in give:
@@ -74,9 +81,9 @@ def neuron(
 
 
 def _step(
-    cell: Cell, value: dict[str, Any], v: Tensor, x: Tensor, a: Tensor
+    cell: Cell, value: dict[str, Any], v: Tensor, x: Tensor, a: Tensor, charged: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Return the spikes of a step and the potential after it."""
+    """Return the spikes of one step and the potential after it."""
     threshold, late = value["threshold"], None
     if cell.when != When.same and cell.reset != Reset.none:
         late = _reached((v - threshold).detach(), cell.strict)  # the reset of the step before
@@ -85,6 +92,7 @@ def _step(
     h = _charged(cell, value["leak"], v, x)
     if late is not None and cell.reset == Reset.subtract:
         h = h - late * threshold
+    h = h if charged is None else straight_through(h, charged)
     s = _crossed(cell, h - (threshold + value["boost"] * a if cell.adaptive else threshold))
     if cell.when == When.next or cell.reset == Reset.none:
         return s, h
@@ -138,6 +146,56 @@ class _Crossed(torch.autograd.Function):
     def backward(ctx: Any, by_spikes: Tensor) -> tuple[Any, ...]:
         (u,) = ctx.saved_tensors
         return by_spikes * _slope(u, *ctx.surrogate), None, None, None, None, None, None
+
+
+def straight_through(x: Tensor, value: Tensor) -> Tensor:
+    """Return a copy of `value` that passes its gradient to `x`: the straight-through estimator."""
+    result: Tensor = _Through.apply(x, value)
+    return result
+
+
+class _Through(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        """Keep nothing."""
+
+    @staticmethod
+    def backward(ctx: Any, by: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        return by, None
+
+
+def gradients(
+    run: Callable[..., Sequence[Tensor]],
+    operands: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+    by: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """Return gradients of a function of the operands by PyTorch, for calls that the core cannot compute.
+
+    Parameters
+    ----------
+    run : callable
+        Computes the results from the operands.
+    operands : sequence of Tensor or None
+    wanted : sequence of bool
+        The operands whose gradients are wanted.
+    by : sequence of Tensor or None
+        Gradients with respect to the results.
+    """
+    again = torch.is_grad_enabled()
+    sources = [t for t, need in zip(operands, wanted, strict=True) if need]
+    with torch.enable_grad():
+        pairs = [(y, g) for y, g in zip(run(*operands), by, strict=True) if g is not None]
+        results, given = zip(*((y, g) for y, g in pairs if y.requires_grad), strict=True)
+        found = torch.autograd.grad(results, sources, given, create_graph=again, allow_unused=True)
+    rest = iter(found)
+    return [next(rest) if need else None for need in wanted]
 
 
 def _slope(

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from spikelet import _core
-from spikelet.torch.watched import is_watched, of_batches
+from spikelet.torch.watched import is_watched
 
 __all__ = ["MaxPool2d"]
 
@@ -38,27 +39,19 @@ class _Maxima(torch.autograd.Function):
         return y
 
     @staticmethod
-    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
         (place,) = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            pixels = _indices(place, ctx.window, ctx.shape[3])
-            by_x = by_y.new_zeros(*ctx.shape[:2], ctx.shape[2] * ctx.shape[3])
-            by_x = by_x.scatter(2, pixels.flatten(2), by_y.flatten(2))
-            return by_x.unflatten(2, ctx.shape[2:]), None
+        if torch.is_grad_enabled() or is_watched(by_y):
+            (a, b), (height, width) = ctx.window, ctx.shape[2:]
+            inside = torch.arange(a)[:, None, None] * b + torch.arange(b)
+            spread = by_y[..., None, :, None] * (place[..., None, :, None] == inside)
+            rows, columns = place.shape[2] * a, place.shape[3] * b
+            by_x = spread.reshape(*place.shape[:2], rows, columns)
+            return F.pad(by_x, (0, width - columns, 0, height - rows)), None
         by_x = torch.empty(ctx.shape, dtype=by_y.dtype, memory_format=_LAST)
         by_y, place = (_pixels(t.contiguous(memory_format=_LAST)) for t in (by_y, place))
         _core.max_pool_spread(by_y, place, _pixels(by_x), ctx.window, torch.get_num_threads())
         return by_x, None
-
-
-def _indices(place: Tensor, window: tuple[int, int], width: int) -> Tensor:
-    """Return the places of maxima in images that are `width` pixels wide."""
-    rows, columns = (
-        torch.arange(n) * size for n, size in zip(place.shape[2:], window, strict=True)
-    )
-    inside = place.long()
-    return (rows[:, None] + inside // window[1]) * width + columns + inside % window[1]
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from spikelet._util.checks import fail, integer
 from spikelet.torch.arguments import real
+from spikelet.torch.cell import Table, require_surrogate
 from spikelet.torch.functional import Backend, lif
-from spikelet.torch.surrogate import Table, checked
 
 __all__ = ["PSN", "MaskedPSN", "SlidingPSN"]
 
@@ -27,7 +27,7 @@ class _Parallel(nn.Module):
         backend: Backend = "core",
     ) -> None:
         super().__init__()
-        checked(type(self).__name__, surrogate)
+        require_surrogate(type(self).__name__, surrogate)
         self.surrogate, self.alpha, self.backend = surrogate, alpha, backend
 
     def matrix(self) -> Tensor:

@@ -15,10 +15,13 @@ from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
 from spikelet.conversion.building import ERRORS, refuse
 from spikelet.conversion.torch.copies import copy_of
-from spikelet.torch.deploy import read
+from spikelet.torch.deploy import array, read
 from spikelet.torch.modules import Neuron
+from spikelet.torch.norms import TEBN
+from spikelet.torch.psn import PSN, SlidingPSN
 
 __all__ = ["to_onnx"]
+
 
 OverTime: TypeAlias = Literal["mean", "sum", "steps"]
 
@@ -69,12 +72,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     True
     """
     with needs(_WHERE, "onnx"):
-        from spikelet.torch.over_steps import (  # noqa: PLC0415  # needs an extra
-            OVER_STEPS,
-            chained,
-            over_steps,
-            parts_of,
-        )
+        import onnx.compose  # noqa: F401, PLC0415  # an extra
 
     target = path_of(_WHERE, path)
     if not isinstance(module, nn.Module):
@@ -102,7 +100,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         x = _run(before, x) if models else x
         before = part
         if isinstance(part, OVER_STEPS):
-            models.append(over_steps(part, list(x.shape), real, _WHERE))
+            models.append(over_steps(part, list(x.shape), real))
         else:
             models.append(_model(part, x, real))
     with replaced(target) as file:
@@ -182,3 +180,73 @@ def _run(module: nn.Module, example: torch.Tensor) -> torch.Tensor:
     if not isinstance(result, torch.Tensor):
         refuse(f"{_WHERE}: module", f"returns a {type(result).__name__}", "return a single tensor")
     return result
+
+
+OVER_STEPS = (PSN, SlidingPSN, TEBN)
+
+
+def parts_of(module: nn.Module) -> list[nn.Module]:
+    """Return the parts of a sequence: each module that uses several steps by itself, and all others between them."""
+    if type(module) is not nn.Sequential:
+        return [module]
+    parts: list[nn.Module] = []
+    for name, child in module.named_modules(remove_duplicate=False):
+        if not name or "." in name:
+            continue
+        if isinstance(child, OVER_STEPS):
+            parts.append(child)
+            continue
+        if not parts or isinstance(parts[-1], OVER_STEPS):
+            parts.append(nn.Sequential())
+        parts[-1].add_module(name, child)
+    return parts
+
+
+def over_steps(module: Any, sizes: list[int], real: np.dtype[Any]) -> Any:
+    """Return the ONNX model of such a module, from x to y of the same sizes: [T, B, ...]."""
+    from spikelet.conversion.to_onnx.builder import Arithmetic, Builder  # noqa: PLC0415  # an extra
+
+    b = Builder(real)
+    o = Arithmetic(b)
+    if isinstance(module, TEBN):
+        norm, each = module.norm.layer, (-1, *[1] * (len(sizes) - 3))
+        scale = 1 / np.sqrt(array(norm.running_var) + norm.eps)
+        scale = scale if norm.weight is None else scale * array(norm.weight)
+        bias = 0.0 if norm.bias is None else array(norm.bias)
+        shift = bias - array(norm.running_mean) * scale
+        y = o.Add(o.Mul("x", scale.reshape(each)), shift.reshape(each))
+        y = o.Mul(y, array(module.scale).reshape(-1, *[1] * (len(sizes) - 1)))
+    else:
+        y = b.crossed(_potentials(b, o, module), b.constant(0.0))
+    b.add("Reshape", y, b.add("Shape", "x"), outputs=["y"])
+    ends = [b.info(name, ["T", "B", *sizes[2:]]) for name in ("x", "y")]
+    return b.model(b.graph("steps", ends[:1], ends[1:]), _WHERE)
+
+
+def _potentials(b: Any, o: Any, module: Any) -> str:
+    """Return the weighted sums of the steps that a parallel neuron sees, less its threshold."""
+    if isinstance(module, PSN):
+        flat = b.add("Reshape", "x", b.ints(module.steps, -1))
+        y: str = o.Add(o.MatMul(array(module.matrix()), flat), array(module.bias).reshape(-1, 1))
+        return y
+    steps = b.add("Slice", b.add("Shape", "x"), b.ints(0), b.ints(1))
+    series = b.add("Reshape", "x", b.add("Concat", steps, b.ints(1, -1), axis=0))
+    series = o.Transpose(series, perm=[2, 1, 0])
+    kernel, bias = array(module.weight)[::-1].reshape(1, 1, -1), array(module.bias).reshape(1)
+    y = o.Transpose(o.Conv(series, kernel, bias, pads=[module.order - 1, 0]), perm=[2, 1, 0])
+    return str(y)
+
+
+def chained(models: list[Any]) -> Any:
+    """Return models from x to y, one after the other, as one."""
+    from onnx import compose  # noqa: PLC0415  # an extra
+
+    whole, *others = models
+    for k, model in enumerate(others):
+        ends = [(whole.graph.output[0].name, f"part{k}x")]
+        whole = compose.merge_models(whole, compose.add_prefix(model, f"part{k}"), io_map=ends)
+    last = whole.graph.output[0].name
+    for node in whole.graph.node:
+        node.output[:] = ["y" if name == last else name for name in node.output]
+    whole.graph.output[0].name = "y"
+    return whole

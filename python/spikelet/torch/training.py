@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import GeneratorType
-from typing import Any
+from typing import Any, SupportsIndex, TypeVar, overload
 
 import torch
 from torch import nn
@@ -20,11 +20,57 @@ from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail, integer
 from spikelet.torch import checkpoints
 from spikelet.torch.arguments import require_kind
-from spikelet.torch.history import History
 from spikelet.torch.losses import rate
 from spikelet.torch.modules import LI, Neuron
 
-__all__ = ["Epoch", "evaluate", "fit"]
+__all__ = ["Epoch", "History", "evaluate", "fit"]
+
+
+_Epoch = TypeVar("_Epoch")
+
+
+class History(list[_Epoch]):
+    """The epochs of a training, in order. Made by `spikelet.torch.fit`.
+
+    `spikelet.plot.training_curves` draws it.
+    """
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> _Epoch: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> History[_Epoch]: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> _Epoch | History[_Epoch]:
+        found: Any = super().__getitem__(index)
+        return History(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: Iterable[Any], /) -> History[Any]:
+        """Return the epochs of two trainings, one after the other."""
+        return History([*self, *other]) if isinstance(other, list) else NotImplemented
+
+    def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write curves and a table of the epochs as one HTML file, which loads nothing from elsewhere.
+
+        Parameters
+        ----------
+        path : path
+            File to write (.html).
+        title : str, optional
+            Heading of the page.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ImportError
+            If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
+        """
+        from spikelet.plot.report.training import save  # noqa: PLC0415  # only where it is used
+
+        return save(self, path, title)
+
 
 _FIRST_BATCHES = 10  # after which a layer that never spiked is reported
 _ONCE = (GeneratorType, map, filter, zip, enumerate)  # what a second epoch finds empty
@@ -213,6 +259,8 @@ def fit(
         fail("fit", "checkpoint", str(path), "must be in an existing folder")
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     generator = getattr(train_loader, "generator", None)
+    if path is not None:
+        checkpoints.contents(parts, generator, seed, [])  # an error now, not after an epoch
     history: History[Epoch] = History()
     if path is not None and resume and path.exists():
         stored = checkpoints.load(path, parts, generator, seed, Epoch)

@@ -6,8 +6,7 @@ it; for all others there is the same computation in PyTorch's own operations.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils._device import DeviceContext
 
-__all__ = ["differentiated_once", "is_transformed", "is_watched", "of_batches", "refuse_tangents"]
+__all__ = ["differentiated_once", "is_transformed", "is_watched", "refuse_tangents"]
 
 
 def _of_torch(*path: str) -> Any:
@@ -32,14 +31,6 @@ _function_modes, _dispatch_modes = (
     _of_torch("_C", f"_len_torch_{kind}_stack") or (lambda: 0) for kind in ("function", "dispatch")
 )
 _function_stack = _of_torch("overrides", "_get_current_function_mode_stack") or (lambda: [None])
-_is_batched, _is_legacy_batched, _level_of, _unwrap, _wrap = (
-    _of_torch("_C", "_functorch", name)
-    for name in (
-        "is_batchedtensor", "is_legacy_batchedtensor", "maybe_get_level", "_unwrap_batched", "_add_batch_dim",
-    )
-)  # fmt: skip
-_legacy_unwrap, _legacy_wrap = (_of_torch(f"_{way}_batch_dim") for way in ("remove", "add"))
-_enter, _leave = (_of_torch("_C", f"_vmapmode_{way}crement_nesting") for way in ("in", "de"))
 
 
 def is_transformed() -> bool:
@@ -96,77 +87,13 @@ def refuse_tangents(*tensors: Tensor | None) -> None:
         )
 
 
-def of_batches(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a backward function of (ctx, *gradients) take batches of gradients, one after another.
-
-    They come from ``torch.autograd.grad(..., is_grads_batched=True)``, or from `torch.func.vmap` around the derivative of
-    a result that was computed outside of it.
-    """
-
-    @functools.wraps(backward)
-    def each(ctx: Any, *by: Tensor | None) -> Any:
-        split = _split_functorch if is_transformed() else _split_legacy
-        parts = [g if g is None else split(g) for g in by]
-        batched = next((part for part in parts if isinstance(part, tuple)), None)
-        if batched is None:
-            return backward(ctx, *by)
-        elements, pack = batched
-        results = [
-            each(ctx, *(part[0][k] if isinstance(part, tuple) else part for part in parts))
-            for k in range(len(elements))
-        ]
-        return tuple(
-            None if found[0] is None else pack(torch.stack(found))
-            for found in zip(*results, strict=True)
-        )
-
-    return each
-
-
-_Batch = tuple[tuple[Tensor, ...], Callable[[Tensor], Tensor]]
-
-
-def _split_legacy(tensor: Tensor) -> Tensor | _Batch:
-    """Return the elements of a batch and the function that makes a batch of a stack, or a tensor without a batch."""
-    if _is_legacy_batched is None or not _is_legacy_batched(tensor):
-        return tensor
-    _enter()
-    level = _leave()  # the level that remains
-    elements = _legacy_unwrap(tensor, level, 1, 0).unbind()
-    return elements, lambda stack: _legacy_wrap(stack, 0, level)
-
-
-def _split_functorch(tensor: Tensor) -> Tensor | _Batch:
-    if not _is_batched(tensor):
-        return tensor
-    level = _level_of(tensor)
-    unwrapped, dim = _unwrap(tensor, level)
-    return unwrapped.unbind(dim), lambda stack: _wrap(stack, 0, level)
-
-
-def differentiated_once(
-    what: str, found: list[Tensor | None], *sources: Tensor | None
-) -> list[Tensor | None]:
-    """Return gradients that depend on `sources`, but raise an error if they are differentiated again."""
-    there = [g for g in found if g is not None]
-    marked = iter(_Once.apply(what, len(there), *there, *sources))
-    return [None if g is None else next(marked) for g in found]
-
-
-class _Once(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(_: str, n: int, *tensors: Tensor | None) -> tuple[Any, ...]:
-        return tuple(t.view_as(t) for t in tensors[:n] if t is not None)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        del output
-        ctx.what = inputs[0]
-
-    @staticmethod
-    def backward(ctx: Any, *_: Any) -> Any:
-        raise RuntimeError(
-            f'spikelet.torch: {ctx.what} can be differentiated once; backend="torch" differentiates again'
-        )
+def differentiated_once(what: str, found: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Return gradients that raise an error if they are differentiated again."""
+    message = (
+        f'spikelet.torch: {what} can be differentiated once; backend="torch" differentiates again'
+    )
+    there = [g.detach().requires_grad_() for g in found if g is not None]
+    # As `once_differentiable` of PyTorch, whose message does not say what to do.
+    marked = _of_torch("_C", "_functions", "DelayedError")(message.encode(), len(there))(*there)
+    rest = iter([marked] if isinstance(marked, Tensor) else marked)
+    return [None if g is None else next(rest) for g in found]

@@ -65,7 +65,7 @@ def test_neurons_of_spikelet(reset, mode):
     compare(
         pair(
             st.LIF(decay=0.5, gain=0.25, reset=reset),
-            st.LIF(decay=0.875, gain="normalised", v_threshold=0.25, reset=reset),
+            st.LIF(decay=0.875, gain="normalized", v_threshold=0.25, reset=reset),
         ),
         (12,),
         mode=mode,

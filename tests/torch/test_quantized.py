@@ -54,7 +54,7 @@ def test_weights_are_the_closest_of_a_grid(bits: int) -> None:
     with torch.no_grad():
         layer.weight.mul_(torch.logspace(-3, 3, 7)[:, None])
         layer.weight[2] = 0
-    small = st.quantise(layer, bits)
+    small = st.quantize(layer, bits)
     most = 2 ** (bits - 1) - 1
     rows = (layer.weight, small.weight, small.bias, layer.bias)
     for w, q, b, given in zip(*(p.detach() for p in rows), strict=True):
@@ -72,7 +72,7 @@ def test_weights_are_the_closest_of_a_grid(bits: int) -> None:
 
 def test_gradients_go_straight_through() -> None:
     net = train_a_little(images(tau_m=5.0, v_threshold=0.5), (1, 8, 8))
-    small = st.quantise(net.double(), 4)
+    small = st.quantize(net.double(), 4)
     twin = copy.deepcopy(small)
     x = torch.from_numpy(raster(16, 1, 8, 8)).double()
     layer, values = small[0], small[0].weight.detach()
@@ -98,7 +98,7 @@ def test_gradients_go_straight_through() -> None:
 @pytest.mark.parametrize("bits", [4, 8])
 def test_the_integer_engine_sends_the_same_spikes(bits: int, neuron: dict[str, Any]) -> None:
     net = train_a_little(images(**neuron), (1, 8, 8))
-    small = train_a_little(st.quantise(net, bits), (1, 8, 8))
+    small = train_a_little(st.quantize(net, bits), (1, 8, 8))
     x = raster(16, 1, 8, 8)
     wanted = spikes_of(small, x)
     assert all(0.005 < s.mean() < 0.95 for s in wanted.values())
@@ -109,7 +109,7 @@ def test_the_integer_engine_sends_the_same_spikes(bits: int, neuron: dict[str, A
         for name in model.neurons:
             assert np.array_equal(result[f"{name}.spikes"], wanted[name]), (dtype, name)
     state = copy.deepcopy(small.state_dict())
-    fresh = st.quantise(net, bits)
+    fresh = st.quantize(net, bits)
     fresh.load_state_dict(state)
     with torch.no_grad():
         assert torch.equal(fresh(torch.from_numpy(x).float()), small(torch.from_numpy(x).float()))
@@ -121,7 +121,7 @@ def test_layers_with_delays() -> None:
     with torch.no_grad():
         net[0].weight.mul_(4)
         net[2].weight.mul_(20)
-    small = st.quantise(net, 3)
+    small = st.quantize(net, 3)
     assert len(small[0].weight.unique()) < len(net[0].weight.unique())
     x = raster(20)
     model = st.to_spiking_model(small, (20,), dtype="int16")
@@ -138,7 +138,7 @@ def test_layers_with_delays() -> None:
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_programs_in_c_send_the_same_spikes(tmp_path: Path, reset: str) -> None:
     net = train_a_little(images(tau_m=5.0, reset=reset, v_threshold=0.5), (1, 8, 8))
-    model = st.to_spiking_model(st.quantise(net, 4), (1, 8, 8), dtype="int16")
+    model = st.to_spiking_model(st.quantize(net, 4), (1, 8, 8), dtype="int16")
     same_bits(tmp_path, model, raster(3, 1, 8, 8).astype(np.float32), form="spikes")
     assert "int16_t" in (tmp_path / "network_weights.h").read_text()
 
@@ -162,7 +162,7 @@ def test_residual_networks_in_integers_and_in_onnx(
     with torch.no_grad():
         net[0].weight.mul_(4)
         net[4].weight.mul_(8)
-    small = st.quantise(net, 4)
+    small = st.quantize(net, 4)
     x = torch.from_numpy(raster(6, 20)).float()
     wanted = small(x).detach().numpy()
     assert 0.05 < wanted.mean() < 0.95
@@ -196,14 +196,14 @@ def test_sums_that_16_bits_do_not_hold_are_computed_in_float32() -> None:
 
 def test_norms_are_folded() -> None:
     net = train_a_little(images(tau_m=5.0), (1, 8, 8)).double()
-    small = st.quantise(net, 16)
+    small = st.quantize(net, 16)
     x = torch.from_numpy(raster(4, 1, 8, 8)).double()
     torch.testing.assert_close(
         small[:2](x), net[:2](x), rtol=0, atol=2e-4 * float(net[:2](x).detach().abs().max())
     )
     assert not any(isinstance(m, nn.BatchNorm2d) for m in small.modules())
     assert any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
-    assert st.quantise(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), 8)[0].bias is not None
+    assert st.quantize(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), 8)[0].bias is not None
 
 
 def test_norms_without_parameters_are_folded() -> None:
@@ -211,7 +211,7 @@ def test_norms_without_parameters_are_folded() -> None:
     net = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4, affine=False)).double()
     net(3 + torch.rand(20, 6).double())
     x = torch.rand(5, 6).double()
-    torch.testing.assert_close(st.quantise(net.eval(), 16)(x), net(x), rtol=0, atol=1e-3)
+    torch.testing.assert_close(st.quantize(net.eval(), 16)(x), net(x), rtol=0, atol=1e-3)
 
 
 def shared() -> nn.Sequential:
@@ -229,7 +229,7 @@ def with_nan(name: str) -> nn.Sequential:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_holds_weights_of_eight_bits(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    layer = st.quantise(nn.Linear(30, 20), bits=8)
+    layer = st.quantize(nn.Linear(30, 20), bits=8)
     wanted = layer.weight.detach()
     layer.parametrizations.weight.original.data = wanted.clone()  # on the grid before it is rounded
     low = copy.deepcopy(layer).to(dtype)
@@ -241,20 +241,20 @@ def test_half_precision_holds_weights_of_eight_bits(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: st.quantise(3), TypeError, "model must be a torch.nn.Module"),
-        (lambda: st.quantise(nn.Linear(3, 2), 1), ValueError, "bits must be >= 2 and <= 16"),
-        (lambda: st.quantise(st.LIF()), ValueError, "must have linear layers or convolutions"),
-        (lambda: st.quantise(st.quantise(nn.Linear(3, 2))), ValueError, "must have plain parameters"),
+        (lambda: st.quantize(3), TypeError, "model must be a torch.nn.Module"),
+        (lambda: st.quantize(nn.Linear(3, 2), 1), ValueError, "bits must be >= 2 and <= 16"),
+        (lambda: st.quantize(st.LIF()), ValueError, "must have linear layers or convolutions"),
+        (lambda: st.quantize(st.quantize(nn.Linear(3, 2))), ValueError, "must have plain parameters"),
         (
-            lambda: st.quantise(nn.Sequential(nn.Linear(3, 2), st.LIF(), nn.BatchNorm1d(2))),
+            lambda: st.quantize(nn.Sequential(nn.Linear(3, 2), st.LIF(), nn.BatchNorm1d(2))),
             ValueError,
             "module '2' must directly follow a linear layer",
         ),
-        (lambda: st.quantise(shared()), ValueError, "module '0' must stand in one place only"),
-        (lambda: st.quantise(nn.Linear(3, 2).half()), TypeError, "weight must be float32 or .* with .float"),
-        (lambda: st.quantise(prune.l1_unstructured(nn.Linear(3, 2), "weight", 0.5)), ValueError, "end pruning with"),
-        (lambda: st.quantise(with_nan("weight")), ValueError, "module '0', weight must be finite"),
-        (lambda: st.quantise(with_nan("bias")), ValueError, "module '0', bias must be finite"),
+        (lambda: st.quantize(shared()), ValueError, "module '0' must stand in one place only"),
+        (lambda: st.quantize(nn.Linear(3, 2).half()), TypeError, "weight must be float32 or .* with .float"),
+        (lambda: st.quantize(prune.l1_unstructured(nn.Linear(3, 2), "weight", 0.5)), ValueError, "end pruning with"),
+        (lambda: st.quantize(with_nan("weight")), ValueError, "module '0', weight must be finite"),
+        (lambda: st.quantize(with_nan("bias")), ValueError, "module '0', bias must be finite"),
     ],
 )  # fmt: skip
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:

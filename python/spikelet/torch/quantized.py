@@ -17,10 +17,10 @@ from spikelet.torch.arguments import require_kind
 from spikelet.torch.computed import is_computed, recompute
 from spikelet.torch.conventions import single
 from spikelet.torch.delay import Delay
-from spikelet.torch.straight_through import straight_through
+from spikelet.torch.plain import straight_through
 from spikelet.torch.time import layers_over_time
 
-__all__ = ["plain", "quantise"]
+__all__ = ["plain", "quantize"]
 
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Delay)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -28,12 +28,12 @@ _BIAS_BITS = 8  # by which a bias is finer than the weights of its channel
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
-def quantise(model: _Module, bits: int = 8) -> _Module:
+def quantize(model: _Module, bits: int = 8) -> _Module:
     r"""Return a copy whose weights are integers of a few bits times a power of two, one for each output channel.
 
     A weight of the copy is :math:`2^e \, \mathrm{clip}(\mathrm{round}(w / 2^e), -2^{b-1} + 1, 2^{b-1} - 1)` in each forward
     pass, with the e of smallest mean squared error of its channel; the gradient goes straight through to w (Bengio et al.).
-    A bias is rounded to :math:`2^{e-8}`. BatchNorm is first folded into the preceding layer. Therefore quantise a
+    A bias is rounded to :math:`2^{e-8}`. BatchNorm is first folded into the preceding layer. Therefore quantize a
     trained network, and train the copy for a few more epochs at a tenth of the learning rate.
 
     Sums of such weights over spikes have no rounding errors in any order, so a deployed copy sends the same spikes:
@@ -50,7 +50,7 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
     Raises
     ------
     TypeError, ValueError
-        If `model` is not a module, has no such layers or is quantised already, a BatchNorm does not follow such a
+        If `model` is not a module, has no such layers or is quantized already, a BatchNorm does not follow such a
         layer, one of the two is used twice, weights are not finite or of another type than float32 and float64, or
         `bits` is out of range.
 
@@ -74,25 +74,25 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
     --------
     >>> import torch, spikelet.torch as st
     >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), st.LIF(), torch.nn.Linear(8, 2), st.LIF())
-    >>> small = st.quantise(net, bits=4)
+    >>> small = st.quantize(net, bits=4)
     >>> x = torch.rand(10, 3, 4).round()
     >>> snn = st.to_spiking_model(small, (4,), dtype="int16")
     >>> bool((snn.run(x.numpy()).spikes == small(x).detach().numpy()).all())
     True
     """
-    require_kind("quantise", "model", model, nn.Module, "a torch.nn.Module")
-    bits = integer("quantise", "bits", bits, 2, 16)
+    require_kind("quantize", "model", model, nn.Module, "a torch.nn.Module")
+    bits = integer("quantize", "bits", bits, 2, 16)
     for name, module in model.named_modules():
         if parametrize.is_parametrized(module):
-            rule = "must have plain parameters: quantise the network that this one was made of"
-            fail("quantise", f"module '{name}'", "parametrized", rule)
+            rule = "must have plain parameters: quantize the network that this one was made of"
+            fail("quantize", f"module '{name}'", "parametrized", rule)
         if isinstance(module, _LAYERS):
             _checked(name, module)
     copied = copy.deepcopy(model)
     _fold(copied)
     layers = [m for m in copied.modules() if isinstance(m, _LAYERS)]
     if not layers:
-        fail("quantise", "model", type(model).__name__, "must have linear layers or convolutions")
+        fail("quantize", "model", type(model).__name__, "must have linear layers or convolutions")
     for layer in layers:
         if layer.bias is not None:
             parametrize.register_parametrization(layer, "bias", _Bias(layer, bits))
@@ -107,18 +107,18 @@ def _checked(name: str, layer: nn.Module) -> None:
             continue
         what = f"module '{name}', {which}"
         if not isinstance(p, nn.Parameter):
-            rule = "must be a parameter: end pruning with torch.nn.utils.prune.remove, or normalisation with remove_weight_norm"
-            fail("quantise", what, "computed by a hook", rule)
+            rule = "must be a parameter: end pruning with torch.nn.utils.prune.remove, or normalization with remove_weight_norm"
+            fail("quantize", what, "computed by a hook", rule)
         if p.dtype not in (torch.float32, torch.float64):
             rule = "must be float32 or float64: convert the model with .float()"
-            fail("quantise", what, str(p.dtype), rule, got="dtype", error=TypeError)
+            fail("quantize", what, str(p.dtype), rule, got="dtype", error=TypeError)
         if not torch.isfinite(p).all():
             bad = float(p.detach()[~torch.isfinite(p)][0])
-            fail("quantise", what, bad, "must be finite: train with a lower learning rate")
+            fail("quantize", what, bad, "must be finite: train with a lower learning rate")
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Return a copy in eval mode whose layers hold the present values of quantised, pruned and other computed weights.
+    """Return a copy in eval mode whose layers hold the present values of quantized, pruned and other computed weights.
 
     It is the model itself if it has none.
     """
@@ -207,7 +207,7 @@ def _fold(model: nn.Module) -> None:
                 for each in (before, module):
                     if uses[id(each)] > 1:
                         rule = "must stand in one place only where a BatchNorm is folded: give each place a layer of its own"
-                        fail("quantise", f"module '{names[id(each)]}'", type(each).__name__, rule)
+                        fail("quantize", f"module '{names[id(each)]}'", type(each).__name__, rule)
                 _folded(before, module)
                 setattr(parent, name, nn.Identity())
                 before = None
@@ -216,7 +216,7 @@ def _fold(model: nn.Module) -> None:
     for name, module in model.named_modules():
         if isinstance(module, _NORMS):
             rule = "must directly follow a linear layer or convolution, in a torch.nn.Sequential"
-            fail("quantise", f"module '{name}'", type(module).__name__, rule)
+            fail("quantize", f"module '{name}'", type(module).__name__, rule)
 
 
 def _chains(model: nn.Module) -> Iterator[list[tuple[nn.Module, str, nn.Module]]]:
@@ -247,7 +247,7 @@ def _leaves(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
 def _folded(layer: Any, norm: Any) -> None:
     """Multiply a layer by the scales of a norm behind it, which its running statistics give."""
     if norm.running_mean is None:
-        fail("quantise", "norm", type(norm).__name__, "must have running statistics")
+        fail("quantize", "norm", type(norm).__name__, "must have running statistics")
     # Without parameters of its own, its factors are 1 and its offsets 0.
     factor = torch.ones_like(norm.running_var) if norm.weight is None else norm.weight
     offset = torch.zeros_like(norm.running_mean) if norm.bias is None else norm.bias
