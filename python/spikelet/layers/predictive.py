@@ -272,5 +272,6 @@ class PredictiveActivation(_OnOff):
     def schedule(self, channels: int) -> dict[str, Any]:
         """Return the arguments that the core needs; see `PredictiveNeuron.schedule`."""
         alpha, beta = self.activation.parameters()
-        function = {"activation": self.activation.function, "alpha": alpha, "beta": beta}
-        return {**super().schedule(channels), **function, "scale": np.ravel(self.scale)}
+        function = (self.activation.function, alpha, beta)
+        scale = np.ravel(self.scale)
+        return {**super().schedule(channels), "activation": function, "scale": scale}

@@ -23,7 +23,7 @@ __all__ = ["Lowered", "Source", "add_source", "engine_of", "extent_of", "lower",
 
 _NONE = np.zeros(0)
 # What the core's neurons get without a schedule; see `PredictiveNeuron.schedule`.
-_ARRAYS = dict.fromkeys(("pace", "limit", "ceiling", "offset", "alpha", "beta", "scale"), _NONE)
+_ARRAYS = dict.fromkeys(("pace", "limit", "ceiling", "offset", "scale"), _NONE)
 _SILENT: dict[str, Any] = {
     "threshold": _NONE,
     "amplitude": np.ones(1),
@@ -181,15 +181,15 @@ def _foreign(views: Views, layer: Foreign, shape: Shape, *inputs: View) -> View:
     return views.add(number, extent, shape)
 
 
-def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
-    """Return the reset and the coefficients of neurons that the core's plain ones are not, else None."""
+def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any], bool, bool] | None:
+    """Return the dynamics of neurons that the core's plain ones do not have, else None."""
     decay, gain = layer.coefficients()
     drive = layer.drive if isinstance(layer, Leak) else 0.0
-    reset, v_reset = "none", 0.0
+    reset, v_reset, strict, later = "none", 0.0, False, False
     if isinstance(layer, Neuron):
         reset = {"zero": "value"}.get(layer.reset, layer.reset)
-        v_reset = layer.v_reset
-        plain = not (isinstance(layer, Synaptic) or layer.strict or layer.reset_delay)
+        v_reset, strict, later = layer.v_reset, layer.strict, layer.reset_delay
+        plain = not (isinstance(layer, Synaptic) or strict or later)
         plain &= reset != "none"
         if (
             plain
@@ -200,7 +200,8 @@ def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
     synapse = layer.synapse() if isinstance(layer, Synaptic) and layer.has_synapse else (None,) * 3
     adaptation = layer.adaptation() if isinstance(layer, ALIF) else (None, None)
     given = (decay, gain, drive, *synapse, v_reset, *adaptation)
-    return reset, [_NONE if value is None else np.ravel(value) for value in given]
+    coefficients = [_NONE if value is None else np.ravel(value) for value in given]
+    return reset, coefficients, strict, later
 
 
 def _neuron(views: Views, layer: Neuron, shape: Shape, view: View) -> View:
@@ -223,8 +224,6 @@ def _neuron(views: Views, layer: Neuron, shape: Shape, view: View) -> View:
         is_signed=layer.code != "binary",
         differential=layer.code == "differential",
         levels=layer.levels,
-        later=layer.reset_delay,
-        strict=layer.strict,
         dynamics=dynamics,
         **{**_UNSCHEDULED, **({} if schedule is None else schedule(extent[0]))},
     )

@@ -171,7 +171,7 @@ def _matmul(views: Views, _layer: MatMul, shape: Shape, *inputs: View) -> View:
     ]
     sizes = (shape[-2], inputs[0].shape[-1], shape[-1])
     numbers = [views.in_order(view)[0] for view in inputs]
-    return views.add(views.core.matmul(numbers, extent, sizes, *matrices), extent, shape)
+    return views.add(views.core.matmul(numbers, extent, *sizes, *matrices), extent, shape)
 
 
 def _norm(views: Views, layer: LayerNorm | RMSNorm, shape: Shape, view: View) -> View:
@@ -209,14 +209,14 @@ def _reduce(views: Views, layer: Reduce, shape: Shape, view: View) -> View:
         from_, (channels, height, width) = views.by_channel(view)
         extent = (channels, 1, 1)
         mean = layer.function == "mean"
-        by = [height if mean else 1], [width if mean else 1]
-        number = core.average(from_, extent, ([0], [height], 1), ([0], [width], 1), *by)
+        rows, columns = (([0], [n], 1, [n if mean else 1]) for n in (height, width))
+        number = core.average(from_, extent, rows, columns)
         return views.add(number, extent, shape)
     view, order = _together(views, view, axes)
     if order is not None:
         axes = tuple(range(len(given) - len(axes), len(given)))
     from_, _ = views.in_order(view)
-    number = core.reduce(from_, extent, _along(view.shape, axes), layer.function)
+    number = core.reduce(from_, extent, layer.function, _along(view.shape, axes))
     return views.add(number, extent, shape)
 
 

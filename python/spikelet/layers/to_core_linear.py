@@ -166,10 +166,10 @@ def _pool(views: Views, layer: Pool, shape: Shape, view: View) -> View:
     def add(from_: int, to: Extent, rows: Windows, columns: Windows, by: list[list[int]]) -> int:
         made: int
         if by:
-            made = core.average(from_, to, tuple(rows), tuple(columns), *by)
+            made = core.average(from_, to, (*rows, by[0]), (*columns, by[1]))
         else:
             counts = getattr(layer, "of", None) == "counts"
-            made = core.maximum(from_, to, tuple(rows), tuple(columns), of_counts=counts)
+            made = core.maximum(from_, to, (*rows, []), (*columns, []), of_counts=counts)
         return made
 
     number = views.shaped(view)
@@ -284,7 +284,7 @@ def _upsample(views: Views, layer: Upsample, shape: Shape, view: View) -> View:
     if len(shape) != 3 or view.value is not None:
         return _movement(views, layer, shape, view)
     extent = extent_of(shape)
-    number = views.core.upsample(views.shaped(view), extent, layer.scale_factor)
+    number = views.core.upsample(views.shaped(view), extent, *layer.scale_factor)
     return views.add(number, extent, shape)
 
 

@@ -194,8 +194,6 @@ class Views:
             made = self.core.constant(extent, np.ascontiguousarray(view.value, np.float64))
         elif view.index is None and len(view.parts) > 1 and self._stacked(view.parts, extent):
             made = self.core.concat(list(view.parts), extent)
-        elif view.index is None and len(view.parts) == 1 and extent[1:] == (1, 1):
-            made = self.core.flatten(view.parts[0], extent)
         else:
             made = self.core.gather(list(view.parts), extent, self.index_of(view).ravel())
         self.extents[made] = extent

@@ -332,11 +332,6 @@ def _affine(node: Node) -> None:
     node.each_pixel(node.program.call("affine", n, *factors, f"{values} + p * {n}", node.here))
 
 
-def _flatten(node: Node) -> None:
-    source, values = node.source, node.given[0][0]
-    node.say("to_channels_first", source.pixels, source.channels, values, node.out)
-
-
 def _relu(node: Node) -> None:
     sizes, limit = (node.item.pixels, node.item.channels), node.by_channel("upper")
     node.say("rectify", *sizes, limit, node.about["levels"], node.given[0][0], node.out)
@@ -454,7 +449,6 @@ VALUES: dict[str, Row] = {
     "concat": _concat,
     "upsample": _upsample,
     "affine": _affine,
-    "flatten": _flatten,
     "relu": _relu,
     "gather": _gather,
     "mix": _mix,
