@@ -13,10 +13,9 @@ import torch
 from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet import layers
-from spikelet.layers.axis_maps import axis_matrices, window_places
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.movement import Movement
-from spikelet.layers.pools import MeanPool, Pool
+from spikelet.layers.pools import MeanPool, Pool, axis_matrices, window_places
 
 __all__ = ["JOINS", "Row", "aligned", "increments", "is_maximum", "row_of"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
+from spikelet.layers.views import Shape
 
 __all__ = ["Calibration", "Floats"]
 
