@@ -80,9 +80,9 @@ void column_walk(benchmark::State& state, SimdLevel level, std::size_t channels,
         const SpikeRows in{rows, l.row_bytes(), l.pixel_bytes(), l.width, l.channels};
         const Currents<C> to{out.data(), steps, l.width, block, block};
         if constexpr (sizeof(C) == 2) {
-          kernels.walk16(walk, in, 1, false, to);
+          kernels.whole.walk(walk, in, 1, false, to);
         } else {
-          kernels.walk(walk, in, 1.0f, false, to);
+          kernels.real.walk(walk, in, 1.0f, false, to);
         }
         benchmark::DoNotOptimize(out.data());
       }

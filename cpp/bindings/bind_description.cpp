@@ -131,7 +131,6 @@ struct Kinds {
     d["scale"] = array_of(a.scale);
     d["shift"] = array_of(a.shift);
   }
-  void operator()(const Flatten&) { named("flatten"); }
   void operator()(const Relu& r) {
     named("relu");
     d["upper"] = array_of(r.upper);

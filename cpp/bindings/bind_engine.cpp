@@ -19,18 +19,8 @@
 namespace spikelet::layers {
 namespace {
 
-using Two = std::array<std::size_t, 2>;
+using py::literals::operator""_a;
 using Three = std::array<std::size_t, 3>;
-
-// Begin, end and step of windows.
-using Steps = std::tuple<Ids, Ids, std::size_t>;
-
-Windows windows(const Steps& given, std::vector<double> divisors) {
-  return {std::get<0>(given), std::get<1>(given), std::move(divisors), std::get<2>(given)};
-}
-
-// A reset, and the coefficients of Dynamics in their order.
-using Coefficients = std::pair<Dynamics::Reset, std::array<Doubles, Dynamics::parameters>>;
 
 // Node, whether limits bound its change (or its margin), checks, limits, and whether to keep the
 // means at the checks.
@@ -207,6 +197,24 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
 
 }  // namespace
 
+std::optional<Activation> field(const Followed& given) {
+  if (!given) {
+    return {};
+  }
+  const auto& [function, alpha, beta] = *given;
+  return Activation{function, as_vector(alpha), as_vector(beta)};
+}
+
+std::optional<Dynamics> field(const Coefficients& given) {
+  if (!given) {
+    return {};
+  }
+  const auto& [reset, values, strict, later] = *given;
+  Dynamics d{reset, {}, strict, later};
+  std::ranges::transform(values, d.values.begin(), as_vector<double>);
+  return d;
+}
+
 void bind_engine(py::module_& m) {
   py::class_<Builder> graph(m, "LayerGraph",
                             "The graph of a layered network, built node by node in the order of "
@@ -261,145 +269,8 @@ void bind_engine(py::module_& m) {
           "padding (front, top, left); `bias` may be empty. Rows of volumes are (depth, height). A "
           "linear layer is one whose kernel covers its input. `uses` says how often operations "
           "count each input, if that is not once.")
-      .def(
-          "average",
-          [](Builder& b, std::size_t source, const Shape& shape, const Steps& rows,
-             const Steps& columns, std::vector<double> row_divisors,
-             std::vector<double> column_divisors) {
-            return b.add({AveragePool{windows(rows, std::move(row_divisors)),
-                                      windows(columns, std::move(column_divisors))},
-                          {source},
-                          extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("rows"), py::arg("columns"),
-          py::arg("row_divisors"), py::arg("column_divisors"),
-          "Average pooling over windows (begins, ends, step) of rows and columns.")
-      .def(
-          "maximum",
-          [](Builder& b, std::size_t source, const Shape& shape, const Steps& rows,
-             const Steps& columns, bool of_counts) {
-            return b.add({MaxPool{windows(rows, {}), windows(columns, {}), of_counts},
-                          {source},
-                          extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("rows"), py::arg("columns"),
-          py::arg("of_counts"), "Max pooling of each step, or of the counts so far (`of_counts`).")
-      .def(
-          "add",
-          [](Builder& b, const Ids& sources, const Shape& shape) {
-            return b.add({Add{}, sources, extent(shape)});
-          },
-          py::arg("sources"), py::arg("shape"), "The sum of several nodes.")
-      .def(
-          "concat",
-          [](Builder& b, const Ids& sources, const Shape& shape) {
-            return b.add({Concat{}, sources, extent(shape)});
-          },
-          py::arg("sources"), py::arg("shape"), "The channels of several nodes, concatenated.")
-      .def(
-          "upsample",
-          [](Builder& b, std::size_t source, const Shape& shape, Two factor) {
-            return b.add({Upsample{factor[0], factor[1]}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("factor"), "Each pixel repeated.")
-      .def(
-          "affine",
-          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& scale,
-             const Doubles& shift) {
-            return b.add({Affine{as_vector(scale), as_vector(shift)}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("scale"), py::arg("shift"),
-          "scale x + shift, by channel or by value.")
-      .def(
-          "flatten",
-          [](Builder& b, std::size_t source, const Shape& shape) {
-            return b.add({Flatten{}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), "All elements as channels of one pixel.")
-      .def(
-          "relu",
-          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& upper, int levels) {
-            return b.add({Relu{as_vector(upper), levels}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("upper"), py::arg("levels"),
-          "max(0, x), limited to `upper` unless that is empty, in `levels` steps unless 0.")
-      .def(
-          "neuron",
-          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& threshold,
-             const Doubles& v_init, const Doubles& amplitude, bool hard, double v_reset,
-             double decay, double gain, bool is_signed, bool differential, int levels,
-             const Doubles& pace, const Doubles& limit, const Doubles& ceiling,
-             std::optional<Function> activation, const Doubles& alpha, const Doubles& beta,
-             const Doubles& offset, const Doubles& scale, double level_ratio, bool later,
-             bool strict, const std::optional<Coefficients>& dynamics) {
-            Neuron neuron{as_vector(threshold),
-                          as_vector(v_init),
-                          as_vector(amplitude),
-                          hard,
-                          v_reset,
-                          decay,
-                          gain,
-                          is_signed,
-                          differential,
-                          levels,
-                          as_vector(pace),
-                          as_vector(limit),
-                          as_vector(ceiling)};
-            if (activation) {
-              neuron.activation = Activation{*activation, as_vector(alpha), as_vector(beta)};
-              neuron.scale = as_vector(scale);
-            }
-            neuron.offset = as_vector(offset);
-            neuron.level_ratio = level_ratio;
-            if (dynamics) {
-              Dynamics& d = neuron.dynamics.emplace();
-              d.reset = dynamics->first;
-              d.strict = strict;
-              d.later = later;
-              std::ranges::transform(dynamics->second, d.values.begin(), as_vector<double>);
-            }
-            return b.add({std::move(neuron), {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("threshold"), py::arg("v_init"),
-          py::arg("amplitude"), py::arg("hard"), py::arg("v_reset"), py::arg("decay"),
-          py::arg("gain"), py::arg("is_signed"), py::arg("differential"), py::arg("levels"),
-          py::arg("pace"), py::arg("limit"), py::arg("ceiling"), py::arg("activation"),
-          py::arg("alpha"), py::arg("beta"), py::arg("offset"), py::arg("scale"),
-          py::arg("level_ratio"), py::arg("later") = false, py::arg("strict") = false,
-          py::arg("dynamics") = py::none(),
-          "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
-          "threshold. pace, limit and ceiling (or none) [steps, channels] of predictive neurons, "
-          "else empty. With an activation, they follow scale f(pace S + offset). later: subtract "
-          "in the step after a spike. strict: spike above the threshold. dynamics: reset, and "
-          "decay, "
-          "gain, drive, syn_decay, syn_gain, pull, v_reset, adapt_decay and boost, by channel or "
-          "by "
-          "neuron, or empty; they take the place of hard, v_reset, decay and gain. With them, "
-          "later: "
-          "subtract in the step after a spike; strict: spike above the threshold; an empty "
-          "threshold: neurons send their potential.")
-      .def(
-          "delay",
-          [](Builder& b, const Ids& sources, const Shape& shape,
-             const Array<std::uint32_t>& steps) {
-            return b.add({Delay{as_vector(steps)}, sources, extent(shape)});
-          },
-          py::arg("sources"), py::arg("shape"), py::arg("steps"),
-          "Values of earlier steps. Without a source, `close` names it later.")
       .def("close", &Builder::close, py::arg("delay"), py::arg("source"),
            "Name the source of a delay, which may be a later node.")
-      .def(
-          "delayed",
-          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weights,
-             const Array<std::uint32_t>& delays, const Doubles& bias) {
-            return b.add({Delayed{as_vector(weights), as_vector(delays), as_vector(bias)},
-                          {source},
-                          extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("weights"), py::arg("delays"),
-          py::arg("bias"),
-          "A fully connected layer, weights [out, in], whose inputs arrive delays [out, in] steps "
-          "later.")
       .def(
           "__len__", [](Builder& b) { return b.graph.brief()->size(); }, "The number of nodes.")
       .def(
@@ -416,6 +287,37 @@ void bind_engine(py::module_& m) {
             return dense_operations(*use, node);
           },
           py::arg("node"), "Multiplications at one step if no input is 0.");
+  one<AveragePool, Spans, Spans>(
+      graph, "average", "rows"_a, "columns"_a,
+      "Average pooling over windows (begins, ends, step, divisors) of rows and columns.");
+  one<MaxPool, Spans, Spans, bool>(
+      graph, "maximum", "rows"_a, "columns"_a, "of_counts"_a,
+      "Max pooling of each step, or of the counts so far (`of_counts`).");
+  several<Add>(graph, "add", "The sum of several nodes.");
+  several<Concat>(graph, "concat", "The channels of several nodes, concatenated.");
+  one<Upsample, std::size_t, std::size_t>(graph, "upsample", "y"_a, "x"_a, "Each pixel repeated.");
+  one<Affine, Doubles, Doubles>(graph, "affine", "scale"_a, "shift"_a,
+                                "scale x + shift, by channel or by value.");
+  one<Relu, Doubles, int>(
+      graph, "relu", "upper"_a, "levels"_a,
+      "max(0, x), limited to `upper` unless that is empty, in `levels` steps unless 0.");
+  one<Neuron, Doubles, Doubles, Doubles, bool, double, double, double, bool, bool, int, Doubles,
+      Doubles, Doubles, Followed, Doubles, Doubles, double, Coefficients>(
+      graph, "neuron", "threshold"_a, "v_init"_a, "amplitude"_a, "hard"_a, "v_reset"_a, "decay"_a,
+      "gain"_a, "is_signed"_a, "differential"_a, "levels"_a, "pace"_a, "limit"_a, "ceiling"_a,
+      "activation"_a, "offset"_a, "scale"_a, "level_ratio"_a, "dynamics"_a,
+      "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the threshold. "
+      "pace, limit and ceiling (or none) [steps, channels] of predictive neurons, else empty. With "
+      "an activation (function, alpha, beta), pairs follow scale f(pace S + offset). dynamics: "
+      "reset; decay, gain, drive, syn_decay, syn_gain, pull, v_reset, adapt_decay and boost, by "
+      "channel or by neuron, or empty; strict: spike above the threshold; later: subtract in the "
+      "step after the spike. They take the place of hard, v_reset, decay and gain; with them, an "
+      "empty threshold: neurons send their potential.");
+  several<Delay, Places>(graph, "delay", "steps"_a,
+                         "Values of earlier steps. Without a source, `close` names it later.");
+  one<Delayed, Doubles, Places, Doubles>(graph, "delayed", "weights"_a, "delays"_a, "bias"_a,
+                                         "A fully connected layer, weights [out, in], whose inputs "
+                                         "arrive delays [out, in] steps later.");
   bind_graded_nodes(m, graph);
   bind_runner<float>(m, "LayerEngine32", "Runs a graph in single precision.");
   bind_runner<double>(m, "LayerEngine64", "Runs a graph in double precision.");

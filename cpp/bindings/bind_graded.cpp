@@ -17,9 +17,7 @@
 namespace spikelet::layers {
 namespace {
 
-using Places = Array<std::uint32_t>;
-
-Axis axis(const Shape& shape) { return {shape[0], shape[1], shape[2]}; }
+using py::literals::operator""_a;
 
 // A Python function of arrays. The engine calls it without the GIL, and may copy and drop it so.
 struct Callback {
@@ -75,94 +73,39 @@ void activate_all(Function function, const py::array& x, const std::vector<doubl
 }  // namespace
 
 void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
+  several<Gather, Array<std::int32_t>>(
+      graph, "gather", "index"_a,
+      "Value index[k] of the inputs, which follow each other, as output k; 0 if negative.");
+  one<Mix, Places, Places, Doubles>(
+      graph, "mix", "begin"_a, "terms"_a, "weight"_a,
+      "Weighted sums of pixels, equal for all channels, as a sparse matrix.");
+  one<Activation, Function, Doubles, Doubles>(graph, "activation", "function"_a, "alpha"_a,
+                                              "beta"_a, "A function of each value.");
+  several<Binary, Binary::Kind, Places, Places>(
+      graph, "binary", "function"_a, "first"_a, "second"_a,
+      "\"multiply\", \"divide\", \"maximum\" or \"minimum\" of two inputs, at the given places; "
+      "empty: each value at its own.");
+  several<MatMul, std::size_t, std::size_t, std::size_t, Places, Places>(
+      graph, "matmul", "rows"_a, "inner"_a, "columns"_a, "first"_a, "second"_a,
+      "Products of the given matrices of two inputs.");
+  one<Softmax, Shape, bool>(graph, "softmax", "along"_a, "logarithm"_a,
+                            "Softmax, or its logarithm, along an axis given as (outer, n, inner).");
+  one<Normalise, Shape, bool, double>(
+      graph, "normalise", "along"_a, "centred"_a, "eps"_a,
+      "Values less their mean (if centred) over the root of their mean square.");
+  one<LocalResponse, Shape, std::size_t, double, double, double>(
+      graph, "local_response", "along"_a, "size"_a, "alpha"_a, "beta"_a, "k"_a,
+      "Local response normalisation.");
+  one<Reduce, Reduce::Kind, Shape>(
+      graph, "reduce", "function"_a, "along"_a,
+      "Mean, sum, max, min, prod, l1 or l2 along an axis given as (outer, n, inner).");
   graph
-      .def(
-          "gather",
-          [](Builder& b, const Ids& sources, const Shape& shape, const Array<std::int32_t>& index) {
-            return b.add({Gather{as_vector(index)}, sources, extent(shape)});
-          },
-          py::arg("sources"), py::arg("shape"), py::arg("index"),
-          "Value index[k] of the inputs, which follow each other, as output k; 0 if negative.")
-      .def(
-          "mix",
-          [](Builder& b, std::size_t source, const Shape& shape, const Places& begin,
-             const Places& from, const Doubles& weight) {
-            return b.add({Mix{as_vector(begin), as_vector(from), as_vector(weight)},
-                          {source},
-                          extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("begin"), py::arg("terms"),
-          py::arg("weight"), "Weighted sums of pixels, equal for all channels, as a sparse matrix.")
       .def(
           "constant",
           [](Builder& b, const Shape& shape, const Doubles& values) {
             return b.add({Constant{as_vector(values)}, {}, extent(shape)});
           },
           py::arg("shape"), py::arg("values"), "Values that do not depend on the input.")
-      .def(
-          "activation",
-          [](Builder& b, std::size_t source, const Shape& shape, Function function,
-             const Doubles& alpha, const Doubles& beta) {
-            return b.add(
-                {Activation{function, as_vector(alpha), as_vector(beta)}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("function"), py::arg("alpha"),
-          py::arg("beta"), "A function of each value.")
-      .def(
-          "binary",
-          [](Builder& b, const Ids& sources, const Shape& shape, Binary::Kind function,
-             const Places& first, const Places& second) {
-            return b.add(
-                {Binary{function, {as_vector(first), as_vector(second)}}, sources, extent(shape)});
-          },
-          py::arg("sources"), py::arg("shape"), py::arg("function"), py::arg("first"),
-          py::arg("second"),
-          "\"multiply\", \"divide\", \"maximum\" or \"minimum\" of two inputs, at the given "
-          "places; "
-          "empty: each value at its own.")
-      .def(
-          "matmul",
-          [](Builder& b, const Ids& sources, const Shape& shape, const Shape& sizes,
-             const Places& first, const Places& second) {
-            return b.add({MatMul{sizes[0], sizes[1], sizes[2], as_vector(first), as_vector(second)},
-                          sources, extent(shape)});
-          },
-          py::arg("sources"), py::arg("shape"), py::arg("sizes"), py::arg("first"),
-          py::arg("second"),
-          "Products of the given matrices of two inputs, of sizes (rows, inner, columns).")
-      .def(
-          "softmax",
-          [](Builder& b, std::size_t source, const Shape& shape, const Shape& along,
-             bool logarithm) {
-            return b.add({Softmax{axis(along), logarithm}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("logarithm"),
-          "Softmax, or its logarithm, along an axis given as (outer, n, inner).")
-      .def(
-          "normalise",
-          [](Builder& b, std::size_t source, const Shape& shape, const Shape& along, bool centred,
-             double eps) {
-            return b.add({Normalise{axis(along), centred, eps}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("centred"), py::arg("eps"),
-          "Values less their mean (if centred) over the root of their mean square.")
-      .def(
-          "local_response",
-          [](Builder& b, std::size_t source, const Shape& shape, const Shape& along,
-             std::size_t size, double alpha, double beta, double k) {
-            return b.add(
-                {LocalResponse{axis(along), size, alpha, beta, k}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("size"), py::arg("alpha"),
-          py::arg("beta"), py::arg("k"), "Local response normalisation.")
-      .def(
-          "reduce",
-          [](Builder& b, std::size_t source, const Shape& shape, const Shape& along,
-             Reduce::Kind function) {
-            return b.add({Reduce{function, axis(along)}, {source}, extent(shape)});
-          },
-          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("function"),
-          "Mean, sum, max, min, prod, l1 or l2 along an axis given as (outer, n, inner).")
       .def(
           "foreign",
           [](Builder& b, const Ids& sources, const Shape& shape, py::function function,

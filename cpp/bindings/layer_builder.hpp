@@ -5,6 +5,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -45,6 +48,53 @@ struct Builder {
 };
 
 inline Extent extent(const Shape& shape) { return {shape[0], shape[1], shape[2]}; }
+
+// Windows as begin, end, step and divisors; (outer, n, inner) of an axis; a function with its
+// parameters; and a reset with the coefficients of Dynamics in their order, strict and later.
+using Spans = std::tuple<Ids, Ids, std::size_t, std::vector<double>>;
+using Places = Array<std::uint32_t>;
+using Followed = std::optional<std::tuple<Function, Doubles, Doubles>>;
+using Coefficients = std::optional<
+    std::tuple<Dynamics::Reset, std::array<Doubles, Dynamics::parameters>, bool, bool>>;
+
+// The field of a node that an argument gives.
+template <class T>
+const T& field(const T& value) {
+  return value;
+}
+template <class T>
+std::vector<T> field(const Array<T>& values) {
+  return as_vector(values);
+}
+inline Windows field(const Spans& spans) {
+  const auto& [begin, end, step, divisor] = spans;
+  return {begin, end, divisor, step};
+}
+inline Axis field(const Shape& axis) { return {axis[0], axis[1], axis[2]}; }
+std::optional<Activation> field(const Followed& given);
+std::optional<Dynamics> field(const Coefficients& given);
+
+// Adds a method that makes a node of a kind from its source, its shape and its fields. `about`: the
+// names of the fields, and a description.
+template <class Kind, class... Fields, class... About>
+void one(py::class_<Builder>& graph, const char* name, const About&... about) {
+  graph.def(
+      name,
+      [](Builder& b, std::size_t source, const Shape& shape, const Fields&... fields) {
+        return b.add({Kind{field(fields)...}, {source}, extent(shape)});
+      },
+      py::arg("source"), py::arg("shape"), about...);
+}
+// The same with several sources.
+template <class Kind, class... Fields, class... About>
+void several(py::class_<Builder>& graph, const char* name, const About&... about) {
+  graph.def(
+      name,
+      [](Builder& b, const Ids& sources, const Shape& shape, const Fields&... fields) {
+        return b.add({Kind{field(fields)...}, sources, extent(shape)});
+      },
+      py::arg("sources"), py::arg("shape"), about...);
+}
 
 // Movements, weights between pixels, constants and graded units.
 void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph);

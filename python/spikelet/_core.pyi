@@ -683,7 +683,7 @@ class ConvStdp:
     def thresholds(self) -> _Singles: ...
 
 _Shape: TypeAlias = tuple[int, int, int]
-_Spans: TypeAlias = tuple[list[int], list[int], int]
+_Spans: TypeAlias = tuple[list[int], list[int], int, list[int]]
 
 class LayerGraph:
     def __init__(self) -> None: ...
@@ -711,25 +711,16 @@ class LayerGraph:
         out_depth: int = 1,
         uses: npt.ArrayLike | None = None,
     ) -> int: ...
-    def average(
-        self,
-        source: int,
-        shape: _Shape,
-        rows: _Spans,
-        columns: _Spans,
-        row_divisors: list[int],
-        column_divisors: list[int],
-    ) -> int: ...
+    def average(self, source: int, shape: _Shape, rows: _Spans, columns: _Spans) -> int: ...
     def maximum(
         self, source: int, shape: _Shape, rows: _Spans, columns: _Spans, of_counts: bool
     ) -> int: ...
     def add(self, sources: list[int], shape: _Shape) -> int: ...
     def concat(self, sources: list[int], shape: _Shape) -> int: ...
-    def upsample(self, source: int, shape: _Shape, factor: _Pair) -> int: ...
+    def upsample(self, source: int, shape: _Shape, y: int, x: int) -> int: ...
     def affine(
         self, source: int, shape: _Shape, scale: npt.ArrayLike, shift: npt.ArrayLike
     ) -> int: ...
-    def flatten(self, source: int, shape: _Shape) -> int: ...
     def relu(self, source: int, shape: _Shape, upper: npt.ArrayLike, levels: int) -> int: ...
     def neuron(
         self,
@@ -748,15 +739,11 @@ class LayerGraph:
         pace: npt.ArrayLike,
         limit: npt.ArrayLike,
         ceiling: npt.ArrayLike,
-        activation: Function | str | None,
-        alpha: npt.ArrayLike,
-        beta: npt.ArrayLike,
+        activation: tuple[Function | str, npt.ArrayLike, npt.ArrayLike] | None,
         offset: npt.ArrayLike,
         scale: npt.ArrayLike,
         level_ratio: float,
-        later: bool = False,
-        strict: bool = False,
-        dynamics: tuple[LayerReset | str, Sequence[npt.ArrayLike]] | None = None,
+        dynamics: tuple[LayerReset | str, Sequence[npt.ArrayLike], bool, bool] | None,
     ) -> int: ...
     def delay(self, sources: Sequence[int], shape: _Shape, steps: npt.ArrayLike) -> int: ...
     def close(self, delay: int, source: int) -> None: ...
@@ -798,7 +785,9 @@ class LayerGraph:
         self,
         sources: list[int],
         shape: _Shape,
-        sizes: _Shape,
+        rows: int,
+        inner: int,
+        columns: int,
         first: npt.ArrayLike,
         second: npt.ArrayLike,
     ) -> int: ...
@@ -817,7 +806,7 @@ class LayerGraph:
         k: float,
     ) -> int: ...
     def reduce(
-        self, source: int, shape: _Shape, along: _Shape, function: Reduction | str
+        self, source: int, shape: _Shape, function: Reduction | str, along: _Shape
     ) -> int: ...
     def foreign(
         self,

@@ -10,7 +10,7 @@ from tests.support.layers_zoo import DEEP, WIDE, deep_graph, wide_graph
 
 from spikelet import layers as L
 from spikelet.layers.graph import Graph
-from spikelet.layers.segment import Packed, Segment, Stored
+from spikelet.layers.segment import Segment, Stored
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.to_core import Source
 
@@ -56,7 +56,7 @@ def test_parts_give_the_bits_of_the_whole(make: Any, shape: Any, dtype: Any) -> 
     assert whole[f"{model.neurons[0]}.spikes"].any()
 
 
-def test_spikes_are_sliced_and_joined() -> None:
+def test_spikes_are_sliced() -> None:
     graph = Graph([("n", L.IF(0.3, amplitude=[1.0, 2.0]), "input")])
     x = np.random.default_rng(0).random((7, 2, 3), dtype=np.float32)
     segment = Segment(graph, {"input": Stored.of(x)}, [("n", "packed"), ("n", "mean")], STEPS)
@@ -66,7 +66,6 @@ def test_spikes_are_sliced_and_joined() -> None:
     np.testing.assert_array_equal(packed[2:5].mean(), mean[2:5])
     assert packed[2:5].bits.base is not None
     np.testing.assert_array_equal(packed[np.array([6, 0])].mean(), mean[[6, 0]])
-    np.testing.assert_array_equal(Packed.join([packed[:4], packed[4:]]).bits, packed.bits)
 
 
 def test_forms_of_layers() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import hashlib
 import json
 import pickle
@@ -236,7 +235,6 @@ def test_a_subclass_of_a_user(tmp_path: Path) -> None:
 # Bad input
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Own(L.Layer):
     pass
 

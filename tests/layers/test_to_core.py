@@ -12,7 +12,7 @@ from spikelet import layers as L
 from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
-from spikelet.layers.to_core import to_core
+from spikelet.layers.to_core import lower
 
 RNG = np.random.default_rng(0)
 
@@ -26,7 +26,7 @@ def test_each_layer_has_a_number_and_flattening_none_of_its_own() -> None:
             ("fc", L.Linear(RNG.normal(size=(4, 24))), "flat"),
         ]
     )
-    _, numbers = to_core(graph, (2, 6, 4))
+    numbers = lower(graph, (2, 6, 4)).numbers
     assert list(numbers) == ["input", "c", "n", "flat", "fc"]
     assert numbers["flat"] == numbers["n"]
     assert len({numbers[name] for name in ("input", "c", "n", "fc")}) == 4
@@ -36,7 +36,7 @@ def test_each_layer_has_a_number_and_flattening_none_of_its_own() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_inputs_come_before_what_takes_them(seed: int) -> None:
     graph, shape = random_graph(np.random.default_rng(seed))
-    _, numbers = to_core(graph, shape)
+    numbers = lower(graph, shape).numbers
     assert numbers.keys() == {"input", *(node.name for node in graph)}
     for node in graph:
         if not isinstance(node.layer, L.Flatten):
@@ -63,4 +63,4 @@ def test_unknown_layers_are_refused() -> None:
         r"^SpikingModel: layer 'odd': the core has no Other; build the model from .* sl\.layers"
     )
     with pytest.raises(TypeError, match=problem):
-        to_core(Graph([("odd", Other(), "input")]), (3,))
+        lower(Graph([("odd", Other(), "input")]), (3,))

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 import spikelet as sl
 from spikelet.io.c.plan import Plan
-from spikelet.layers.leaky import LI
-from spikelet.layers.neurons import Neuron
+from spikelet.layers.neurons import LI, Neuron
 from spikelet.layers.to_core import Source
 
 FLAGS = [

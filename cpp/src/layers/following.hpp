@@ -3,22 +3,6 @@
 // function, then the spikes.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
-// Calls f(first pixel, channel, integral constant of the number of pixels) for all groups of 16
-// channels of one or several pixels, as many as the registers hold.
-template <class R, class C, class F>
-SPIKELET_INLINE void each_pixels(const Currents<C>& in, F&& f) {
-  constexpr int pixels = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
-  for (std::size_t c = 0; c < in.block; c += 16) {
-    std::size_t x = 0;
-    for (; x + pixels <= in.width; x += pixels) {
-      f(x, c, std::integral_constant<int, pixels>{});
-    }
-    for (; x < in.width; ++x) {
-      f(x, c, std::integral_constant<int, 1>{});
-    }
-  }
-}
-
 // estimates = pace (sum of the weighted input) + offset; v holds the sum.
 template <class R, int Pixels, class C>
 SPIKELET_INLINE void estimate_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
@@ -55,64 +39,6 @@ SPIKELET_INLINE void estimate_pixels(const NeuronRow<R>& n, const Currents<C>& i
     for (int k = 0; k < vectors; ++k) {
       const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
       store(n.v + (x + static_cast<std::size_t>(p)) * in.block + lane, v[p][k]);
-    }
-  }
-}
-
-// Spikes while `scale` times the function of the estimate is at least `limit` ahead of the sum of
-// the sizes sent, or behind it where the size is negative. `Pair`: an OFF neuron takes back.
-template <class R, int Pixels, bool Pair, class C>
-SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
-                                   std::size_t c) {
-  constexpr int vectors = 16 / lanes<R>;
-  const std::size_t row = in.width * in.block, steps = in.steps;
-  Vec<R> sent[Pixels][vectors];
-#pragma GCC unroll 4
-  for (int p = 0; p < Pixels; ++p) {
-    for (int k = 0; k < vectors; ++k) {
-      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
-      sent[p][k] = load(n.sent + (x + static_cast<std::size_t>(p)) * in.block + lane);
-    }
-  }
-  for (std::size_t t = 0; t < steps; ++t) {
-    std::uint32_t spikes[Pixels] = {}, off[Pixels] = {};
-    const Vec<R> size = broadcast(n.sizes[t]), sign = broadcast(n.sizes[t] < 0 ? R{-1} : R{1});
-    for (int k = 0; k < vectors; ++k) {
-      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
-      const Vec<R> scale = load(n.scale + lane), bound = load(n.limit + t * n.pace_step + lane);
-#pragma GCC unroll 4
-      for (int p = 0; p < Pixels; ++p) {
-        const std::size_t at = x + static_cast<std::size_t>(p);
-        const Vec<R> aim = load(n.estimates + t * row + at * in.block + lane) * scale;
-        const Vec<R> u = (aim - sent[p][k]) * sign;
-        const Which<R> crossed = at_or_above(u, bound);
-        spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
-        sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);
-        if constexpr (Pair) {
-          const Which<R> back = at_or_above(-u, bound);
-          off[p] |= which_bits<R>(back) << (k * lanes<R>);
-          sent[p][k] = select(back, sent[p][k] - size, sent[p][k]);
-        }
-        if (n.recorded != nullptr) {
-          store(n.recorded + t * n.recorded_step + at * n.recorded_pixel + lane, aim - sent[p][k]);
-        }
-      }
-    }
-#pragma GCC unroll 4
-    for (int p = 0; p < Pixels; ++p) {
-      std::uint8_t* bits =
-          n.bits + t * n.row_bytes + (x + static_cast<std::size_t>(p)) * n.pixel_bytes + c / 8;
-      set_bits<R>(bits, spikes[p]);
-      if constexpr (Pair) {
-        set_bits<R>(bits + n.plane_bytes, off[p]);
-      }
-    }
-  }
-#pragma GCC unroll 4
-  for (int p = 0; p < Pixels; ++p) {
-    for (int k = 0; k < vectors; ++k) {
-      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
-      store(n.sent + (x + static_cast<std::size_t>(p)) * in.block + lane, sent[p][k]);
     }
   }
 }
@@ -190,38 +116,34 @@ void clip_estimates(const NeuronRow<R>& n, const Currents<R>& aims) {
 }
 
 template <class R, class C>
-void pair_of_sizes_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+void estimate_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {
     estimate_pixels<R, pixels>(n, in, x, c);
   });
-  const Currents<R> aims{n.estimates, in.steps, in.width, in.block, in.block};
-  if (n.scale == nullptr) {
-    clip_estimates(n, aims);
-    send_sizes(n, aims);
-    return;
+  if (n.scale != nullptr) {
+    activate_values(n.function, n.alpha, n.beta, static_cast<const R*>(n.estimates), n.estimates,
+                    in.steps * in.width, in.block, in.block);
   }
-  activate_values(n.function, n.alpha, n.beta, static_cast<const R*>(n.estimates), n.estimates,
-                  in.steps * in.width, in.block, in.block);
-  for (std::size_t k = 0; k < in.steps * in.width * in.block; ++k) {
-    n.estimates[k] *= n.scale[k % in.block];
-  }
-  send_sizes(n, aims);
 }
 
 template <class R, class C>
 void following_steps(const NeuronRow<R>& n, const Currents<C>& in) {
-  each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {
-    estimate_pixels<R, pixels>(n, in, x, c);
-  });
-  activate_values(n.function, n.alpha, n.beta, static_cast<const R*>(n.estimates), n.estimates,
-                  in.steps * in.width, in.block, in.block);
-  each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {
-    if (n.is_pair) {
-      follow_pixels<R, pixels, true>(n, in, x, c);
-    } else {
-      follow_pixels<R, pixels, false>(n, in, x, c);
+  estimate_steps(n, in);
+  predictive_groups<R, true, false, true, true>(n, in);
+}
+
+template <class R, class C>
+void pair_of_sizes_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+  estimate_steps(n, in);
+  const Currents<R> aims{n.estimates, in.steps, in.width, in.block, in.block};
+  if (n.scale == nullptr) {
+    clip_estimates(n, aims);
+  } else {
+    for (std::size_t k = 0; k < in.steps * in.width * in.block; ++k) {
+      n.estimates[k] *= n.scale[k % in.block];
     }
-  });
+  }
+  send_sizes(n, aims);
 }
 
 }  // namespace spikelet::layers::SPIKELET_LEVEL

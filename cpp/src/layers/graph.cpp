@@ -158,11 +158,6 @@ struct Checker {
             "scale and shift must have a value for each channel, or for each value");
   }
 
-  void operator()(const Flatten&) const {
-    require(node.shape == Extent{from().size(), 1, 1},
-            "must have all elements of its input as channels");
-  }
-
   void operator()(const Relu& r) const {
     same_shape();
     require(r.levels >= 0, "levels must be at least 0");
@@ -189,11 +184,11 @@ struct Checker {
     require(n.pace.empty() || !n.differential, "predictive neurons must not be differential");
     require(!n.pace.empty() || n.level_ratio == 0.5,
             "level_ratio must be 0.5 unless neurons are predictive");
-    require(n.offset.size() == (n.activation || n.is_signed ? n.pace.size() : 0),
-            "offset must have the size of pace if there is an activation or a pair, else be empty");
+    require(n.offset.size() == (n.is_signed ? n.pace.size() : 0),
+            "offset must have the size of pace for pairs, else be empty");
     if (n.activation) {
-      require(!n.pace.empty() && n.ceiling.empty(),
-              "neurons with an activation must have a pace, and no ceiling");
+      require(n.is_signed && !n.pace.empty() && n.ceiling.empty(),
+              "neurons with an activation must be pairs, and have a pace and no ceiling");
       values(n.scale, false, "scale must be one value, or one for each channel");
       (*this)(*n.activation);
     }

@@ -27,35 +27,27 @@ using namespace spikelet::SPIKELET_LEVEL;
 
 namespace spikelet::layers::SPIKELET_LEVEL {
 
+template <class R, class C>
+constexpr CurrentKernels<R, C> current_kernels_of() {
+  return {&walk<C>,
+          &copy_spikes<C>,
+          &subtract_steps<R, C>,
+          &zero_steps<R, C>,
+          &predictive_steps<R, C>,
+          &sized_steps<R, C>,
+          &pair_steps<R, C>,
+          &following_steps<R, C>,
+          &pair_of_sizes_steps<R, C>,
+          &dynamic_steps<R, C>};
+}
+
 template <class R>
 constexpr LayerKernels<R> layer_kernels_of() {
-  return {&walk<R>,
-          &scatter_spikes<R>,
-          &copy_spikes<R>,
-          &dense_row<R>,
-          &undifference<R>,
-          &subtract_steps<R, R>,
-          &zero_steps<R, R>,
-          &predictive_steps<R, R>,
-          &sized_steps<R, R>,
-          &pair_steps<R, R>,
-          &following_steps<R, R>,
-          &pair_of_sizes_steps<R, R>,
-          &graded_steps<R>,
-          &differential_steps<R>,
-          &dynamic_steps<R, R>,
-          &walk<Short>,
-          &copy_spikes<Short>,
-          &subtract_steps<R, Short>,
-          &zero_steps<R, Short>,
-          &predictive_steps<R, Short>,
-          &sized_steps<R, Short>,
-          &pair_steps<R, Short>,
-          &following_steps<R, Short>,
-          &dynamic_steps<R, Short>,
-          &population,
-          &tally_spikes<R>,
-          &max_counts<R>,
+  return {current_kernels_of<R, R>(), current_kernels_of<R, Short>(),
+          &scatter_spikes<R>,         &dense_row<R>,
+          &undifference<R>,           &graded_steps_of<R, false>,
+          &graded_steps_of<R, true>,  &population,
+          &tally_spikes<R>,           &max_counts<R>,
           &activate_values<R>};
 }
 

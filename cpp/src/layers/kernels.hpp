@@ -120,7 +120,6 @@ struct NeuronRow {
   std::size_t pace_step;
   const R* ceiling;    // the same, or null
   const R* sizes;      // of steps, from the first one on
-  bool is_pair;        // an ON and an OFF neuron
   std::size_t silent;  // first steps in which none of them spikes, and bits are zeros
   // Those that follow a function of their estimate.
   Function function;
@@ -149,41 +148,35 @@ struct PoolRow {
   R* sums;  // scratch of the caller: [pixels of a window][16]
 };
 
-template <class R>
-struct LayerKernels {
+// Kernels of currents of type C, of neurons of type R.
+template <class R, class C>
+struct CurrentKernels {
+  using Step = void (*)(const NeuronRow<R>&, const Currents<C>&);
   // currents (+)= gain times the sum of weights of the spikes.
-  void (*walk)(const ColumnWalk<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
-  void (*scatter)(const Scatter<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
+  void (*walk)(const ColumnWalk<C>&, const SpikeRows&, C gain, bool add, const Currents<C>&);
   // currents (+)= gain weight[c] where there is a spike; SpikeRows has one row, from the block's
   // first channel on.
-  void (*copy)(const R* weight, const SpikeRows&, R gain, bool add, const Currents<R>&);
+  void (*copy)(const C* weight, const SpikeRows&, C gain, bool add, const Currents<C>&);
+  // By reset and code.
+  Step subtract, zero, predictive;
+  Step sized;          // predictive, with sizes
+  Step pair;           // the same, ON and OFF
+  Step following;      // the same, of a function
+  Step pair_of_sizes;  // the last two, any levels
+  Step dynamic;
+};
+
+template <class R>
+struct LayerKernels {
+  CurrentKernels<R, R> real;
+  CurrentKernels<R, Short> whole;
+  void (*scatter)(const Scatter<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
   // out[x * pixel + 0..15] of one row.
   void (*dense)(const DenseRow<R>&, R* out, std::size_t out_pixel);
   // mean += current / step; current = the decoded value: the mean before + current.
   void (*undifference)(R* mean, std::size_t first_step, const Currents<R>&);
-  // By reset and code.
-  void (*subtract)(const NeuronRow<R>&, const Currents<R>&);
-  void (*zero)(const NeuronRow<R>&, const Currents<R>&);
-  void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
-  void (*sized)(const NeuronRow<R>&, const Currents<R>&);          // predictive, with sizes
-  void (*pair)(const NeuronRow<R>&, const Currents<R>&);           // the same, ON and OFF
-  void (*following)(const NeuronRow<R>&, const Currents<R>&);      // the same, of a function
-  void (*pair_of_sizes)(const NeuronRow<R>&, const Currents<R>&);  // pair, any levels
-  void (*graded)(const NeuronRow<R>&, const Currents<R>&);         // signed, any levels
-  void (*differential)(const NeuronRow<R>&, const Currents<R>&);   // the same, of changes
-  void (*dynamic)(const NeuronRow<R>&, const Currents<R>&);
-  // The same for integers.
-  void (*walk16)(const ColumnWalk<Short>&, const SpikeRows&, Short gain, bool add,
-                 const Currents<Short>&);
-  void (*copy16)(const Short* weight, const SpikeRows&, Short gain, bool add,
-                 const Currents<Short>&);
-  void (*subtract16)(const NeuronRow<R>&, const Currents<Short>&);
-  void (*zero16)(const NeuronRow<R>&, const Currents<Short>&);
-  void (*predictive16)(const NeuronRow<R>&, const Currents<Short>&);
-  void (*sized16)(const NeuronRow<R>&, const Currents<Short>&);
-  void (*pair16)(const NeuronRow<R>&, const Currents<Short>&);
-  void (*following16)(const NeuronRow<R>&, const Currents<Short>&);
-  void (*dynamic16)(const NeuronRow<R>&, const Currents<Short>&);
+  // Neurons with signed spikes, any levels; and those whose spikes are changes.
+  typename CurrentKernels<R, R>::Step graded, differential;
   // The number of set bits in `times` stretches of n bytes, `stride` apart.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n, std::size_t stride,
                               std::size_t times);
@@ -196,6 +189,15 @@ struct LayerKernels {
   // y = f(x) for `channels` values at each pixel; alpha and beta by channel, or null.
   void (*activate)(Function, const R* alpha, const R* beta, const R* x, R* y, std::size_t pixels,
                    std::size_t pixel, std::size_t channels);
+
+  template <class C>
+  const CurrentKernels<R, C>& of() const {
+    if constexpr (std::is_same_v<C, R>) {
+      return real;
+    } else {
+      return whole;
+    }
+  }
 };
 
 // Taps that `walk` is compiled for.

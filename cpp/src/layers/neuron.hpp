@@ -125,8 +125,9 @@ void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
 // sizes of the spikes sent, or behind it where the size is negative; v holds the sum. `Pixels`
 // pixels from x on and 16 channels from c on, which share pace and limit. Unless `Sized`, all sizes
 // are 1. `Pair`: an OFF neuron beside the ON neuron takes back what was sent, in the second plane;
-// both follow the estimate as far as it lies between 0 and `ceiling`.
-template <class R, int Pixels, bool Sized, bool Bounded, bool Pair, class C>
+// both follow the estimate as far as it lies between 0 and `ceiling`. `Follows`: both follow
+// `scale` times the given estimates instead.
+template <class R, int Pixels, bool Sized, bool Bounded, bool Pair, bool Follows, class C>
 SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                        std::size_t c) {
   constexpr int vectors = 16 / lanes<R>;
@@ -157,7 +158,9 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
     const auto lane = static_cast<std::size_t>(k * lanes<R>);
     const Vec<R> current =
         load_current<R>(currents + static_cast<std::size_t>(p) * pixel + lane) + base[p][k];
-    v[p][k] += Sized ? current * size : current;
+    if constexpr (!Follows) {
+      v[p][k] += Sized ? current * size : current;
+    }
   };
   const std::size_t silent = std::min(n.silent, steps);
   for (std::size_t t = 0; t < silent; ++t, currents += step) {
@@ -191,7 +194,10 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
       for (int p = 0; p < Pixels; ++p) {
         integrate(p, k, size);
         Vec<R> aim = v[p][k] * rate;
-        if constexpr (Pair) {
+        if constexpr (Follows) {
+          const std::size_t at = (t * in.width + x + static_cast<std::size_t>(p)) * in.block + c;
+          aim = load(n.estimates + at + lane) * load(n.scale + c + lane);
+        } else if constexpr (Pair) {
           aim += load(offset + lane);
           aim = aim > R{0} ? aim : Vec<R>{};
           if constexpr (Bounded) {
@@ -255,18 +261,27 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
   }
 }
 
-template <class R, bool Sized, bool Bounded, bool Pair, class C>
-SPIKELET_INLINE void predictive_groups(const NeuronRow<R>& n, const Currents<C>& in) {
+// Calls f(first pixel, channel, integral constant of the number of pixels) for all groups of 16
+// channels of one or several pixels, as many as the registers hold.
+template <class R, class C, class F>
+SPIKELET_INLINE void each_pixels(const Currents<C>& in, F&& f) {
   constexpr int pixels = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
   for (std::size_t c = 0; c < in.block; c += 16) {
     std::size_t x = 0;
     for (; x + pixels <= in.width; x += pixels) {
-      predictive_pixels<R, pixels, Sized, Bounded, Pair>(n, in, x, c);
+      f(x, c, std::integral_constant<int, pixels>{});
     }
     for (; x < in.width; ++x) {
-      predictive_pixels<R, 1, Sized, Bounded, Pair>(n, in, x, c);
+      f(x, c, std::integral_constant<int, 1>{});
     }
   }
+}
+
+template <class R, bool Sized, bool Bounded, bool Pair, bool Follows = false, class C>
+SPIKELET_INLINE void predictive_groups(const NeuronRow<R>& n, const Currents<C>& in) {
+  each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) __attribute__((always_inline)) {
+    predictive_pixels<R, pixels, Sized, Bounded, Pair, Follows>(n, in, x, c);
+  });
 }
 
 template <class R, class C>
@@ -296,7 +311,7 @@ void pair_steps(const NeuronRow<R>& n, const Currents<C>& in) {
 // Up: the largest size that the potential reaches. Down: the largest size that leaves the potential
 // below the smallest one and retracts no more than was sent.
 template <class R, bool Differential>
-SPIKELET_INLINE void graded_steps_of(const NeuronRow<R>& n, const Currents<R>& in) {
+void graded_steps_of(const NeuronRow<R>& n, const Currents<R>& in) {
   constexpr int vectors = 16 / lanes<R>;
   const std::size_t step = in.step();
   const auto levels = static_cast<std::size_t>(n.levels);
@@ -360,16 +375,6 @@ SPIKELET_INLINE void graded_steps_of(const NeuronRow<R>& n, const Currents<R>& i
       }
     }
   });
-}
-
-template <class R>
-void graded_steps(const NeuronRow<R>& n, const Currents<R>& in) {
-  graded_steps_of<R, false>(n, in);
-}
-
-template <class R>
-void differential_steps(const NeuronRow<R>& n, const Currents<R>& in) {
-  graded_steps_of<R, true>(n, in);
 }
 
 template <class R>

@@ -163,7 +163,6 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
                      node.form = Form::sequence;
                    }
                  },
-                 [&](const Flatten&) { node.form = constant ? Form::constant : Form::sequence; },
                  [&](const Upsample&) {
                    const Form from = plan_.nodes[inputs[0]].form;
                    if (from == Form::spikes) {

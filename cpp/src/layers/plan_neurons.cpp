@@ -199,7 +199,7 @@ void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
       node.ceiling[to] = static_cast<R>(std::min(neuron.ceiling[k], static_cast<double>(never<R>)));
     }
   }
-  if (neuron.activation || !neuron.offset.empty()) {
+  if (!neuron.offset.empty()) {
     node.offset.resize(node.pace.size());
     for (std::size_t k = 0; k < neuron.offset.size(); ++k) {
       node.offset[k / node.layout.channels * node.layout.pixel + k % node.layout.channels] =

@@ -311,7 +311,7 @@ void SampleRun<R>::expand_spikes(std::size_t i) {
         rows_[0] = row(i, y, t) + plane * plane_bytes(i);
         const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
         const Currents<R> currents{to, 1, l.width, l.pixel, l.pixel};
-        kernels_.copy(node.amplitude.data(), in, node.gains[plane], plane > 0, currents);
+        kernels_.real.copy(node.amplitude.data(), in, node.gains[plane], plane > 0, currents);
       }
       if (node.differential) {
         kernels_.undifference(mean.data(), t, {to, 1, l.width, l.pixel, l.pixel});

@@ -103,13 +103,6 @@ void SampleRun<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out
               }
             }
           },
-          [&](const Flatten&) {
-            for (std::size_t p = 0; p < from.height * from.width; ++p) {
-              for (std::size_t c = 0; c < from.channels; ++c) {
-                out[c * from.height * from.width + p] = inputs[0][p * from.pixel + c];
-              }
-            }
-          },
           [&](const Relu& relu) {
             for (std::size_t k = 0; k < to.size(); ++k) {
               out[k] = std::max(inputs[0][k], R{});

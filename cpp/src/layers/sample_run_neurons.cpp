@@ -130,11 +130,7 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
     if (term.kind == Term<C>::Kind::copy) {
       rows_[0] = row(term.source, y, first) + offset + first_channel / 8;
       const C* weight = term.weight.data() + first_channel;
-      if constexpr (std::is_same_v<C, R>) {
-        kernels_.copy(weight, in, gain, add, out);
-      } else {
-        kernels_.copy16(weight, in, gain, add, out);
-      }
+      kernels_.template of<C>().copy(weight, in, gain, add, out);
       continue;
     }
     const EventConv<C>& conv = *term.conv;
@@ -144,10 +140,10 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
       ColumnWalk<C> walk = conv.walk;
       walk.weights = weights;
       const std::size_t words = out.steps * walk.words * l.width;
+      const bool several = source.planes > 2;  // never of integers
+      packed_.resize(std::max(packed_.size(), several ? source.planes * words : words));
+      walk.packed = packed_.data();
       if constexpr (std::is_same_v<C, R>) {
-        const bool several = source.planes > 2;
-        packed_.resize(std::max(packed_.size(), several ? source.planes * words : words));
-        walk.packed = packed_.data();
         if (several) {  // all sizes in one pass
           for (std::size_t p = 0; p < source.planes; ++p) {
             see_rows(conv.kernel, term.source, y, first, p * plane_bytes(term.source), p * rows);
@@ -158,15 +154,11 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
           SpikeRows all = in;
           all.planes = source.planes;
           all.plane_rows = rows;
-          kernels_.walk(walk, all, C{1}, add, out);
+          kernels_.real.walk(walk, all, C{1}, add, out);
           return;
         }
-        kernels_.walk(walk, in, gain, add, out);
-      } else {
-        packed_.resize(std::max(packed_.size(), words));
-        walk.packed = packed_.data();
-        kernels_.walk16(walk, in, gain, add, out);
       }
+      kernels_.template of<C>().walk(walk, in, gain, add, out);
     } else if constexpr (std::is_same_v<C, R>) {
       Scatter<R> scatter = conv.scatter;
       scatter.weights = weights;
@@ -274,28 +266,24 @@ void SampleRun<R>::neuron(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
   const bool sized = !plan_.sizes.empty() || !node.ceiling.empty();
-  const bool follows = what.activation.has_value();
   const bool pair = what.is_signed && !node.pace.empty();
+  const auto step = [&](const auto& kernels) {
+    return what.dynamics             ? kernels.dynamic
+           : pair && what.levels > 1 ? kernels.pair_of_sizes
+           : what.activation         ? kernels.following
+           : pair                    ? kernels.pair
+           : sized                   ? kernels.sized
+           : !node.pace.empty()      ? kernels.predictive
+           : what.hard               ? kernels.zero
+                                     : kernels.subtract;
+  };
   if (node.scale.empty()) {
-    neuron_rows<R>(i, what.dynamics             ? kernels_.dynamic
-                      : pair && what.levels > 1 ? kernels_.pair_of_sizes
-                      : follows                 ? kernels_.following
-                      : pair                    ? kernels_.pair
-                      : sized                   ? kernels_.sized
-                      : !node.pace.empty()      ? kernels_.predictive
-                      : what.differential       ? kernels_.differential
-                      : what.is_signed          ? kernels_.graded
-                      : what.hard               ? kernels_.zero
-                                                : kernels_.subtract);
+    neuron_rows<R>(i, what.differential         ? kernels_.differential
+                      : what.is_signed && !pair ? kernels_.graded
+                                                : step(kernels_.real));
     return;
   }
-  neuron_rows<Short>(i, what.dynamics        ? kernels_.dynamic16
-                        : follows            ? kernels_.following16
-                        : pair               ? kernels_.pair16
-                        : sized              ? kernels_.sized16
-                        : !node.pace.empty() ? kernels_.predictive16
-                        : what.hard          ? kernels_.zero16
-                                             : kernels_.subtract16);
+  neuron_rows<Short>(i, step(kernels_.whole));
   const bool sends_it = node.form == Form::sequence;
   if (sends_it || (node.potential && node.pace.empty())) {
     Buffer<R>& potential = sends_it ? work_[i].sequence : work_[i].potential;
@@ -452,7 +440,6 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.pace_step = l.pixel;
       row.ceiling = node.ceiling.empty() ? nullptr : node.ceiling.data() + first * l.pixel + c;
       row.sizes = sizes_.data() + first;
-      row.is_pair = what.is_signed;
       row.offset = node.offset.empty() ? nullptr : node.offset.data() + first * l.pixel + c;
       row.silent = node.potential || node.first < first ? 0 : node.first - first;
     }
@@ -474,7 +461,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.beta = node.beta.empty() ? nullptr : node.beta.data() + c;
       row.scale = node.per_value.data() + c;
     }
-    if (what.activation || (row.is_pair && what.levels > 1)) {
+    if (what.activation || (row.pace != nullptr && what.is_signed && what.levels > 1)) {
       estimates_.resize(std::max(estimates_.size(), currents.steps * size));
       row.estimates = estimates_.data();
     }

@@ -133,7 +133,7 @@ void check_events(const Case& given) {
           walk.weights = from;
           walk.packed = packed.data();
           if constexpr (sizeof(C) == 2) {
-            level_table(level).layers32.walk16(walk, seen, 1, add, to);
+            level_table(level).layers32.whole.walk(walk, seen, 1, add, to);
           } else {
             const LayerKernels<C>* kernels;
             if constexpr (sizeof(C) == 4) {
@@ -142,7 +142,7 @@ void check_events(const Case& given) {
               kernels = &level_table(level).layers64;
             }
             if (conv.walked) {
-              kernels->walk(walk, seen, C{1}, add, to);
+              kernels->real.walk(walk, seen, C{1}, add, to);
             } else {
               Scatter<C> scatter = conv.scatter;
               scatter.weights = from;
@@ -226,15 +226,14 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
     bounded,
     pair,
     bounded_pair,
-    following,
     following_pair
   };
   for (const Kind kind : {Kind::subtract, Kind::zero, Kind::predictive, Kind::sized, Kind::bounded,
-                          Kind::pair, Kind::bounded_pair, Kind::following, Kind::following_pair}) {
+                          Kind::pair, Kind::bounded_pair, Kind::following_pair}) {
     const bool predicts = kind >= Kind::predictive, sized = kind >= Kind::sized;
     const bool pair =
         kind == Kind::pair || kind == Kind::bounded_pair || kind == Kind::following_pair;
-    const bool follows = kind >= Kind::following;
+    const bool follows = kind == Kind::following_pair;
     std::vector<float> v(n, 50.0f), sent(n);
     const std::size_t plane = steps * n / 8;
     std::vector<std::uint8_t> expected(pair ? 2 * plane : plane);
@@ -246,7 +245,7 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
         const float weighted = current * size;
         v[k] += weighted;
         float estimate = v[k] * pace[t * block + c];
-        if (pair || follows) {
+        if (pair) {
           estimate += offset[t * block + c];
         }
         if (follows) {
@@ -293,29 +292,24 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
         row.pace_step = block;
         row.sizes = sizes.data();
         row.offset = offset.data();
-        row.is_pair = pair;
         row.function = Function::leaky_relu;
         row.alpha = alpha.data();
         row.scale = scale.data();
         row.estimates = estimates.data();
         const bool bounded = kind == Kind::bounded || kind == Kind::bounded_pair;
         row.ceiling = bounded ? ceiling.data() : nullptr;
+        const auto step = [&](const auto& of) {
+          return kind == Kind::subtract ? of.subtract
+                 : kind == Kind::zero   ? of.zero
+                 : follows              ? of.following
+                 : pair                 ? of.pair
+                 : sized                ? of.sized
+                                        : of.predictive;
+        };
         if (whole) {
-          const auto step = kind == Kind::subtract ? kernels.subtract16
-                            : kind == Kind::zero   ? kernels.zero16
-                            : follows              ? kernels.following16
-                            : pair                 ? kernels.pair16
-                            : sized                ? kernels.sized16
-                                                   : kernels.predictive16;
-          step(row, {shorts.data(), steps, width, block, block});
+          step(kernels.whole)(row, {shorts.data(), steps, width, block, block});
         } else {
-          const auto step = kind == Kind::subtract ? kernels.subtract
-                            : kind == Kind::zero   ? kernels.zero
-                            : follows              ? kernels.following
-                            : pair                 ? kernels.pair
-                            : sized                ? kernels.sized
-                                                   : kernels.predictive;
-          step(row, {currents.data(), steps, width, block, block});
+          step(kernels.real)(row, {currents.data(), steps, width, block, block});
         }
         CHECK(bits == expected);
         CHECK(state == v);
@@ -416,9 +410,9 @@ TEST_CASE("neurons with dynamics step as plain loops do, at every level") {
         }
         const auto& kernels = level_table(level).layers64;
         if (whole) {
-          kernels.dynamic16(row, {shorts.data(), steps, width, block, block});
+          kernels.whole.dynamic(row, {shorts.data(), steps, width, block, block});
         } else {
-          kernels.dynamic(row, {currents.data(), steps, width, block, block});
+          kernels.real.dynamic(row, {currents.data(), steps, width, block, block});
         }
         CHECK(recorded == potentials);
         CHECK(bits == (spikes ? expected : std::vector<std::uint8_t>(bits.size())));
@@ -561,7 +555,8 @@ TEST_CASE("bits are counted, and spikes copied and tallied, at every level") {
     const std::uint8_t* rows[]{bits.data()};
     const SpikeRows in{rows, l.row_bytes(), l.pixel_bytes(), width, channels};
     std::vector<double> copied(steps * width * channels), sums(width * channels);
-    kernels.copy(weight.data(), in, -2.0, false, {copied.data(), steps, width, channels, channels});
+    kernels.real.copy(weight.data(), in, -2.0, false,
+                      {copied.data(), steps, width, channels, channels});
     kernels.tally(in, steps, 0.5, sums.data(), channels);
     for (std::size_t p = 0; p < width * channels; ++p) {
       double sum = 0;

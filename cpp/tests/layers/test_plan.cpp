@@ -101,9 +101,9 @@ TEST_CASE("values take the simplest form that can represent them") {
   neuron.v_init = {0};
   neuron.decay = neuron.gain = 1;
   neuron.levels = 1;
-  Graph graph{{Input{}, {}, {2, 1, 1}},   {conv, {0}, {2, 1, 1}},     {neuron, {1}, {2, 1, 1}},
-              {conv, {2}, {2, 1, 1}},     {Add{}, {1, 3}, {2, 1, 1}}, {neuron, {4}, {2, 1, 1}},
-              {Flatten{}, {5}, {2, 1, 1}}};
+  Graph graph{{Input{}, {}, {2, 1, 1}},        {conv, {0}, {2, 1, 1}},     {neuron, {1}, {2, 1, 1}},
+              {conv, {2}, {2, 1, 1}},          {Add{}, {1, 3}, {2, 1, 1}}, {neuron, {4}, {2, 1, 1}},
+              {Gather{{1, 0}}, {5}, {2, 1, 1}}};
   const auto forms = [&](InputForm form) {
     graph[0].kind = Input{form};
     const auto plan = make_plan<float>(graph, false, {});
@@ -115,11 +115,11 @@ TEST_CASE("values take the simplest form that can represent them") {
   };
   using enum Form;
   CHECK(forms(InputForm::constant) ==
-        std::vector<Form>{constant, constant, spikes, current, current, spikes, Form::sequence});
-  CHECK(forms(InputForm::sequence) == std::vector<Form>{Form::sequence, current, spikes, current,
-                                                        current, spikes, Form::sequence});
+        std::vector<Form>{constant, constant, spikes, current, current, spikes, spikes});
+  CHECK(forms(InputForm::sequence) ==
+        std::vector<Form>{Form::sequence, current, spikes, current, current, spikes, spikes});
   CHECK(forms(InputForm::spikes) ==
-        std::vector<Form>{spikes, current, spikes, current, current, spikes, Form::sequence});
+        std::vector<Form>{spikes, current, spikes, current, current, spikes, spikes});
   // Nothing is kept as an array that nobody asks for.
   const std::vector<std::pair<std::size_t, What>> wanted{{6, What::mean}};
   const auto plan = make_plan<float>(graph, false, wanted);

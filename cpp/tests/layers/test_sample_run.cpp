@@ -147,8 +147,8 @@ TEST_CASE("operations count what a convolution uses, before pools and in lists")
 
 TEST_CASE("a sample can be stopped before any node") {
   const std::vector<std::pair<std::size_t, What>> wanted{{1, What::mean}};
-  const auto plan =
-      make_plan<float>({{Input{}, {}, {3, 1, 1}}, {Flatten{}, {0}, {3, 1, 1}}}, false, wanted);
+  const auto plan = make_plan<float>(
+      {{Input{}, {}, {3, 1, 1}}, {Gather{{0, 1, 2}}, {0}, {3, 1, 1}}}, false, wanted);
   SampleRun<float> sample(*plan, 2, 0);
   const std::vector<float> image{1, 2, 3};
   sample.set_input(0, image.data(), 3);

@@ -373,12 +373,13 @@ def satisfies(x: float, rule: str) -> bool:
     return 0 <= x <= 1 if rule == "in [0, 1]" else math.isfinite(x)
 
 
-def choice(where: str, argument: str, value: object, *choices: str) -> None:
-    """Check that a value is one of several names."""
+def choice(where: str, argument: str, value: object, *choices: str) -> str:
+    """Return a value that is one of several names."""
     if not isinstance(value, str) or value not in choices:
         names = [f'"{name}"' for name in choices]
         listed = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
         fail(where, argument, value, f"must be {listed}")
+    return value
 
 
 def known(where: str, argument: str, name: str, names: Collection[str], what: str) -> None:

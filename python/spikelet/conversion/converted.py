@@ -13,12 +13,12 @@ from spikelet._util.checks import choice, fail, integer
 from spikelet._util.sealed import Setting
 from spikelet.conversion.neurons import need_all_steps
 from spikelet.conversion.preparation import Range, on_another_scale, range_of
-from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 from spikelet.layers.stopping import Stopping
+from spikelet.layers.views import Shape
 
 if TYPE_CHECKING:
     from spikelet._util.results import Table

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,7 +48,6 @@ _GUARD = -2.0  # lower bounds below this guard against rare values
 _KNOWN = (("silu",), ("hardswish",), ("gelu",), ("gelu_tanh",), ("mish",), ("silu", 1.702))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Elementwise(Graded):
     """An operator on each value that no layer computes, such as a comparison: it must be a part of a known activation.
 

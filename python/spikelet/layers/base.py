@@ -1,26 +1,27 @@
-"""The base class of layers, and checks of their parameters."""
+"""The base class of layers, and checks of their parameters.
+
+A layer declares each parameter once, as a field with its check: ``stride: Any = checked(sizes, AXES, 1, default=1)``.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import mmap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeAlias, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from typing import Any, ClassVar, Self, cast, dataclass_transform
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spikelet._util.checks import fail, integer, numbers, require
 from spikelet._util.described import Described
 from spikelet._util.tensors import detached
-
-Shape: TypeAlias = tuple[int, ...]
-Floats: TypeAlias = NDArray[np.float64]
+from spikelet.layers.views import MAX_LENGTH, Floats, Shape, View, Views
 
 MAX_SIZE = 1 << 16  # of kernels, strides and factors
-MAX_LENGTH = 1 << 31  # of an axis
 MAX_RANK = 16  # of samples
+AXES = object()  # in the rule of a check: the number of axes of a `Spatial` layer
 _AXES = {
     1: ("length",),
     2: ("vertical", "horizontal"),
@@ -41,9 +42,50 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+def per_value(
+    where: str, argument: str, value: Any, rule: str, dimensions: int = MAX_RANK
+) -> float | Floats:
+    """Return a number, or an array with a value for each channel or for each value of a sample."""
+    array = numbers(where, argument, detached(where, argument, value), dimensions=dimensions)
+    if rule:
+        require(where, argument, array.ravel(), rule)
+    return np.array(array) if array.ndim else float(array)
+
+
+def per_channel(where: str, argument: str, value: Any, rule: str) -> float | Floats:
+    """Return a number, or an array with a value for each channel."""
+    found = per_value(where, argument, value, rule, 1)
+    if np.size(found) == 0:
+        fail(where, argument, np.shape(found), "must not be empty", got="shape")
+    return found
+
+
+def by_step(where: str, argument: str, value: Any, rule: str) -> Floats:
+    """Return an array with a value for each step, or for each step and channel."""
+    found = per_value(where, argument, value, rule, 2)
+    if np.ndim(found) == 0 or np.size(found) == 0:
+        rule = "must be [steps] or [steps, channels]"
+        fail(where, argument, np.shape(found), rule, got="shape")
+    return cast(Floats, found)
+
+
+def checked(
+    check: Callable[..., Any], *rule: Any, default: Any = MISSING, kw_only: Any = MISSING
+) -> Any:
+    """Return a dataclass field whose values are what ``check(where, name, value, *rule)`` makes of them.
+
+    None is not checked if it is the default.
+    """
+    metadata = {"check": check, "rule": rule}
+    return dataclasses.field(default=default, kw_only=kw_only, metadata=metadata)
+
+
+@dataclass_transform(
+    frozen_default=True, eq_default=False, field_specifiers=(checked, dataclasses.field)
+)
+@dataclass(frozen=True, eq=False, repr=False)
 class Layer(Described):
-    """Base class of all layers."""
+    """Base class of all layers; a derived class is a dataclass, too."""
 
     # A layer is a place in a model, not a value.
     __eq__ = object.__eq__
@@ -51,6 +93,26 @@ class Layer(Described):
 
     inputs: ClassVar[int | None] = 1  # number of inputs; None: `fewest` or more
     fewest: ClassVar[int] = 2
+    per_value: ClassVar[tuple[str, ...]] = ()  # parameters that may differ between values
+
+    def __init_subclass__(cls, *, kw_only: bool = False) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True, eq=False, repr=False, kw_only=kw_only)(cls)
+        cls.per_value = cls._fields_with(per_value)
+
+    @classmethod
+    def _fields_with(cls, check: Callable[..., Any]) -> tuple[str, ...]:
+        """Return the names of the parameters that have this check."""
+        found = dataclasses.fields(cls)
+        return tuple(f.name for f in found if f.metadata.get("check") is check)
+
+    def __post_init__(self) -> None:
+        """Check the parameters one by one; derived classes then check how they fit together."""
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if f.metadata and not (value is None and f.default is None):
+                rule = [getattr(self, "axes", None) if r is AXES else r for r in f.metadata["rule"]]
+                self._set(f.name, f.metadata["check"](self._name(), f.name, value, *rule))
 
     def output_shape(self, shapes: Sequence[Shape], name: str = "") -> Shape:
         """Return the output shape of this layer for one sample.
@@ -76,8 +138,31 @@ class Layer(Described):
 
     @property
     def waits(self) -> bool:
-        """Whether the output at a step depends on the mean of the input over several steps."""
+        """True if the output at a step depends on the mean of the input over several steps."""
         return False
+
+    def add_to(self, views: Views, shape: Shape, *inputs: View) -> View:
+        """Add the layer to the core's graph.
+
+        Parameters
+        ----------
+        views : Views
+        shape : tuple of int
+            Shape of its output.
+        *inputs : View
+
+        Returns
+        -------
+        View
+            Its output.
+        """
+        made: View = self._add(views, shape, *inputs)
+        return made
+
+    def _add(self, views: Views, *_given: Any, **_options: Any) -> Any:
+        way_out = "build the model from the layers of sl.layers"
+        msg = f"SpikingModel: layer '{views.layer}': the core has no {self._name()}; {way_out}"
+        raise TypeError(msg)
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         self._check_fit(where, shapes[0])
@@ -103,23 +188,17 @@ class Layer(Described):
     def _name(self) -> str:
         return type(self).__name__
 
-    # Parameters that are one number, or have a value for each channel or for each value of the input.
-    per_value: ClassVar[tuple[str, ...]] = ()
-
-    def _take(self, where: str, argument: str, rule: str, dimensions: int = MAX_RANK) -> None:
-        """Check a number or an array, and store it."""
-        given = detached(where, argument, getattr(self, argument))
-        array = numbers(where, argument, given, dimensions=dimensions)
-        require(where, argument, array.ravel(), rule)
-        self._set(argument, np.array(array) if array.ndim else float(array))
-
     def _check_fit(self, where: str, shape: Shape) -> None:
-        """Check that the parameters `per_value` fit an input of this shape."""
-        for argument in self.per_value:
-            value = getattr(self, argument)
-            if np.ndim(value) and value.shape not in ((shape[0],), shape):
+        """Check that parameters by channel, by value or by step fit an input of this shape."""
+        for f in dataclasses.fields(self):
+            given, check = np.shape(getattr(self, f.name)), f.metadata.get("check")
+            if check is per_value and given not in ((), shape[:1], shape):
                 rule = f"must be one number, or have the shape ({shape[0]},) or {shape}"
-                fail(where, argument, value.shape, rule, got="shape")
+                fail(where, f.name, given, rule, got="shape")
+            if check is per_channel and given not in ((), shape[:1]):
+                fail(where, f.name, given, f"must be one number or {shape[0]} numbers", got="shape")
+            if check is by_step and given[1:] not in ((), shape[:1]):
+                fail(where, f.name, given, f"must be [steps] or [steps, {shape[0]}]", got="shape")
 
     def _set(self, name: str, value: Any) -> None:
         if isinstance(value, np.ndarray):
@@ -134,9 +213,7 @@ class Layer(Described):
                 value = value.item()
             if isinstance(value, np.ndarray):
                 shown.append(f"{f.name}={'x'.join(map(str, value.shape))} array")
-            elif value is not None and not (
-                f.default is not dataclasses.MISSING and value == f.default
-            ):
+            elif value is not None and not (f.default is not MISSING and value == f.default):
                 shown.append(f"{f.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -148,39 +225,29 @@ class Spatial(Layer):
     """
 
     axes: ClassVar[int]
-    _PARAMETERS: ClassVar[str] = (
-        ""  # of the docstring; {kernel}, {axes} and {sides} are their names
-    )
+    _PARAMETERS: ClassVar[str] = ""  # of the docstring, with {kernel}, {axes} and {sides}
 
-    def __init_subclass__(cls, *, axes: int | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls, *, axes: int | None = None) -> None:
+        super().__init_subclass__()
         if axes is not None:
             cls.axes = axes
             cls.__doc__ = (cls.__doc__ or "") + cls._PARAMETERS.format(**_NAMES[axes])
-            dataclass(frozen=True, eq=False, repr=False)(cls)
 
 
-def any_array(where: str, argument: str, value: ArrayLike) -> Floats:
-    """Return a number, or a non-empty array, of finite numbers."""
-    array = numbers(where, argument, detached(where, argument, value), dimensions=MAX_RANK)
-    if array.size == 0:
-        fail(where, argument, array.shape, "must not be empty", got="shape")
-    require(where, argument, array, "finite")
-    return np.array(array)
-
-
-def finite_array(where: str, argument: str, value: ArrayLike, dimensions: int) -> Floats:
-    """Return a non-empty array of finite numbers with exactly `dimensions` dimensions.
+def finite_array(
+    where: str, argument: str, value: ArrayLike, dimensions: int | None = None
+) -> Floats:
+    """Return a non-empty array of finite numbers, with exactly `dimensions` dimensions if they are given.
 
     It is a copy in double precision, or the array itself if it holds weights in single precision that cannot change.
     """
     value = detached(where, argument, value)
-    if dimensions > 1 and _is_frozen(value):
+    if dimensions is not None and dimensions > 1 and _is_frozen(value):
         kept: Any = value
         if kept.ndim == dimensions and kept.size and np.isfinite(kept).all():
             return cast(Floats, kept)
-    array = numbers(where, argument, value, dimensions=dimensions)
-    if array.ndim != dimensions:
+    array = numbers(where, argument, value, dimensions=dimensions or MAX_RANK)
+    if dimensions is not None and array.ndim != dimensions:
         fail(
             where,
             argument,
@@ -206,15 +273,15 @@ def _is_frozen(value: Any) -> bool:
     return isinstance(owner, (bytes, mmap.mmap)) and memoryview(owner).readonly
 
 
-def bias_of(where: str, bias: ArrayLike | None, n: int, argument: str = "bias") -> Floats | None:
-    """Return one value for each of n outputs, or None if `bias` is None."""
-    if bias is None:
-        return None
-    array = finite_array(where, argument, bias, 1)
-    if array.shape != (n,):
-        rule = f"must have one value for each of {n} outputs"
-        fail(where, argument, array.shape, rule, got="shape")
-    return array
+def kernels(where: str, argument: str, value: ArrayLike, axes: int) -> Floats:
+    """Return the weights of a convolution along `axes` axes."""
+    return finite_array(where, argument, value, axes + 2)
+
+
+def check_bias(where: str, bias: Floats | None, n: int) -> None:
+    """Check that there is a value for each of n outputs, or that there is no bias."""
+    if bias is not None and bias.shape != (n,):
+        fail(where, "bias", bias.shape, f"must have one value for each of {n} outputs", got="shape")
 
 
 def integers(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import Any
 
 from spikelet._util.checks import fail, integer
 from spikelet.layers.base import (
-    Floats,
-    Shape,
+    AXES,
     Spatial,
-    bias_of,
+    check_bias,
+    checked,
     count_windows,
     finite_array,
+    kernels,
     sides,
     sizes,
     volume_shape,
 )
+from spikelet.layers.movement import Slice, Spread
+from spikelet.layers.views import NONE, Floats, Shape, View, Views, extent_of
 
 __all__ = [
     "Conv1d",
@@ -25,8 +28,6 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
-    "Convolution",
-    "TransposedConvolution",
 ]
 
 _CONVOLUTION = """
@@ -60,29 +61,24 @@ _TRANSPOSE = """
 """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Convolution(Spatial):
     """Base class of `Conv1d`, `Conv2d` and `Conv3d`."""
 
     _PARAMETERS = _CONVOLUTION
 
-    weight: Any
-    bias: Any = None
-    stride: Any = 1
-    padding: Any = 0
-    dilation: Any = 1
-    groups: int = 1
+    weight: Any = checked(kernels, AXES)
+    bias: Any = checked(finite_array, 1, default=None)
+    stride: Any = checked(sizes, AXES, 1, default=1)
+    padding: Any = checked(sides, AXES, default=0)
+    dilation: Any = checked(sizes, AXES, 1, default=1)
+    groups: int = checked(integer, 1, default=1)
 
     def __post_init__(self) -> None:
-        where = self._name()
-        self._set("weight", finite_array(where, "weight", self.weight, self.axes + 2))
-        self._set("bias", bias_of(where, self.bias, len(self.weight)))
-        self._set("stride", sizes(where, "stride", self.stride, self.axes, 1))
-        self._set("dilation", sizes(where, "dilation", self.dilation, self.axes, 1))
-        self._set("padding", sides(where, "padding", self.padding, self.axes))
-        self._set("groups", integer(where, "groups", self.groups, 1))
+        super().__post_init__()
+        check_bias(self._name(), self.bias, len(self.weight))
         if len(self.weight) % self.groups:
-            fail(where, "groups", self.groups, f"must divide the {len(self.weight)} outputs")
+            rule = f"must divide the {len(self.weight)} outputs"
+            fail(self._name(), "groups", self.groups, rule)
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         c, *lengths = volume_shape(where, shapes[0], self.axes)
@@ -99,6 +95,34 @@ class Convolution(Spatial):
             ),
         )
 
+    def _add(self, views: Views, shape: Shape, view: View) -> View:
+        """Add a convolution; one that sees single pixels takes them in any arrangement."""
+        lead = (1,) * (3 - self.axes)
+        single = (
+            math.prod(self.weight.shape[2:]) == 1
+            and set(self.stride) == {1}
+            and not any(self.padding)
+        )
+        if single:
+            from_, given = views.by_channel(view)
+            extent, depths = (shape[0], *given[1:]), (1, 1)
+        else:
+            from_, extent = views.shaped(view), extent_of(shape)
+            depths = (view.shape[1], shape[1]) if self.axes == 3 else (1, 1)
+        out, per_group, *kernel = self.weight.shape
+        number = views.core.conv(
+            from_,
+            extent,
+            self.weight.reshape(out, per_group, *lead, *kernel),
+            NONE if self.bias is None else self.bias,
+            (*lead, *self.stride),
+            (*lead, *self.dilation),
+            (*(0,) * len(lead), *self.padding[::2]),
+            self.groups,
+            *depths,
+        )
+        return views.add(number, extent, shape)
+
 
 class Conv1d(Convolution, axes=1):
     """A convolution of a sequence that is padded with zeros."""
@@ -112,53 +136,38 @@ class Conv3d(Convolution, axes=3):
     """A convolution of a volume that is padded with zeros."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class TransposedConvolution(Spatial):
     """Base class of `ConvTranspose1d`, `ConvTranspose2d` and `ConvTranspose3d`."""
 
     _PARAMETERS = _TRANSPOSE
 
-    weight: Any
-    bias: Any = None
-    stride: Any = 1
-    padding: Any = 0
-    output_padding: Any = 0
-    groups: int = 1
-    dilation: Any = 1
+    weight: Any = checked(kernels, AXES)
+    bias: Any = checked(finite_array, 1, default=None)
+    stride: Any = checked(sizes, AXES, 1, default=1)
+    padding: Any = checked(sides, AXES, default=0)
+    output_padding: Any = checked(sizes, AXES, 0, default=0)
+    groups: int = checked(integer, 1, default=1)
+    dilation: Any = checked(sizes, AXES, 1, default=1)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         where = self._name()
-        self._set("weight", finite_array(where, "weight", self.weight, self.axes + 2))
-        self._set("groups", integer(where, "groups", self.groups, 1))
         if len(self.weight) % self.groups:
             fail(where, "groups", self.groups, f"must divide the {len(self.weight)} inputs")
-        self._set("bias", bias_of(where, self.bias, self.weight.shape[1] * self.groups))
-        self._set("stride", sizes(where, "stride", self.stride, self.axes, 1))
-        self._set("dilation", sizes(where, "dilation", self.dilation, self.axes, 1))
-        self._set("padding", sides(where, "padding", self.padding, self.axes))
-        extra = sizes(where, "output_padding", self.output_padding, self.axes, 0)
-        self._set("output_padding", extra)
-        for e, s, d in zip(extra, self.stride, self.dilation, strict=True):
-            if e >= max(s, d):
+        check_bias(where, self.bias, self.weight.shape[1] * self.groups)
+        for extra, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
+            if extra >= max(s, d):
                 rule = "must be less than the stride or the dilation"
-                fail(where, "output_padding", extra, rule)
+                fail(where, "output_padding", self.output_padding, rule)
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         c, *lengths = volume_shape(where, shapes[0], self.axes)
         if c != len(self.weight):
             fail(where, "input channels", c, f"must be {len(self.weight)}")
+        each = zip(lengths, self.weight.shape[2:], self.stride, self.dilation, strict=True)
         out = [
-            (n - 1) * s + d * (k - 1) + 1 + e - sum(self.padding[2 * i : 2 * i + 2])
-            for i, (n, k, s, d, e) in enumerate(
-                zip(
-                    lengths,
-                    self.weight.shape[2:],
-                    self.stride,
-                    self.dilation,
-                    self.output_padding,
-                    strict=True,
-                )
-            )
+            (n - 1) * s + d * (k - 1) + 1 + self.output_padding[i] - sum(self.padding[2 * i :][:2])
+            for i, (n, k, s, d) in enumerate(each)
         ]
         if min(out) < 1:
             rule = "must leave at least one output along each axis"
@@ -173,6 +182,23 @@ class TransposedConvolution(Spatial):
         flipped = grouped.reshape(self.groups * per_out, per_in, *kernel)
         turned: Floats = flipped[(..., *(slice(None, None, -1),) * self.axes)]
         return turned
+
+    def _add(self, views: Views, shape: Shape, view: View) -> View:
+        """Add a convolution of the input with zeros between the values."""
+        view = views.moved(view, Spread((1, *self.stride)).moved)
+        padding, starts, stops = [], [], []
+        for axis in range(self.axes):
+            reach = self.dilation[axis] * (self.weight.shape[2 + axis] - 1)
+            before, after = (reach - p for p in self.padding[2 * axis : 2 * axis + 2])
+            after += self.output_padding[axis]
+            padding += [max(before, 0), max(after, 0)]
+            starts.append(max(-before, 0))
+            stops.append(view.shape[1 + axis] - max(-after, 0))
+        if any(starts) or tuple(stops) != view.shape[1:]:
+            view = views.moved(view, Slice((None, *starts), (None, *stops)).moved)
+        kind = {1: Conv1d, 2: Conv2d, 3: Conv3d}[self.axes]
+        flipped = kind(self.kernel(), self.bias, 1, tuple(padding), self.dilation, self.groups)
+        return flipped.add_to(views, shape, view)
 
 
 class ConvTranspose1d(TransposedConvolution, axes=1):

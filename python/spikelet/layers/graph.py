@@ -11,9 +11,9 @@ import numpy as np
 
 from spikelet._util.checks import fail, shown
 from spikelet._util.sealed import Sealed
-from spikelet.layers.base import Layer, Shape
-from spikelet.layers.delay import Delay, DelayedLinear
-from spikelet.layers.linear import Add, Linear
+from spikelet.layers.base import Layer
+from spikelet.layers.linear import Add, Delay, DelayedLinear, Linear
+from spikelet.layers.views import Shape
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node", "Shapes"]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -15,15 +14,15 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.layers.base import (
-    MAX_LENGTH,
     MAX_RANK,
     Layer,
-    Shape,
     axis_of,
+    checked,
     integers,
     sizes,
     volume_shape,
 )
+from spikelet.layers.views import MAX_LENGTH, Shape, View, Views, extent_of
 
 __all__ = [
     "Expand",
@@ -34,7 +33,6 @@ __all__ = [
     "Reshape",
     "Roll",
     "Slice",
-    "Spread",
     "Take",
     "Tile",
     "Upsample",
@@ -43,7 +41,6 @@ __all__ = [
 T = TypeVar("T", bound=np.generic)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Movement(Layer):
     """Base class of layers that only move values."""
 
@@ -56,6 +53,9 @@ class Movement(Layer):
         # One byte stands for all values.
         return self.moved(np.broadcast_to(np.int8(0), shapes[0])).shape
 
+    def _add(self, views: Views, _shape: Shape, view: View) -> View:
+        return views.moved(view, self.moved)
+
     by_axis: ClassVar[str | None] = None  # a parameter with an entry for each axis of a sample
 
     def _check(self, where: str, shape: Shape) -> None:
@@ -65,8 +65,14 @@ class Movement(Layer):
             fail(where, "input shape", shape, rule)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Flatten(Movement):
+class _InOrder(Movement):
+    """Base class of movements that keep the order of the values."""
+
+    def _add(self, views: Views, shape: Shape, view: View) -> View:
+        return views.reshaped(view, shape)
+
+
+class Flatten(_InOrder):
     """Flatten a sample to a vector, channel by channel and row by row (PyTorch's order)."""
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
@@ -77,8 +83,7 @@ class Flatten(Movement):
         return (math.prod(shapes[0]),)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Reshape(Movement):
+class Reshape(_InOrder):
     """Give a sample another shape, with its values in the same order.
 
     Parameters
@@ -87,14 +92,13 @@ class Reshape(Movement):
         Shape of one sample; one entry may be -1, and follows from the others.
     """
 
-    shape: Any
+    shape: Any = checked(integers, -1)
 
     def __post_init__(self) -> None:
-        where = self._name()
-        shape = integers(where, "shape", self.shape, -1)
-        if not shape or shape.count(-1) > 1 or 0 in shape:
-            fail(where, "shape", shape, "must hold sizes of at least 1, of which one may be -1")
-        self._set("shape", shape)
+        super().__post_init__()
+        if not self.shape or self.shape.count(-1) > 1 or 0 in self.shape:
+            rule = "must hold sizes of at least 1, of which one may be -1"
+            fail(self._name(), "shape", self.shape, rule)
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the values in the new shape."""
@@ -108,7 +112,6 @@ class Reshape(Movement):
         return tuple(size // known if n == -1 else n for n in self.shape)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Permute(Movement):
     """Reorder the axes of a sample.
 
@@ -120,14 +123,13 @@ class Permute(Movement):
 
     by_axis: ClassVar[str | None] = "axes"
 
-    axes: Any
+    axes: Any = checked(integers, -MAX_RANK, MAX_RANK)
 
     def __post_init__(self) -> None:
-        where = self._name()
-        axes = integers(where, "axes", self.axes, -MAX_RANK, MAX_RANK)
-        n = len(axes)
+        super().__post_init__()
+        axes, n = self.axes, len(self.axes)
         if not axes or sorted(a % n if -n <= a < n else n for a in axes) != list(range(n)):
-            fail(where, "axes", axes, "must name each axis once")
+            fail(self._name(), "axes", axes, "must name each axis once")
         self._set("axes", tuple(a % n for a in axes))
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
@@ -135,7 +137,18 @@ class Permute(Movement):
         return array.transpose(self.axes)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+def _bounds(where: str, argument: str, value: Any) -> tuple[int | None, ...]:
+    """Return integers or None, one entry for each axis."""
+    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str):
+        rule = "must be a sequence of integers or None"
+        fail(where, argument, value, rule, error=TypeError)
+    if len(value) > MAX_RANK:
+        fail(where, argument, len(value), f"must have at most {MAX_RANK} entries", got="length")
+    # Other frameworks write the end of an axis as a very large number.
+    most = np.iinfo(np.int64).max
+    return tuple(None if v is None else integer(where, argument, v, -most - 1, most) for v in value)
+
+
 class Slice(Movement):
     """A part of a sample, as by slices of Python.
 
@@ -145,31 +158,19 @@ class Slice(Movement):
         One entry for each axis of a sample, with the meaning of ``start:stop:step``; missing axes are kept whole.
     """
 
-    starts: Any
-    stops: Any
-    steps: Any = None
+    starts: Any = checked(_bounds)
+    stops: Any = checked(_bounds)
+    steps: Any = checked(_bounds, default=None)
 
     def __post_init__(self) -> None:
-        where = self._name()
-        starts, stops = (self._entries(where, name) for name in ("starts", "stops"))
-        steps = (None,) * len(starts) if self.steps is None else self._entries(where, "steps")
-        if not len(starts) == len(stops) == len(steps):
-            lengths = (len(starts), len(stops), len(steps))
-            fail(where, "starts, stops and steps", lengths, "must be equally long", got="lengths")
-        if 0 in steps:
-            fail(where, "steps", steps, "must not be 0")
-        for name, entries in (("starts", starts), ("stops", stops), ("steps", steps)):
-            self._set(name, entries)
-
-    def _entries(self, where: str, name: str) -> tuple[int | None, ...]:
-        value = getattr(self, name)
-        if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str):
-            fail(where, name, value, "must be a sequence of integers or None", error=TypeError)
-        if len(value) > MAX_RANK:
-            fail(where, name, len(value), f"must have at most {MAX_RANK} entries", got="length")
-        # Other frameworks write the end of an axis as a very large number.
-        most = np.iinfo(np.int64).max
-        return tuple(None if v is None else integer(where, name, v, -most - 1, most) for v in value)
+        super().__post_init__()
+        self._set("steps", (None,) * len(self.starts) if self.steps is None else self.steps)
+        lengths = (len(self.starts), len(self.stops), len(self.steps))
+        if len(set(lengths)) > 1:
+            rule = "must be equally long"
+            fail(self._name(), "starts, stops and steps", lengths, rule, got="lengths")
+        if 0 in self.steps:
+            fail(self._name(), "steps", self.steps, "must not be 0")
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the part."""
@@ -183,7 +184,6 @@ class Slice(Movement):
                 fail(where, "slice", tuple(entry), f"must not be empty for an axis of {n}")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Pad(Movement):
     """Extend a sample at its borders.
 
@@ -198,18 +198,18 @@ class Pad(Movement):
 
     by_axis: ClassVar[str | None] = "before"
 
-    before: Any
-    after: Any
-    mode: Literal["constant", "edge", "reflect", "wrap"] = "constant"
+    before: Any = checked(integers, 0, MAX_LENGTH)
+    after: Any = checked(integers, 0, MAX_LENGTH)
+    mode: Literal["constant", "edge", "reflect", "wrap"] = checked(
+        choice, "constant", "edge", "reflect", "wrap", default="constant"
+    )
 
     def __post_init__(self) -> None:
-        where = self._name()
-        for name in ("before", "after"):
-            self._set(name, integers(where, name, getattr(self, name), 0, MAX_LENGTH))
-        if len(self.before) != len(self.after):
-            lengths = (len(self.before), len(self.after))
-            fail(where, "before and after", lengths, "must be equally long", got="lengths")
-        choice(where, "mode", self.mode, "constant", "edge", "reflect", "wrap")
+        super().__post_init__()
+        lengths = (len(self.before), len(self.after))
+        if lengths[0] != lengths[1]:
+            rule = "must be equally long"
+            fail(self._name(), "before and after", lengths, rule, got="lengths")
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:
         """Return the extended sample."""
@@ -234,7 +234,15 @@ class Pad(Movement):
         return tuple(b + n + a for n, b, a in zip(shape, self.before, self.after, strict=True))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+def _places(where: str, argument: str, value: Any) -> NDArray[np.int64]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" or array.ndim > MAX_RANK:
+        fail(where, argument, value, "must be an array of integers", error=TypeError)
+    if array.size == 0:
+        fail(where, argument, array.shape, "must not be empty", got="shape")
+    return np.array(array, np.int64)
+
+
 class Take(Movement):
     """Values at given places of one axis.
 
@@ -246,18 +254,8 @@ class Take(Movement):
         Axis of a sample.
     """
 
-    indices: Any
-    axis: int = 0
-
-    def __post_init__(self) -> None:
-        where = self._name()
-        self._set("axis", integer(where, "axis", self.axis, -MAX_RANK, MAX_RANK - 1))
-        array = np.asarray(self.indices)
-        if array.dtype.kind not in "iu" or array.ndim > MAX_RANK:
-            fail(where, "indices", self.indices, "must be an array of integers", error=TypeError)
-        if array.size == 0:
-            fail(where, "indices", array.shape, "must not be empty", got="shape")
-        self._set("indices", np.array(array, np.int64))
+    indices: Any = checked(_places)
+    axis: int = checked(integer, -MAX_RANK, MAX_RANK - 1, default=0)
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the values at the places."""
@@ -271,7 +269,6 @@ class Take(Movement):
             fail(where, "indices", int(bad), f"must lie in {-n} .. {n - 1}")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Roll(Movement):
     """Shift values along axes; values that leave at one end return at the other.
 
@@ -283,18 +280,13 @@ class Roll(Movement):
 
     by_axis: ClassVar[str | None] = "shifts"
 
-    shifts: Any
-
-    def __post_init__(self) -> None:
-        shifts = integers(self._name(), "shifts", self.shifts, -MAX_LENGTH)
-        self._set("shifts", shifts)
+    shifts: Any = checked(integers, -MAX_LENGTH)
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the shifted values."""
         return np.roll(array, self.shifts, tuple(range(array.ndim)))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Expand(Movement):
     """Repeat values along axes of size 1, and along new first axes, as numpy's `broadcast_to`.
 
@@ -304,10 +296,7 @@ class Expand(Movement):
         Shape of one sample.
     """
 
-    shape: Any
-
-    def __post_init__(self) -> None:
-        self._set("shape", integers(self._name(), "shape", self.shape, 1))
+    shape: Any = checked(integers, 1)
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the repeated values."""
@@ -323,7 +312,6 @@ class Expand(Movement):
         return tuple(self.shape)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Tile(Movement):
     """Repeat a whole sample along its axes.
 
@@ -335,10 +323,7 @@ class Tile(Movement):
 
     by_axis: ClassVar[str | None] = "repeats"
 
-    repeats: Any
-
-    def __post_init__(self) -> None:
-        self._set("repeats", integers(self._name(), "repeats", self.repeats, 1))
+    repeats: Any = checked(integers, 1)
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the repeated sample."""
@@ -349,7 +334,11 @@ class Tile(Movement):
         return tuple(n * k for n, k in zip(shapes[0], self.repeats, strict=True))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+def _factors(where: str, argument: str, value: Any) -> tuple[int, ...]:
+    axes = max(1, min(3, len(value))) if isinstance(value, (tuple, list)) else 2
+    return sizes(where, argument, value, axes, 1)
+
+
 class Upsample(Movement):
     """Repeat each pixel as a rectangle of equal pixels (nearest-neighbour upsampling).
 
@@ -358,12 +347,7 @@ class Upsample(Movement):
     scale_factor : int or (vertical, horizontal); or (length,), or (depth, vertical, horizontal)
     """
 
-    scale_factor: Any
-
-    def __post_init__(self) -> None:
-        given = self.scale_factor
-        axes = max(1, min(3, len(given))) if isinstance(given, (tuple, list)) else 2
-        self._set("scale_factor", sizes(self._name(), "scale_factor", given, axes, 1))
+    scale_factor: Any = checked(_factors)
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the repeated pixels."""
@@ -375,8 +359,13 @@ class Upsample(Movement):
         c, *lengths = volume_shape(where, shapes[0], len(self.scale_factor))
         return (c, *(n * f for n, f in zip(lengths, self.scale_factor, strict=True)))
 
+    def _add(self, views: Views, shape: Shape, view: View) -> View:
+        if len(shape) != 3 or view.value is not None:
+            return super()._add(views, shape, view)
+        number = views.core.upsample(views.shaped(view), extent_of(shape), *self.scale_factor)
+        return views.add(number, extent_of(shape), shape)
 
-@dataclass(frozen=True, eq=False, repr=False)
+
 class Spread(Movement):
     """Put zeros between values: the input of the convolution that a transposed convolution is.
 
@@ -388,10 +377,7 @@ class Spread(Movement):
 
     by_axis: ClassVar[str | None] = "strides"
 
-    strides: Any
-
-    def __post_init__(self) -> None:
-        self._set("strides", integers(self._name(), "strides", self.strides, 1))
+    strides: Any = checked(integers, 1)
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:
         """Return the values with zeros between them."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.layers.base import (
-    MAX_LENGTH,
-    Shape,
+    AXES,
     Spatial,
+    checked,
     count_windows,
     sides,
     sizes,
     volume_shape,
 )
+from spikelet.layers.views import MAX_LENGTH, Extent, Floats, Shape, View, Views, extent_of
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -29,9 +32,6 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
-    "MeanPool",
-    "Pool",
-    "Windows",
 ]
 
 Of: TypeAlias = Literal["counts", "steps"]
@@ -90,13 +90,12 @@ class Windows(NamedTuple):
     step: int = 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Pool(Spatial):
     """Base class of all pools."""
 
     @property
     def waits(self) -> bool:
-        """Whether it counts the spikes of all steps so far."""
+        """True if it counts the spikes of all steps so far."""
         return getattr(self, "of", "steps") == "counts"
 
     def windows(self, shape: Shape, where: str = "pool") -> list[Windows]:
@@ -107,26 +106,57 @@ class Pool(Spatial):
         shape = volume_shape(where, shapes[0], self.axes)
         return (shape[0], *(len(w.begin) for w in self.windows(shape, where)))
 
+    def divisors(self, shape: Shape) -> list[list[int]]:  # noqa: ARG002  # means use it
+        """Return the divisors of the sums along each axis of an input of this shape; of a maximum, none."""
+        return [[] for _ in range(self.axes)]
 
-@dataclass(frozen=True, eq=False, repr=False)
+    def maps(self, shape: Shape) -> list[tuple[NDArray[np.int64], Floats]]:
+        """Return, for each spatial axis, the inputs of each mean and their weights, [out, taps] each."""
+        pairs = zip(window_places(self, shape, beyond=-1), self.divisors(shape), strict=True)
+        return [(places, (places >= 0) / np.reshape(d, (-1, 1))) for places, d in pairs]
+
+    def _add(self, views: Views, shape: Shape, view: View) -> View:
+        """Add a pool. One of a volume has two nodes: over (y, x), and then over z, whose rows are H apart."""
+        extent, lead = extent_of(shape), 3 - self.axes
+        depths, rows, columns = [Windows([0], [1])] * lead + self.windows(view.shape)
+        by_z, by_y, by_x = [[1]] * lead + self.divisors(view.shape)
+
+        def add(from_: int, to: Extent, *windows: Any) -> int:
+            if by_x:
+                return int(views.core.average(from_, to, *windows))
+            return int(views.core.maximum(from_, to, *windows, of_counts=self.waits))
+
+        number = views.shaped(view)
+        if self.axes < 3:
+            return views.add(add(number, extent, (*rows, by_y), (*columns, by_x)), extent, shape)
+        depth, height, width, high = *view.shape[1:3], shape[3], shape[2]
+        begin, end = ([z * height + k for z in range(depth) for k in ks] for ks in rows[:2])
+        between = (shape[0], depth * high, width)
+        planes = (begin, end, rows.step, by_y * depth)
+        number = add(number, between, planes, (*columns, by_x))
+        views.add(number, between, between)
+        begin = [b * high + y for b in depths.begin for y in range(high)]
+        end = [(e - 1) * high + y + 1 for e in depths.end for y in range(high)]
+        planes = (begin, end, depths.step * high, [d for d in by_z for _ in range(high)])
+        kept = (list(range(width)), list(range(1, width + 1)), 1, [1] * width if by_x else [])
+        return views.add(add(number, extent, planes, kept), extent, shape)
+
+
 class _Sliding(Pool):
-    kernel_size: Any
-    stride: Any = None
-    padding: Any = 0
+    kernel_size: Any = checked(sizes, AXES, 1)
+    stride: Any = checked(sizes, AXES, 1, default=None)
+    padding: Any = checked(sides, AXES, default=0)
     ceil_mode: bool = False
 
     def __post_init__(self) -> None:
-        where = self._name()
-        self._set("kernel_size", sizes(where, "kernel_size", self.kernel_size, self.axes, 1))
-        stride = self.kernel_size if self.stride is None else self.stride
-        self._set("stride", sizes(where, "stride", stride, self.axes, 1))
-        self._set("dilation", sizes(where, "dilation", self._gaps(), self.axes, 1))
-        padding = sides(where, "padding", self.padding, self.axes)
+        super().__post_init__()
+        padding = self.padding
+        self._set("stride", self.kernel_size if self.stride is None else self.stride)
         for i, (k, d) in enumerate(zip(self.kernel_size, self._gaps(), strict=True)):
             span = d * (k - 1) + 1
             if max(padding[2 * i : 2 * i + 2]) >= span and any(padding[2 * i : 2 * i + 2]):
                 rule = f"must be less than the {span} values that a window spans"
-                fail(where, "padding", self.padding, rule)
+                fail(self._name(), "padding", self.padding, rule)
         # Equal sides are kept as one number an axis.
         equal = padding[::2] == padding[1::2]
         self._set("padding", padding[::2] if equal else padding)
@@ -171,29 +201,20 @@ class _Sliding(Pool):
         return result
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class MeanPool(_Sliding):
     """Base class of `AvgPool1d`, `AvgPool2d` and `AvgPool3d`."""
 
     _PARAMETERS = _MEAN
 
     count_include_pad: bool = True
-    dilation: Any = 1
-    divisor_override: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.divisor_override is not None:
-            given = integer(self._name(), "divisor_override", self.divisor_override, 1, MAX_LENGTH)
-            self._set("divisor_override", given)
+    dilation: Any = checked(sizes, AXES, 1, default=1)
+    divisor_override: int | None = checked(integer, 1, MAX_LENGTH, default=None)
 
     def divisors(self, shape: Shape) -> list[list[int]]:
         """Return the divisors of the sums along each axis; a window is divided by their product."""
         if self.divisor_override is not None:
-            counts = [len(w.begin) for w in self.windows(shape)]
-            return [
-                [self.divisor_override if k == 0 else 1] * count for k, count in enumerate(counts)
-            ]
+            factors = (self.divisor_override, 1, 1)
+            return [[f] * len(w.begin) for f, w in zip(factors, self.windows(shape), strict=False)]
         result = []
         for n, k, (_, after), d, starts, windows in zip(
             shape[1:],
@@ -225,16 +246,11 @@ class AvgPool3d(MeanPool, axes=3):
     """The mean of each window of a volume."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class _MaxPool(_Sliding):
     _PARAMETERS = _MAXIMUM
 
-    of: Of = "counts"
-    dilation: Any = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        choice(self._name(), "of", self.of, "counts", "steps")
+    of: Of = checked(choice, "counts", "steps", default="counts")
+    dilation: Any = checked(sizes, AXES, 1, default=1)
 
 
 class MaxPool1d(_MaxPool, axes=1):
@@ -249,21 +265,16 @@ class MaxPool3d(_MaxPool, axes=3):
     """The maximum of each window of a volume."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _Adaptive(Pool):
-    output_size: Any
+def _output_sizes(where: str, argument: str, value: Any, axes: int) -> tuple[int | None, ...]:
+    """Return the number of windows along each axis; None may stand for the size of an axis."""
+    if not isinstance(value, (tuple, list)) or None not in value:
+        return sizes(where, argument, value, axes, 1)
+    known = sizes(where, argument, [1 if n is None else n for n in value], axes, 1)
+    return tuple(None if n is None else size for n, size in zip(value, known, strict=True))
 
-    def __post_init__(self) -> None:
-        where = self._name()
-        given = self.output_size
-        if isinstance(given, (tuple, list)) and None in given:
-            known = sizes(
-                where, "output_size", [1 if n is None else n for n in given], self.axes, 1
-            )
-            given = tuple(None if n is None else size for n, size in zip(given, known, strict=True))
-        else:
-            given = sizes(where, "output_size", given, self.axes, 1)
-        self._set("output_size", given)
+
+class _Adaptive(Pool):
+    output_size: Any = checked(_output_sizes, AXES)
 
     def windows(self, shape: Shape, where: str = "pool") -> list[Windows]:  # noqa: ARG002
         """Return the windows along each spatial axis of an input of this shape."""
@@ -275,7 +286,6 @@ class _Adaptive(Pool):
         return result
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class _AdaptiveMean(_Adaptive):
     _PARAMETERS = _ADAPTIVE
 
@@ -296,15 +306,10 @@ class AdaptiveAvgPool3d(_AdaptiveMean, axes=3):
     """The mean of each of a given number of windows, whose sizes are as equal as possible."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class _AdaptiveMaximum(_Adaptive):
     _PARAMETERS = _GREATEST
 
-    of: Of = "counts"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        choice(self._name(), "of", self.of, "counts", "steps")
+    of: Of = checked(choice, "counts", "steps", default="counts")
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaximum, axes=1):
@@ -317,3 +322,27 @@ class AdaptiveMaxPool2d(_AdaptiveMaximum, axes=2):
 
 class AdaptiveMaxPool3d(_AdaptiveMaximum, axes=3):
     """The maximum of each of a given number of windows, whose sizes are as equal as possible."""
+
+
+def axis_matrices(layer: Any, shape: Shape) -> list[Floats]:
+    """Return the matrix [out, in] of each spatial axis of a mean pool or `Resize`, for an input of this shape."""
+    matrices = []
+    for n, (taps, weights) in zip(shape[1:], layer.maps(shape), strict=True):
+        matrix = np.zeros((len(taps), n))
+        np.add.at(matrix, (np.arange(len(taps))[:, None], taps), weights)
+        matrices.append(matrix)
+    return matrices
+
+
+def window_places(layer: Any, shape: Shape, beyond: int | None = None) -> list[NDArray[np.int64]]:
+    """Return the places of the values in each window of a pool along each axis, [windows, values].
+
+    Where a window has fewer values than others, its last value stands for those that it lacks, or `beyond` does.
+    """
+    tables = []
+    for windows in layer.windows(shape):
+        places = [range(b, e, windows.step) for b, e in zip(*windows[:2], strict=True)]
+        most = max(map(len, places))
+        rows = [[*p, *[p[-1] if beyond is None else beyond] * (most - len(p))] for p in places]
+        tables.append(np.array(rows, np.int64))
+    return tables

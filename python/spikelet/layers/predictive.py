@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import field
+from typing import Any, Literal
 
 import numpy as np
 
-from spikelet._util.checks import fail, numbers, require
+from spikelet._util.checks import fail, integer, numbers, require
 from spikelet._util.tensors import detached
-from spikelet.layers.base import Floats, Shape
+from spikelet.layers.base import by_step, checked, per_channel
 from spikelet.layers.graded import Activation
 from spikelet.layers.neurons import Neuron
+from spikelet.layers.views import Floats, Shape
 
 __all__ = ["PredictiveActivation", "PredictiveIF", "PredictiveNeuron", "PredictivePair"]
 
 _MEAN_TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PredictiveNeuron(Neuron):
+def _checked_sizes(where: str, _argument: str, given: Any) -> Floats:
+    sizes = numbers(where, "sizes", detached(where, "sizes", given))
+    if sizes.ndim != 1 or sizes.size == 0:
+        fail(where, "sizes", sizes.shape, "must be [steps]", got="shape")
+    require(where, "sizes", sizes, "finite")
+    if not sizes.all():
+        fail(where, "sizes", 0.0, "must not be 0")
+    if not np.cumsum(sizes).all():  # means so far are divided by it
+        fail(where, "sizes", 0.0, "must not add up to 0 at any step", got="sum")
+    if abs(sizes.mean() - 1) > _MEAN_TOLERANCE:
+        fail(where, "sizes", float(sizes.mean()), "must have the mean 1", got="mean")
+    return np.array(sizes)
+
+
+class PredictiveNeuron(Neuron, kw_only=True):
     """Base class of neurons that spike according to an estimate of their mean input.
 
     Early input misleads an `IF` neuron: it cannot take back spikes that it sent too soon, which affects deep networks
@@ -42,9 +56,9 @@ class PredictiveNeuron(Neuron):
         As for `IF`; `threshold` is used in reports only.
     """
 
-    pace: Any
-    limit: Any
-    sizes: Any = None
+    pace: Any = checked(by_step, "finite")
+    limit: Any = checked(by_step, "")
+    sizes: Any = checked(_checked_sizes, default=None)
     reset: Literal["subtract", "zero", "value", "none"] = field(default="subtract", init=False)
     v_reset: Any = field(default=0.0, init=False)
     code: Literal["binary", "signed", "differential"] = field(default="binary", init=False)
@@ -52,38 +66,13 @@ class PredictiveNeuron(Neuron):
     reset_delay: bool = field(default=False, init=False)
     strict: bool = field(default=False, init=False)
 
-    _by_step: ClassVar[tuple[str, ...]] = ("pace", "limit")  # arguments with a value for each step
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        where = self._name()
-        for argument in self._by_step:
-            given = detached(where, argument, getattr(self, argument))
-            if given is None and argument in ("ceiling", "offset"):
-                continue
-            array = numbers(where, argument, given, dimensions=2)
-            if array.ndim == 0 or array.size == 0:
-                rule = "must be [steps] or [steps, channels]"
-                fail(where, argument, array.shape, rule, got="shape")
-            if argument in ("pace", "offset"):
-                require(where, argument, array.ravel(), "finite")
-            self._set(argument, np.array(array))
-        if self.sizes is not None:
-            self._set("sizes", _checked_sizes(where, self.sizes))
-        given = {name: getattr(self, name) for name in (*self._by_step, "sizes")}
+        given = {name: getattr(self, name) for name in (*self._fields_with(by_step), "sizes")}
         lengths = {name: len(array) for name, array in given.items() if array is not None}
         if len(set(lengths.values())) > 1:
-            rule = "must have the same number of steps"
-            fail(where, " and ".join(lengths), tuple(lengths.values()), rule, got="lengths")
-
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        shape = super()._shape(where, shapes)
-        for argument in self._by_step:
-            array = getattr(self, argument)
-            if np.ndim(array) == 2 and array.shape[1] != shape[0]:
-                rule = f"must be [steps] or [steps, {shape[0]}]"
-                fail(where, argument, array.shape, rule, got="shape")
-        return shape
+            rule, names = "must have the same number of steps", " and ".join(lengths)
+            fail(self._name(), names, tuple(lengths.values()), rule, got="lengths")
 
     @property
     def steps(self) -> int:
@@ -97,10 +86,11 @@ class PredictiveNeuron(Neuron):
 
     @property
     def by_channel(self) -> bool:
-        """Whether any parameter differs between channels."""
-        return any(np.ndim(getattr(self, name)) > 1 for name in self._by_step)
+        """True if any parameter differs between channels."""
+        steps = (np.ndim(getattr(self, name)) > 1 for name in self._fields_with(by_step))
+        return super().by_channel or any(steps)
 
-    def schedule(self, channels: int) -> dict[str, Any]:
+    def _schedule(self, channels: int) -> dict[str, Any]:
         """Return the arguments that the core needs for such neurons, besides those of every neuron.
 
         Parameters
@@ -108,7 +98,7 @@ class PredictiveNeuron(Neuron):
         channels : int
             Arrays by step get this number of columns.
         """
-        arrays = {name: getattr(self, name) for name in self._by_step}
+        arrays = {name: getattr(self, name) for name in self._fields_with(by_step)}
         shape = (self.steps, channels)
         return {
             name: np.broadcast_to(a.reshape(self.steps, -1), shape)
@@ -117,22 +107,7 @@ class PredictiveNeuron(Neuron):
         }
 
 
-def _checked_sizes(where: str, given: Any) -> Floats:
-    sizes = numbers(where, "sizes", detached(where, "sizes", given))
-    if sizes.ndim != 1 or sizes.size == 0:
-        fail(where, "sizes", sizes.shape, "must be [steps]", got="shape")
-    require(where, "sizes", sizes, "finite")
-    if not sizes.all():
-        fail(where, "sizes", 0.0, "must not be 0")
-    if not np.cumsum(sizes).all():  # means so far are divided by it
-        fail(where, "sizes", 0.0, "must not add up to 0 at any step", got="sum")
-    if abs(sizes.mean() - 1) > _MEAN_TOLERANCE:
-        fail(where, "sizes", float(sizes.mean()), "must have the mean 1", got="mean")
-    return np.array(sizes)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PredictiveIF(PredictiveNeuron):
+class PredictiveIF(PredictiveNeuron, kw_only=True):
     """A neuron that sends a spike whenever it has sent too little.
 
     At step t it spikes if ``pace[t] * S - sent >= limit[t]``, where `sent` counts its spikes. With ``pace = 1 /
@@ -149,13 +124,17 @@ class PredictiveIF(PredictiveNeuron):
         size.
     """
 
-    ceiling: Any = None
-
-    _by_step = ("pace", "limit", "ceiling")
+    ceiling: Any = checked(by_step, "", default=None)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class _OnOff(PredictiveNeuron):
+def _ratio(where: str, argument: str, value: Any) -> float:
+    ratio = float(numbers(where, argument, value, dimensions=0))
+    if not 0 < ratio < 1:
+        fail(where, argument, ratio, "must lie between 0 and 1")
+    return ratio
+
+
+class _OnOff(PredictiveNeuron, kw_only=True):
     """An ON and an OFF neuron for each unit, whose spikes are binary too.
 
     Parameters
@@ -169,18 +148,14 @@ class _OnOff(PredictiveNeuron):
         Ratio of successive sizes, between 0 and 1.
     """
 
-    offset: Any = None
-    levels: int = 1
-    level_ratio: float = 0.5
+    offset: Any = checked(by_step, "finite", default=None)
+    levels: int = checked(integer, 1, 8, default=1)
+    level_ratio: float = checked(_ratio, default=0.5)
     code: Literal["binary", "signed", "differential"] = field(default="signed", init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         where = self._name()
-        ratio = float(numbers(where, "level_ratio", self.level_ratio, dimensions=0))
-        if not 0 < ratio < 1:
-            fail(where, "level_ratio", ratio, "must lie between 0 and 1")
-        self._set("level_ratio", ratio)
         if self.sizes is not None:
             require(where, "sizes", self.sizes, "> 0")
         if not (self.limit > 0).all():  # both neurons would spike at once
@@ -188,13 +163,12 @@ class _OnOff(PredictiveNeuron):
         if self.offset is None:
             self._set("offset", np.zeros(self.steps))
 
-    def schedule(self, channels: int) -> dict[str, Any]:
-        """Return the arguments that the core needs; see `PredictiveNeuron.schedule`."""
-        return {**super().schedule(channels), "level_ratio": self.level_ratio}
+    def _schedule(self, channels: int) -> dict[str, Any]:
+        """Return the arguments that the core needs; see `PredictiveNeuron`."""
+        return {**super()._schedule(channels), "level_ratio": self.level_ratio}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PredictivePair(_OnOff):
+class PredictivePair(_OnOff, kw_only=True):
     """A pair of an ON and an OFF neuron, which follows a ReLU of the estimate.
 
     The ON neuron spikes if ``clip(pace[t] * S + offset[t], 0, ceiling[t])`` is at least ``limit[t]`` ahead of what the
@@ -218,13 +192,10 @@ class PredictivePair(_OnOff):
         Ratio of successive sizes, between 0 and 1.
     """
 
-    ceiling: Any = None
-
-    _by_step = ("pace", "limit", "offset", "ceiling")
+    ceiling: Any = checked(by_step, "", default=None)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PredictiveActivation(_OnOff):
+class PredictiveActivation(_OnOff, kw_only=True):
     """A pair of an ON and an OFF neuron, which follows another function f of the estimate.
 
     It compares ``scale * f(pace[t] * S + offset[t])`` with what it has sent. OFF spikes make negative values of f
@@ -241,36 +212,27 @@ class PredictiveActivation(_OnOff):
     """
 
     activation: Activation
-    scale: Any = 1.0
-
-    _by_step = ("pace", "limit", "offset")
+    scale: Any = checked(per_channel, "finite", default=1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        where = self._name()
         if not isinstance(self.activation, Activation):
             rule = "must be a layer such as Activation('silu')"
-            fail(where, "activation", self.activation, rule)
-        scale = numbers(where, "scale", detached(where, "scale", self.scale))
-        require(where, "scale", scale.ravel(), "finite")
-        self._set("scale", np.array(scale) if scale.ndim else float(scale))
+            fail(self._name(), "activation", self.activation, rule)
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        shape = super()._shape(where, shapes)
-        if np.ndim(self.scale) and len(self.scale) != shape[0]:
-            rule = f"must be one number or {shape[0]} numbers"
-            fail(where, "scale", self.scale.shape, rule, got="shape")
         self.activation.output_shape(shapes)
-        return shape
+        return super()._shape(where, shapes)
 
     @property
     def by_channel(self) -> bool:
-        """Whether any parameter differs between channels."""
+        """True if any parameter differs between channels."""
         values = (self.scale, self.activation.alpha, self.activation.beta)
         return super().by_channel or any(np.ndim(v) > 0 for v in values)
 
-    def schedule(self, channels: int) -> dict[str, Any]:
-        """Return the arguments that the core needs; see `PredictiveNeuron.schedule`."""
+    def _schedule(self, channels: int) -> dict[str, Any]:
+        """Return the arguments that the core needs; see `PredictiveNeuron`."""
         alpha, beta = self.activation.parameters()
-        function = {"activation": self.activation.function, "alpha": alpha, "beta": beta}
-        return {**super().schedule(channels), **function, "scale": np.ravel(self.scale)}
+        function = (self.activation.function, alpha, beta)
+        scale = np.ravel(self.scale)
+        return {**super()._schedule(channels), "activation": function, "scale": scale}

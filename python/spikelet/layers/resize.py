@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, scalar
-from spikelet.layers.base import Floats, Layer, Shape, sizes
+from spikelet.layers.base import Layer, checked, sizes
+from spikelet.layers.views import Floats, Shape, View, Views, extent_of
 
 __all__ = ["Resize"]
 
@@ -18,7 +20,20 @@ Coordinates: TypeAlias = Literal[
 Rounding: TypeAlias = Literal["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+def _size(where: str, argument: str, value: Any) -> int | tuple[int, ...]:
+    """Return one size for each axis, or a single one for all."""
+    if not isinstance(value, (tuple, list)):
+        return sizes(where, argument, value, 1, 1)[0]
+    return sizes(where, argument, value, max(1, min(3, len(value))), 1)
+
+
+def _scale(where: str, argument: str, value: Any) -> float | tuple[float, ...]:
+    """Return one scale for each axis, or a single one for all."""
+    if not isinstance(value, (tuple, list)):
+        return scalar(where, argument, value, "finite and > 0")
+    return tuple(scalar(where, argument, v, "finite and > 0") for v in value)
+
+
 class Resize(Layer):
     """Resize a sequence, an image or a volume by interpolation, as PyTorch's `interpolate` and ONNX's Resize.
 
@@ -46,35 +61,22 @@ class Resize(Layer):
         Scale of the coordinates, if it is not the ratio of the sizes.
     """
 
-    size: Any
-    mode: Literal["nearest", "linear", "cubic"] = "nearest"
-    coordinates: Coordinates = "half_pixel"
-    rounding: Rounding = "floor"
-    cubic: float = -0.75
+    size: Any = checked(_size)
+    mode: Literal["nearest", "linear", "cubic"] = checked(
+        choice, "nearest", "linear", "cubic", default="nearest"
+    )
+    coordinates: Coordinates = checked(choice, *get_args(Coordinates), default="half_pixel")
+    rounding: Rounding = checked(choice, *get_args(Rounding), default="floor")
+    cubic: float = checked(scalar, "finite", default=-0.75)
     exclude_outside: bool = False
-    scale: Any = None
+    scale: Any = checked(_scale, default=None)
 
     def __post_init__(self) -> None:
-        where = self._name()
-        if isinstance(self.size, (tuple, list)):
-            axes = max(1, min(3, len(self.size)))
-            size: Any = sizes(where, "size", self.size, axes, 1)
-        else:
-            (size,) = sizes(where, "size", self.size, 1, 1)
-        self._set("size", size)
-        choice(where, "mode", self.mode, "nearest", "linear", "cubic")
-        choice(where, "coordinates", self.coordinates, *get_args(Coordinates))
-        choice(where, "rounding", self.rounding, *get_args(Rounding))
-        self._set("cubic", scalar(where, "cubic", self.cubic, "finite"))
-        if self.scale is not None:
-            given = self.scale
-            if isinstance(given, (tuple, list)):
-                scales: Any = tuple(scalar(where, "scale", s, "finite and > 0") for s in given)
-                if isinstance(size, tuple) and len(scales) != len(size):
-                    fail(where, "scale", scales, f"must be one number or {len(size)}")
-            else:
-                scales = scalar(where, "scale", given, "finite and > 0")
-            self._set("scale", scales)
+        super().__post_init__()
+        size, scale = self.size, self.scale
+        several = isinstance(size, tuple) and isinstance(scale, tuple)
+        if several and len(scale) != len(size):
+            fail(self._name(), "scale", scale, f"must be one number or {len(size)}")
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         axes = len(self.size) if isinstance(self.size, tuple) else len(shapes[0]) - 1
@@ -94,6 +96,29 @@ class Resize(Layer):
             self._map(n, out, out / n if scale is None else scale)
             for n, out, scale in zip(shape[1:], self._sizes(axes), scales, strict=True)
         ]
+
+    def _add(self, views: Views, shape: Shape, view: View) -> View:
+        """Add an interpolation: a movement, or weights between pixels."""
+        maps = self.maps(view.shape)
+        if self.mode == "nearest":
+            places = np.ix_(np.arange(shape[0]), *(index[:, 0] for index, _ in maps))
+            return views.moved(view, lambda a, _: a[places])
+        axes = len(maps)
+        from_: NDArray[Any] = np.zeros((), np.int64)
+        weight: NDArray[Any] = np.ones(())
+        for axis, (index, factors) in enumerate(maps):
+            # [outputs of each axis ..., taps of each axis ...]
+            grid = [1] * (2 * axes)
+            grid[axis], grid[axes + axis] = index.shape
+            from_ = from_ * view.shape[1 + axis] + index.reshape(grid)
+            weight = weight * factors.reshape(grid)
+        pixels = math.prod(shape[1:])
+        from_, weight = from_.reshape(pixels, -1), weight.reshape(pixels, -1)
+        used = weight != 0
+        begin = np.concatenate([[0], np.cumsum(used.sum(1))]).astype(np.uint32)
+        from_, extent = from_[used].astype(np.uint32), extent_of(shape)
+        number = views.core.mix(views.shaped(view), extent, begin, from_, weight[used])
+        return views.add(number, extent, shape)
 
     def _map(self, n: int, out: int, scale: float) -> tuple[np.ndarray[Any, Any], Floats]:
         x = self._places(n, out, scale)

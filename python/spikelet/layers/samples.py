@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, ids, integer, shown
 from spikelet._util.tensors import array_of
-from spikelet.layers.base import Shape
 from spikelet.layers.graded import Activation
 from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.neurons import Neuron, ReLU
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import Operations, SpikingResult
+from spikelet.layers.views import Shape
 
 __all__ = [
     "Samples",

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer
-from spikelet.layers.base import Floats, Shape
+from spikelet._util.values import same
 from spikelet.layers.graph import Graph
 from spikelet.layers.neurons import Leak, Neuron, sizes_of
-from spikelet.layers.to_core import Source, add_source, engine_of, to_core
+from spikelet.layers.to_core import Source, add_source, engine_of, lower
+from spikelet.layers.views import Floats, Shape
 
 __all__ = ["Packed", "Segment", "Stored"]
 
@@ -71,11 +72,6 @@ class Packed:
         """Return some of the samples; a slice is not copied."""
         return replace(self, bits=self.bits[which])
 
-    @staticmethod
-    def join(parts: Sequence[Packed]) -> Packed:
-        """Return the samples of several batches of the same layer."""
-        return replace(parts[0], bits=np.concatenate([part.bits for part in parts]))
-
     @property
     def shape(self) -> Shape:
         """Shape of one sample."""
@@ -128,8 +124,6 @@ class Segment:
         Number of steps T.
     dtype : "float32", "float64" or "int16"
         See `SpikingModel`.
-    sizes : array, [T], optional
-        Of spikes at each step, by default those of the neurons and of packed spikes.
 
     Raises
     ------
@@ -145,7 +139,6 @@ class Segment:
         steps: int,
         *,
         dtype: DType = "float32",
-        sizes: Floats | None = None,
     ) -> None:
         choice("Segment", "dtype", dtype, *get_args(DType))
         self.graph, self.steps = graph, integer("Segment", "steps", steps, 1)
@@ -156,30 +149,29 @@ class Segment:
         given = [stored.source for stored in self.sources.values()]
         given_shapes = [stored.shape for stored in self.sources.values()]
         names = {name for name, _ in self.wanted}
-        core, self._numbers = to_core(graph, given_shapes, given, names)
+        core, self._numbers, _ = lower(graph, given_shapes, given, names)
         records = []
         for name, what in self.wanted:
             choice("Segment", "wanted", what, *_WHATS)
             if name not in self._numbers:
                 fail("Segment", "wanted", name, "must be names of layers or inputs of the graph")
             records.append((self._numbers[name], "mean" if what == "constant" else what))
-        self.sizes = self._sizes(sizes)
+        self.sizes = self._sizes()
         self._engine = engine_of(core, dtype, records, self.sizes)
         self._extents = {name: core.shape(k) for name, k in self._numbers.items()}
         for name, what in self.wanted:
             if what == "constant" and self.form(name) != "constant":
                 fail("Segment", "wanted", name, "must not change from step to step")
 
-    def _sizes(self, given: Floats | None) -> Floats | None:
+    def _sizes(self) -> Floats | None:
         """Return the sizes of spikes at each step, after checking that all are equal."""
-        found: list[Floats | None] = [] if given is None else [given]
+        found: list[Floats | None] = []
         if any(isinstance(node.layer, (Neuron, Leak)) for node in self.graph):
             found.append(sizes_of("Segment", {node.name: node.layer for node in self.graph}))
         found += [s.source.sizes for s in self.sources.values() if s.source.form == "packed"]
-        for other in found[1:]:
-            if not np.array_equal(_given(other), _given(found[0])):
-                rule = "must be the same for all neurons and packed spikes"
-                fail("Segment", "sizes", "other ones", rule)
+        if any(not same(other, found[0]) for other in found):
+            rule = "must be the same for all neurons and packed spikes"
+            fail("Segment", "sizes", "other ones", rule)
         return found[0] if found else None
 
     def form(self, name: str) -> str:
@@ -267,7 +259,3 @@ class Segment:
         extent, sizes = self._extents[name], self.sizes
         source = Source("packed", amplitude, is_signed, differential, levels, ratio, extent, sizes)
         return Stored(self.shapes[name], source)
-
-
-def _given(sizes: Floats | None) -> Floats:
-    return np.zeros(0) if sizes is None else sizes

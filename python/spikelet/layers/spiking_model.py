@@ -19,17 +19,24 @@ from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
 from spikelet.layers import stored
 from spikelet.layers.base import Layer
-from spikelet.layers.delay import Delay
 from spikelet.layers.graph import Graph, LayerLike
-from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
+from spikelet.layers.inputs import (
+    Inputs,
+    Presented,
+    arrays_of,
+    check_schedules,
+    check_stop,
+    neurons_of,
+    present,
+    recorded,
+)
+from spikelet.layers.linear import Delay
 from spikelet.layers.movement import Movement, Upsample
 from spikelet.layers.neurons import Neuron, leaves_mean, sizes_of
 from spikelet.layers.predictive import PredictiveNeuron
-from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
-from spikelet.layers.to_core import Source, engine_of, lower
-from spikelet.layers.to_core_linear import dense_operations
+from spikelet.layers.to_core import Source, dense_operations, engine_of, lower
 
 __all__ = ["SpikingModel"]
 

@@ -9,33 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikelet import _core
-from spikelet.layers.base import Floats, Layer, Shape
-from spikelet.layers.foreign import Foreign
-from spikelet.layers.graph import Graph, Node, Shapes
-from spikelet.layers.leaky import ALIF, LI, Synaptic
-from spikelet.layers.neurons import Leak, Neuron
-from spikelet.layers.predictive import PredictiveNeuron
-from spikelet.layers.to_core_graded import ROWS as GRADED_ROWS
-from spikelet.layers.to_core_linear import ROWS as LINEAR_ROWS
-from spikelet.layers.views import Extent, Rows, View, Views, extent_of
+from spikelet.layers.base import Layer
+from spikelet.layers.convolution import TransposedConvolution
+from spikelet.layers.graph import Graph, Shapes
+from spikelet.layers.linear import DelayedLinear, Linear
+from spikelet.layers.views import NONE, Extent, Floats, Shape, View, Views, extent_of
 
-__all__ = ["Lowered", "Source", "add_source", "engine_of", "extent_of", "lower", "to_core"]
-
-_NONE = np.zeros(0)
-# What the core's neurons get without a schedule; see `PredictiveNeuron.schedule`.
-_ARRAYS = dict.fromkeys(("pace", "limit", "ceiling", "offset", "alpha", "beta", "scale"), _NONE)
-_SILENT: dict[str, Any] = {
-    "threshold": _NONE,
-    "amplitude": np.ones(1),
-    "hard": False,
-    "v_reset": 0.0,
-    "decay": 1.0,
-    "gain": 1.0,
-    "is_signed": False,
-    "differential": False,
-    "levels": 1,
-}
-_UNSCHEDULED: dict[str, Any] = {"activation": None, "level_ratio": 0.5, **_ARRAYS}
+__all__ = [
+    "Lowered",
+    "Source",
+    "add_source",
+    "dense_operations",
+    "engine_of",
+    "extent_of",
+    "lower",
+]
 
 
 @dataclass(frozen=True)
@@ -85,16 +73,6 @@ class Lowered(NamedTuple):
     layers: dict[int, str]
 
 
-def to_core(
-    graph: Graph,
-    input_shape: Shapes,
-    sources: Sequence[Source] = (),
-    wanted: Collection[str] = (),
-) -> tuple[_core.LayerGraph, dict[str, int]]:
-    """Return the core's graph, and the number of each layer in it: the first two of `lower`."""
-    return lower(graph, input_shape, sources, wanted)[:2]
-
-
 def lower(
     graph: Graph,
     input_shape: Shapes,
@@ -129,7 +107,7 @@ def lower(
         if node.inputs and node.inputs[0] not in held:
             open_delays[node.name] = node.inputs[0]
         inputs = [held[name] for name in node.inputs if node.name not in open_delays]
-        held[node.name] = _add(views, node, inputs, shapes[node.name])
+        held[node.name] = node.layer.add_to(views, shapes[node.name], *inputs)
         if node.name in graph.outputs or node.name in wanted:
             views.in_order(held[node.name])
     for name, taken in open_delays.items():
@@ -147,7 +125,7 @@ def engine_of(
     """Return the engine of a graph for a precision, with what it records, and the sizes of spikes at each step."""
     kind = _core.LayerEngine64 if dtype == "float64" else _core.LayerEngine32
     return kind(
-        core, whole=dtype == "int16", records=records, sizes=_NONE if sizes is None else sizes
+        core, whole=dtype == "int16", records=records, sizes=NONE if sizes is None else sizes
     )
 
 
@@ -166,94 +144,20 @@ def add_source(core: _core.LayerGraph, shape: Shape, source: Source) -> tuple[in
     return number, extent
 
 
-def _add(views: Views, node: Node, inputs: Sequence[View], shape: Shape) -> View:
-    for kind in type(node.layer).__mro__:
-        if row := _ROWS.get(kind):
-            return row(views, node.layer, shape, *inputs)
-    way_out = "build the model from the layers of sl.layers"
-    name = type(node.layer).__name__
-    raise TypeError(f"SpikingModel: layer '{node.name}': the core has no {name}; {way_out}")
+def dense_operations(layer: Layer, shapes: Sequence[Shape]) -> int | None:
+    """Return the operations of a step whose inputs are all active, or None if they are those of the core's nodes.
 
-
-def _foreign(views: Views, layer: Foreign, shape: Shape, *inputs: View) -> View:
-    from_, extent = [views.in_order(view)[0] for view in inputs], extent_of(shape)
-    number = views.core.foreign(from_, extent, layer.function, [v.shape for v in inputs])
-    return views.add(number, extent, shape)
-
-
-def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
-    """Return the reset and the coefficients of neurons that the core's plain ones are not, else None."""
-    decay, gain = layer.coefficients()
-    drive = layer.drive if isinstance(layer, Leak) else 0.0
-    reset, v_reset = "none", 0.0
-    if isinstance(layer, Neuron):
-        reset = {"zero": "value"}.get(layer.reset, layer.reset)
-        v_reset = layer.v_reset
-        plain = not (isinstance(layer, Synaptic) or layer.strict or layer.reset_delay)
-        plain &= reset != "none"
-        if (
-            plain
-            and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0
-            and np.all(drive == 0)
-        ):
-            return None
-    synapse = layer.synapse() if isinstance(layer, Synaptic) and layer.has_synapse else (None,) * 3
-    adaptation = layer.adaptation() if isinstance(layer, ALIF) else (None, None)
-    given = (decay, gain, drive, *synapse, v_reset, *adaptation)
-    return reset, [_NONE if value is None else np.ravel(value) for value in given]
-
-
-def _neuron(views: Views, layer: Neuron, shape: Shape, view: View) -> View:
-    """Add neurons; they take an image as one where a parameter differs between channels, or behind `Flatten`."""
-    schedule = layer.schedule if isinstance(layer, PredictiveNeuron) else None
-    by_channel = np.ndim(layer.amplitude) > 0 or getattr(layer, "by_channel", False)
-    from_, extent = _extent(views, layer, view, by_channel=by_channel)
-    dynamics = _dynamics(layer)
-    decay, gain = layer.coefficients() if dynamics is None else (1.0, 1.0)
-    number = views.core.neuron(
-        from_,
-        extent,
-        threshold=np.ravel(layer.threshold),
-        v_init=np.ravel(layer.v_init),
-        amplitude=np.ravel(layer.amplitude),
-        hard=layer.reset in ("zero", "value"),
-        v_reset=layer.v_reset if dynamics is None else 0.0,
-        decay=decay,
-        gain=gain,
-        is_signed=layer.code != "binary",
-        differential=layer.code == "differential",
-        levels=layer.levels,
-        later=layer.reset_delay,
-        strict=layer.strict,
-        dynamics=dynamics,
-        **{**_UNSCHEDULED, **({} if schedule is None else schedule(extent[0]))},
-    )
-    return views.add(number, extent, shape)
-
-
-def _integrator(views: Views, layer: LI, shape: Shape, view: View) -> View:
-    """Add neurons without a threshold, which send their potential."""
-    from_, extent = _extent(views, layer, view)
-    options: dict[str, Any] = {"v_init": np.ravel(layer.v_init), "dynamics": _dynamics(layer)}
-    number = views.core.neuron(from_, extent, **{**_SILENT, **_UNSCHEDULED, **options})
-    return views.add(number, extent, shape)
-
-
-def _extent(
-    views: Views, layer: Layer, view: View, *, by_channel: bool = False
-) -> tuple[int, Extent]:
-    """Return the node that neurons take, and its extent: an image stays one behind `Flatten` where it can."""
-    channels = (view.shape[0],)
-    own = any(np.shape(getattr(layer, name)) == channels for name in layer.per_value)
-    if by_channel or (own and view.shape != channels):
-        return views.by_channel(view)
-    return views.in_order(view)
-
-
-_ROWS: Rows = {
-    **LINEAR_ROWS,
-    **GRADED_ROWS,
-    Foreign: _foreign,
-    LI: _integrator,
-    Neuron: _neuron,
-}
+    The node of a linear layer may read more than the layer does, and that of a transposed convolution has zeros between
+    its inputs.
+    """
+    if isinstance(layer, (DelayedLinear, Linear)):
+        return int(layer.weight.size)
+    if not isinstance(layer, TransposedConvolution):
+        return None
+    found: int = len(layer.weight) * layer.weight.shape[1]
+    outputs = layer.output_shape(shapes)[1:]
+    for axis, (n, out) in enumerate(zip(shapes[0][1:], outputs, strict=True)):
+        taps = layer.dilation[axis] * np.arange(layer.weight.shape[2 + axis])
+        reached = layer.stride[axis] * np.arange(n)[:, None] + taps - layer.padding[2 * axis]
+        found *= int(np.count_nonzero((reached >= 0) & (reached < out)))
+    return found

@@ -8,7 +8,7 @@ differs from that in which they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
-from spikelet.layers.base import MAX_LENGTH, Floats, Layer, Shape
 
-__all__ = ["Extent", "Index", "Rows", "View", "Views", "extent_of"]
+__all__ = ["MAX_LENGTH", "NONE", "Extent", "Floats", "Index", "Shape", "View", "Views", "extent_of"]
 
+Shape: TypeAlias = tuple[int, ...]
 Extent: TypeAlias = tuple[int, int, int]
+Floats: TypeAlias = NDArray[np.float64]
 Index: TypeAlias = NDArray[np.int32]
-# For each class of layers, the function of (views, layer, shape of its output, *inputs) that adds it.
-Rows: TypeAlias = Mapping[type[Layer], Callable[..., "View"]]
+MAX_LENGTH = 1 << 31  # of an axis
+NONE: Floats = np.zeros(0)  # no parameter, for the core
 
 
 def extent_of(shape: Shape) -> Extent:
@@ -178,6 +179,29 @@ class Views:
             seen[view.index.ravel()] = True
         return view.index if seen.all() else None
 
+    def broadcast(self, view: View, shape: Shape) -> View:
+        """Return the values broadcast to a shape."""
+        if view.shape == shape:
+            return view
+        return self.moved(view, lambda array, _: np.broadcast_to(array, shape))
+
+    def scaled(self, view: View, scale: Floats, shift: Floats | None = None) -> View:
+        """Add ``scale x + shift``, by channel where that is enough; both broadcast to the shape of the view."""
+        shape = view.shape
+        given = [scale] if shift is None else [scale, shift]
+        index = self.order(view)
+        if index is not None:
+            from_, extent = view.parts[0], self.extents[view.parts[0]]
+            wide = [_placed(index, np.broadcast_to(a, shape), extent) for a in given]
+        elif all(a.ndim == 0 or math.prod(a.shape[1:]) == 1 for a in given):
+            from_, extent = self.by_channel(view)
+            wide = [np.broadcast_to(np.ravel(a), (shape[0],)) for a in given]
+        else:
+            from_, extent = self.in_order(view)
+            wide = [np.broadcast_to(a, shape).ravel() for a in given]
+        number = self.core.affine(from_, extent, *wide, *[NONE] * (2 - len(wide)))
+        return self.add(number, extent, shape, index)
+
     def each(self, view: View, *, by_channel: bool) -> tuple[int, Extent, Index | None]:
         """Return a node whose values are taken one by one, with parameters by channel or equal ones: as `alike`."""
         return (*self.by_channel(view), None) if by_channel else self.alike(view)
@@ -194,8 +218,6 @@ class Views:
             made = self.core.constant(extent, np.ascontiguousarray(view.value, np.float64))
         elif view.index is None and len(view.parts) > 1 and self._stacked(view.parts, extent):
             made = self.core.concat(list(view.parts), extent)
-        elif view.index is None and len(view.parts) == 1 and extent[1:] == (1, 1):
-            made = self.core.flatten(view.parts[0], extent)
         else:
             made = self.core.gather(list(view.parts), extent, self.index_of(view).ravel())
         self.extents[made] = extent
@@ -215,3 +237,11 @@ class Views:
     def _check_size(size: int) -> None:
         if size >= MAX_LENGTH:
             fail("SpikingModel", "layers", size, "must move fewer than 2^31 values", got="values")
+
+
+def _placed(order: NDArray[Any], values: Floats, extent: Extent) -> Floats:
+    """Return values where an index puts them: one for each channel, if its pixels agree."""
+    placed = np.empty(order.size)
+    placed[order.ravel()] = values.ravel()
+    channels = placed.reshape(extent[0], -1)
+    return channels[:, 0].copy() if (channels == channels[:, :1]).all() else placed

@@ -14,12 +14,11 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
-from spikelet.layers.axis_maps import axis_matrices, window_places
 from spikelet.layers.base import Spatial
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.movement import Movement
-from spikelet.layers.pools import MeanPool, Pool
+from spikelet.layers.pools import MeanPool, Pool, axis_matrices, window_places
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.modules import LI, LIF
 

@@ -75,7 +75,6 @@ struct Upsample {
 struct Affine {
   std::vector<double> scale, shift;  // one per channel, or one per value [c][y][x]
 };
-struct Flatten {};  // [c][y][x] as channels
 // max(x, 0), clipped to `upper` (empty, one value, or one per channel) and, unless `levels` is 0,
 // rounded to that many steps.
 struct Relu {
@@ -247,8 +246,8 @@ struct Foreign {
 
 struct Node {
   std::variant<Input, Conv, Delayed, Delay, AveragePool, MaxPool, Add, Concat, Upsample, Affine,
-               Flatten, Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax,
-               Normalise, LocalResponse, Reduce, Foreign>
+               Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
+               LocalResponse, Reduce, Foreign>
       kind;
   std::vector<std::size_t> inputs;
   Extent shape;

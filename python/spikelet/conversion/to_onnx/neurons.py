@@ -17,9 +17,8 @@ from spikelet import layers
 from spikelet.conversion.to_onnx.builder import Arithmetic, Builder
 from spikelet.conversion.to_onnx.rows import row_of
 from spikelet.layers import Shape
-from spikelet.layers.leaky import Synaptic
+from spikelet.layers.neurons import Synaptic, running_counts
 from spikelet.layers.predictive import PredictiveNeuron
-from spikelet.layers.running_means import running_counts
 
 __all__ = ["STEPS", "Step", "shifted", "step_of", "sums_step"]
 

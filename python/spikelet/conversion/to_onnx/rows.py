@@ -14,10 +14,9 @@ import numpy as np
 from spikelet import layers
 from spikelet.conversion.to_onnx.builder import Arithmetic, Builder
 from spikelet.layers import Shape
-from spikelet.layers.axis_maps import axis_matrices, window_places
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.movement import Movement
-from spikelet.layers.pools import MeanPool, Pool
+from spikelet.layers.pools import MeanPool, Pool, axis_matrices, window_places
 
 __all__ = ["ROWS", "Row", "row_of"]
 

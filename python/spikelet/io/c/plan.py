@@ -9,7 +9,7 @@ import numpy as np
 
 from spikelet import _core
 from spikelet.layers.graph import Graph
-from spikelet.layers.to_core import Source, to_core
+from spikelet.layers.to_core import Source, lower
 
 __all__ = ["Item", "Plan"]
 
@@ -97,7 +97,7 @@ class Plan:
         delay: int = 0,
     ) -> None:
         self.delay = delay
-        core, numbers = to_core(graph, shapes, sources)
+        core, numbers, _ = lower(graph, shapes, sources)
         self.outputs = [numbers[name] for name in graph.outputs]
         engine = _core.LayerEngine32(
             core,

@@ -12,7 +12,7 @@ import numpy as np
 from spikelet.io.c.constants import Constants
 from spikelet.io.c.plan import Item, Plan
 from spikelet.io.c.templates import Templates
-from spikelet.layers.running_means import running_counts
+from spikelet.layers.neurons import running_counts
 
 __all__ = ["Memory", "Node", "Program"]
 

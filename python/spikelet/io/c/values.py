@@ -296,11 +296,6 @@ def _affine(node: Node) -> None:
     node.each_pixel(node.call("affine", n, *factors, node.at(values), node.here))
 
 
-def _flatten(node: Node) -> None:
-    source, values = node.source.item, node.given[0][0]
-    node.add("to_channels_first", source.pixels, source.channels, values, node.out)
-
-
 def _relu(node: Node) -> None:
     sizes, limit = (node.item.pixels, node.item.channels), node.by_channel("upper")
     node.add("rectify", *sizes, limit, node.about["levels"], node.given[0][0], node.out)
@@ -417,7 +412,6 @@ VALUES: dict[str, Row] = {
     "concat": _concat,
     "upsample": _upsample,
     "affine": _affine,
-    "flatten": _flatten,
     "relu": _relu,
     "gather": _gather,
     "mix": _mix,

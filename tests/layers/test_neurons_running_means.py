@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikelet.layers.running_means import running_counts
+from spikelet.layers.neurons import running_counts
 
 
 def test_means_begin_again_at_the_delay() -> None:

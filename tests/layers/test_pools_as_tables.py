@@ -9,7 +9,7 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.layers.axis_maps import axis_matrices, window_places
+from spikelet.layers.pools import axis_matrices, window_places
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from spikelet import layers as L
 from spikelet.layers.graph import Graph
-from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
+from spikelet.layers.inputs import check_schedules, check_stop, neurons_of, recorded
 
 WHERE = "run"
 
