@@ -23,7 +23,6 @@ from spikelet.network.recorders import (
 )
 from spikelet.network.regulator import Regulator
 from spikelet.network.run_all import run_all
-from spikelet.network.union import Union
 from spikelet.network.weight_bits import Int16
 from spikelet.neurons import (
     EIF,
@@ -196,7 +195,6 @@ __all__ = [
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
-    "Union",
     "WeightNormalisation",
     "WeightRecorder",
     "__version__",

@@ -13,7 +13,7 @@ from tests.conftest import make
 import spikelet as sl
 
 
-def network() -> tuple[sl.Network, sl.Union, sl.ProjectionGroup]:
+def network() -> tuple[sl.Network, sl.Population, sl.ProjectionGroup]:
     net = make()
     E = net.population(8, sl.LIF(I_e=600.0), name="E")
     U = E + net.population(4, sl.LIF(I_e=700.0), name="I")

@@ -18,6 +18,7 @@ from spikelet.network.groups import (
     ProjectionGroup,
     UnionSpikeRecorder,
     UnionStateRecorder,
+    values_of_part,
 )
 from spikelet.network.inject import inject
 from spikelet.network.input_kinds import described, kind_of
@@ -26,7 +27,6 @@ from spikelet.network.record import When, make_recorder, record
 from spikelet.network.recorders import MultiStateRecorder
 from spikelet.network.synapse_lists import Lists, as_lists, given_pairs, row_lengths
 from spikelet.network.to_disk import StrPath
-from spikelet.network.union import Union, parts_of, values_of_part
 from spikelet.network.weight_bits import largest_of
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule
@@ -34,15 +34,14 @@ from spikelet.spatial import ByDistance, DistanceDependent
 
 __all__ = ["connect_unions", "inject_union", "record_union"]
 
-Ends: TypeAlias = Population | Union
 Ints: TypeAlias = npt.NDArray[np.int64]
 Made: TypeAlias = list[tuple[Population, Population, Any]]
 
 
 def connect_unions(
     net: NetworkContents,
-    pre: Ends,
-    post: Ends,
+    pre: Population,
+    post: Population,
     rule: Any,
     weight: Any,
     delay: Any,
@@ -52,7 +51,7 @@ def connect_unions(
 ) -> ProjectionGroup:
     """Connect unions: the rule draws over all parts, and each pair of parts with synapses gets a projection."""
     where = f"connect {pre.name} -> {post.name}"
-    pairs = [(a, b) for a in parts_of(pre) for b in parts_of(post)]
+    pairs = [(a, b) for a in pre.parts for b in post.parts]
     for a, b in pairs:
         largest_of(check_call(net, a, b, receptor, plasticity), weights, plasticity)
     if plasticity is not None and plasticity.varied:
@@ -118,7 +117,13 @@ def _by_distance(
 
 
 def _over_all(
-    net: NetworkContents, where: str, pre: Ends, post: Ends, rule: Any, weight: Any, delay: Any
+    net: NetworkContents,
+    where: str,
+    pre: Population,
+    post: Population,
+    rule: Any,
+    weight: Any,
+    delay: Any,
 ) -> Made:
     """Draw synapses over all parts at once, and return them by pairs of parts."""
     if isinstance(rule, OneToOne) and len(pre) != len(post):
@@ -138,7 +143,7 @@ def _over_all(
         _by_synapse(where, name, x, (i, j), grid)
         for name, x in (("weight", weight), ("delay", delay))
     )
-    starts, tos = parts_of(pre), parts_of(post)
+    starts, tos = pre.parts, post.parts
     begins = [np.cumsum([0, *map(len, parts)]) for parts in (starts, tos)]
     of = [np.searchsorted(b, ids, side="right") - 1 for b, ids in zip(begins, (i, j), strict=True)]
     block = of[0] * len(tos) + of[1]
@@ -158,19 +163,17 @@ def _over_all(
 
 
 def _drawn_pairs(
-    net: NetworkContents, where: str, pre: Ends, post: Ends, rule: Rule
+    net: NetworkContents, where: str, pre: Population, post: Population, rule: Rule
 ) -> tuple[Ints, Ints]:
     """Return the pairs of a rule over all parts, by ids within the unions, in canonical order."""
     begins: dict[int, int] = {}
     total = 0
-    for part in (*parts_of(pre), *parts_of(post)):  # populations get numbers one after the other
+    for part in (*pre.parts, *post.parts):  # populations get numbers one after the other
         if part.index not in begins:
             begins[part.index] = total
             total += part.size
     numbers = [
-        np.concatenate(
-            [np.asarray(part.ids, np.int64) + begins[part.index] for part in parts_of(end)]
-        )
+        np.concatenate([np.asarray(part.ids, np.int64) + begins[part.index] for part in end.parts])
         for end in (pre, post)
     ]
     if total >= 2**32:
@@ -222,7 +225,7 @@ def _by_synapse(
     return by_position(value) if shape else value
 
 
-def inject_union(net: NetworkContents, target: Union, what: Any) -> DriveGroup:
+def inject_union(net: NetworkContents, target: Population, what: Any) -> DriveGroup:
     """Drive all parts of a union; values by neuron are those of its elements."""
     where = f"inject {target.name}"
     kind_of(where, what)
@@ -246,7 +249,7 @@ def _of_part(where: str, what: Any, place: slice, n: int) -> Any:
 
 
 def record_union(
-    net: NetworkContents, target: Union, what: Any, when: When, to: StrPath | None
+    net: NetworkContents, target: Population, what: Any, when: When, to: StrPath | None
 ) -> UnionSpikeRecorder | UnionStateRecorder | MultiStateRecorder:
     """Record all parts of a union."""
     names = [what] if isinstance(what, str) else what

@@ -13,11 +13,11 @@ from spikelet._util import html
 from spikelet._util.checks import fail, numbers, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
+from spikelet._util.values import by_position
 from spikelet.network.drive import Drive
-from spikelet.network.population import Population
+from spikelet.network.population import Population, positions_in
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
-from spikelet.network.union import Union, joined_values, positions_in, values_of_part
 from spikelet.network.value_matrix import require_no_matrix
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
@@ -27,10 +27,45 @@ from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["DriveGroup", "ProjectionGroup", "UnionSpikeRecorder", "UnionStateRecorder"]
+__all__ = [
+    "DriveGroup",
+    "ProjectionGroup",
+    "UnionSpikeRecorder",
+    "UnionStateRecorder",
+    "values_of_part",
+]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
-Ends: TypeAlias = Population | Union
+
+_IN_TIME = (
+    "values",
+    "times",
+    "amplitudes",
+    "rates",
+)  # a row is a time; columns, if any, are neurons
+
+
+def values_of_part(where: str, name: str, value: Any, place: slice, n: int) -> Any:
+    """Return a parameter of an input for some neurons of a union of n."""
+    each = np.ndim(value) == 2 or (np.ndim(value) == 1 and name not in _IN_TIME)
+    if not each:
+        return value
+    if np.shape(value)[-1] != n:
+        must = f"must have one value for each of the {n} neurons"
+        fail(where, name, np.shape(value), must, got="shape")
+    return by_position(value)[..., place]
+
+
+def joined_values(name: str, values: Sequence[Any], lengths: Sequence[int]) -> npt.NDArray[Any]:
+    """Return a parameter of an input for all neurons of a union, from that of each part."""
+
+    def columns(value: Any, n: int) -> npt.NDArray[Any]:
+        array = np.asarray(value)
+        rows = array.shape[:1] if array.ndim == 2 or name in _IN_TIME else ()
+        return np.broadcast_to(array[:, None] if rows and array.ndim == 1 else array, (*rows, n))
+
+    return np.concatenate([columns(v, n) for v, n in zip(values, lengths, strict=True)], axis=-1)
+
 
 _SET_WEIGHTS = (
     "weights cannot be set through a view of them: assign to items of `group.weights` itself in one step, or copy the "
@@ -49,21 +84,23 @@ class ProjectionGroup(Sealed):
 
     Parameters
     ----------
-    pre, post : Population or Union
+    pre, post : Population
         Sources and targets.
     projections : sequence of Projection
         Projections between parts of them.
     """
 
-    pre: Ends
-    post: Ends
+    pre: Population
+    post: Population
     projections: tuple[Projection, ...]
 
     _instead: ClassVar = {
         "": "it is fixed when the projections are made; add others, with net.connect()"
     }
 
-    def __init__(self, pre: Ends, post: Ends, projections: Sequence[Projection]) -> None:
+    def __init__(
+        self, pre: Population, post: Population, projections: Sequence[Projection]
+    ) -> None:
         found = [positions_in(end) for end in (pre, post)]
         for projection in projections:
             for end, places in zip((projection.pre, projection.post), found, strict=True):
@@ -189,12 +226,12 @@ class DriveGroup(Sealed):
         The input of each part.
     """
 
-    target: Union
+    target: Population
     drives: tuple[Drive, ...]
 
     _instead: ClassVar = {"": "inject another input"}
 
-    def __init__(self, target: Union, drives: Sequence[Drive]) -> None:
+    def __init__(self, target: Population, drives: Sequence[Drive]) -> None:
         self.target, self.drives = target, tuple(drives)
 
     def __getattr__(self, name: str) -> Any:
@@ -259,12 +296,12 @@ class _UnionRecorder(Sealed, Recorded):
         The recorder of each part. A file has these only.
     """
 
-    target: Union
+    target: Population
     recorders: tuple[Any, ...]
 
     _instead: ClassVar = {"": "data cannot be changed; clear() discards it"}
 
-    def __init__(self, target: Union, recorders: Sequence[Any]) -> None:
+    def __init__(self, target: Population, recorders: Sequence[Any]) -> None:
         self.target, self.recorders = target, tuple(recorders)
 
     @property
