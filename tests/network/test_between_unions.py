@@ -195,13 +195,13 @@ def test_inputs_have_the_values_of_the_union() -> None:
     U = E + I
     steps = np.array([[100.0, 200.0, 300.0]])
     d = net.inject(U, sl.CurrentInput(steps))
-    assert [drive.values.tolist() for drive in d] == [[[100.0, 200.0]], [[300.0]]]
+    assert [drive.values.tolist() for drive in d.parts] == [[[100.0, 200.0]], [[300.0]]]
     s = net.inject(U, sl.StepCurrent([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]))  # three times, not neurons
-    assert [drive.amplitudes.tolist() for drive in s] == [[1, 2, 3], [1, 2, 3]]
+    assert [drive.amplitudes.tolist() for drive in s.parts] == [[1, 2, 3], [1, 2, 3]]
     n = net.inject(U, sl.PoissonInput([1.0, 2.0, 3.0], 5.0))
-    assert [np.ravel(drive.rate).tolist() for drive in n] == [[1, 2], [3]]
+    assert [np.ravel(drive.rate).tolist() for drive in n.parts] == [[1, 2], [3]]
     n.set(rate=[4.0, 5.0, 6.0], weight=1.0)
-    assert [np.ravel(drive.rate).tolist() for drive in n] == [[4, 5], [6]]
+    assert [np.ravel(drive.rate).tolist() for drive in n.parts] == [[4, 5], [6]]
     v = net.record(U, "V_m")
     net.run(0.1)
     rise = v.values[0] + 70.0

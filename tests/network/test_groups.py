@@ -40,7 +40,7 @@ def test_a_loaded_network_makes_the_group_again(tmp_path: Path) -> None:
 def test_what_is_fixed_cannot_be_set() -> None:
     net, U, group = network()
     drives = net.inject(U, sl.PoissonInput(1.0, 1.0))
-    for item, name in ((group, "pre"), (group, "delays"), (drives, "drives"), (group, "colour")):
+    for item, name in ((group, "pre"), (group, "delays"), (drives, "parts"), (group, "colour")):
         with pytest.raises(AttributeError, match=name):
             setattr(item, name, 3)
     with pytest.raises(ValueError, match="fixed when it is made"):
@@ -88,9 +88,9 @@ def test_parameters_of_inputs_to_a_union() -> None:
     drives = net.inject(U, sl.PoissonInput(100.0, 1.0))
     assert drives.rate == 100.0
     drives.rate = 5.0
-    assert [drive.rate for drive in drives] == [5.0, 5.0]
+    assert [drive.rate for drive in drives.parts] == [5.0, 5.0]
     drives.rate = np.arange(12.0)
-    np.testing.assert_array_equal(drives.drives[1].rate, np.arange(8.0, 12.0))
+    np.testing.assert_array_equal(drives.parts[1].rate, np.arange(8.0, 12.0))
     np.testing.assert_array_equal(drives.rate, np.arange(12.0))
     with pytest.raises(
         AttributeError, match=r"has no 'rat'; did you mean 'rate'\? \(there are: rate, weight"
@@ -98,7 +98,15 @@ def test_parameters_of_inputs_to_a_union() -> None:
         drives.rat = 5.0
     with pytest.raises(ValueError, match="one value for each of the 12 neurons"):
         drives.rate = [1.0, 2.0]
+    with pytest.raises(ValueError, match="weight"):
+        drives.set(rate=7.0, weight=np.nan)
+    np.testing.assert_array_equal(drives.rate, np.arange(12.0))
+    drives.parts[0].remove()
+    assert not drives.removed
+    with pytest.raises(ValueError, match="it was removed"):
+        drives.rate = 3.0
+    assert "PoissonInput to E + I: 12 neurons" in repr(drives)
     steps = net.inject(U, sl.StepCurrent([1.0, 2.0], [3.0, 4.0]))
     np.testing.assert_array_equal(steps.amplitudes, [3.0, 4.0])
-    steps.drives[0].amplitudes = [1.0, 2.0]
+    steps.parts[0].amplitudes = [1.0, 2.0]
     assert steps.amplitudes.tolist() == [[1.0] * 8 + [3.0] * 4, [2.0] * 8 + [4.0] * 4]

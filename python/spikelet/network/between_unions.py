@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,14 +13,10 @@ from spikelet._util.values import by_position
 from spikelet.network.connect import check_call, check_lists, connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.groups import (
-    DriveGroup,
     ProjectionGroup,
     UnionSpikeRecorder,
     UnionStateRecorder,
-    values_of_part,
 )
-from spikelet.network.inject import inject
-from spikelet.network.input_kinds import described, kind_of
 from spikelet.network.population import Population
 from spikelet.network.record import When, make_recorder, record
 from spikelet.network.recorders import MultiStateRecorder
@@ -32,7 +27,7 @@ from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule
 from spikelet.spatial import ByDistance, DistanceDependent
 
-__all__ = ["connect_unions", "inject_union", "record_union"]
+__all__ = ["connect_unions", "record_union"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Made: TypeAlias = list[tuple[Population, Population, Any]]
@@ -223,29 +218,6 @@ def _by_synapse(
         must = f"must be one number or one for each of the {n} synapses"
         fail(where, name, shape, must, got="shape")
     return by_position(value) if shape else value
-
-
-def inject_union(net: NetworkContents, target: Population, what: Any) -> DriveGroup:
-    """Drive all parts of a union; values by neuron are those of its elements."""
-    where = f"inject {target.name}"
-    kind_of(where, what)
-    places = zip(target.parts, target.places(), strict=True)
-    split = [(part, _of_part(where, what, place, len(target))) for part, place in places]
-    for part, mine in split:
-        described(f"inject {part.name}", part, mine)
-    return DriveGroup(target, [inject(net, part, mine) for part, mine in split])
-
-
-def _of_part(where: str, what: Any, place: slice, n: int) -> Any:
-    """Return an input with the values of some neurons of a union."""
-    values = {}
-    for f in dataclasses.fields(what):
-        value = getattr(what, f.name)
-        if dataclasses.is_dataclass(value):
-            values[f.name] = _of_part(where, value, place, n)
-        else:
-            values[f.name] = values_of_part(where, f.name, value, place, n)
-    return dataclasses.replace(what, **values)
 
 
 def record_union(

@@ -13,8 +13,6 @@ from spikelet._util import html
 from spikelet._util.checks import fail, numbers, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
-from spikelet._util.values import by_position
-from spikelet.network.drive import Drive
 from spikelet.network.population import Population, positions_in
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
@@ -28,44 +26,12 @@ if TYPE_CHECKING:
     import scipy.sparse
 
 __all__ = [
-    "DriveGroup",
     "ProjectionGroup",
     "UnionSpikeRecorder",
     "UnionStateRecorder",
-    "values_of_part",
 ]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
-
-_IN_TIME = (
-    "values",
-    "times",
-    "amplitudes",
-    "rates",
-)  # a row is a time; columns, if any, are neurons
-
-
-def values_of_part(where: str, name: str, value: Any, place: slice, n: int) -> Any:
-    """Return a parameter of an input for some neurons of a union of n."""
-    each = np.ndim(value) == 2 or (np.ndim(value) == 1 and name not in _IN_TIME)
-    if not each:
-        return value
-    if np.shape(value)[-1] != n:
-        must = f"must have one value for each of the {n} neurons"
-        fail(where, name, np.shape(value), must, got="shape")
-    return by_position(value)[..., place]
-
-
-def joined_values(name: str, values: Sequence[Any], lengths: Sequence[int]) -> npt.NDArray[Any]:
-    """Return a parameter of an input for all neurons of a union, from that of each part."""
-
-    def columns(value: Any, n: int) -> npt.NDArray[Any]:
-        array = np.asarray(value)
-        rows = array.shape[:1] if array.ndim == 2 or name in _IN_TIME else ()
-        return np.broadcast_to(array[:, None] if rows and array.ndim == 1 else array, (*rows, n))
-
-    return np.concatenate([columns(v, n) for v, n in zip(values, lengths, strict=True)], axis=-1)
-
 
 _SET_WEIGHTS = (
     "weights cannot be set through a view of them: assign to items of `group.weights` itself in one step, or copy the "
@@ -212,77 +178,6 @@ class ProjectionGroup(Sealed):
     def __repr__(self) -> str:
         count = len(self.projections)
         return f"ProjectionGroup({self.pre.name} -> {self.post.name}: {count} projections, {', '.join(map(repr, self.projections))})"
-
-
-class DriveGroup(Sealed):
-    """The inputs to the parts of a union, as one. Made by `Network.inject`.
-
-    The parameters of the input are attributes, as in `Drive`: set one to a number, or to an array with one value for
-    each neuron of the union.
-
-    Attributes
-    ----------
-    drives : tuple of Drive
-        The input of each part.
-    """
-
-    target: Population
-    drives: tuple[Drive, ...]
-
-    _instead: ClassVar = {"": "inject another input"}
-
-    def __init__(self, target: Population, drives: Sequence[Drive]) -> None:
-        self.target, self.drives = target, tuple(drives)
-
-    def __getattr__(self, name: str) -> Any:
-        """Look up a parameter: one value if all parts have the same, or else one for each neuron of the union."""
-        if name.startswith("_") or name in ("target", "drives"):
-            raise AttributeError(name)
-        values = [getattr(drive, name) for drive in self.drives]
-        if all(np.array_equal(values[0], value) for value in values):
-            return values[0]
-        return joined_values(name, values, [len(drive.target) for drive in self.drives])
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set a parameter of all inputs."""
-        if name.startswith("_") or hasattr(type(self), name) or name in ("target", "drives"):
-            super().__setattr__(name, value)
-        else:
-            self.set(**{name: value})
-
-    def __iter__(self) -> Iterator[Drive]:
-        """Iterate over the inputs of the parts."""
-        return iter(self.drives)
-
-    def set(self, **parameters: Any) -> None:
-        """Set parameters of all inputs, between runs, as `Drive.set` does.
-
-        Parameters
-        ----------
-        **parameters
-            Values by name: numbers, or arrays with one for each neuron of the union.
-        """
-        where, n = f"input to {self.target.name}", len(self.target)
-        places = self.target.places()
-        each = [
-            {name: values_of_part(where, name, x, place, n) for name, x in parameters.items()}
-            for place in places
-        ]
-        for drive, mine in zip(self.drives, each, strict=True):
-            drive.set(**mine)
-
-    @property
-    def removed(self) -> bool:
-        """Whether all of them were removed."""
-        return all(drive.removed for drive in self.drives)
-
-    def remove(self) -> None:
-        """Remove the inputs, from now on. Removing them again does nothing."""
-        for drive in self.drives:
-            drive.remove()
-
-    def __repr__(self) -> str:
-        return f"DriveGroup({', '.join(map(repr, self.drives))})"
 
 
 class _UnionRecorder(Sealed, Recorded):

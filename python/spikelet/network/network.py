@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from spikelet._util.checks import fail, steps_of
 from spikelet._util.spelling import spelled
 from spikelet.network import checkpoint, to_disk
-from spikelet.network.between_unions import connect_unions, inject_union, record_union
+from spikelet.network.between_unions import connect_unions, record_union
 from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
 from spikelet.network.groups import (
-    DriveGroup,
     ProjectionGroup,
 )
 from spikelet.network.inject import inject
@@ -158,7 +157,7 @@ class Network(NetworkContents):
         return connect(self, pre, post, *how)
 
     @changing
-    def inject(self, target: Population, what: Input) -> Any:
+    def inject(self, target: Population, what: Input) -> Drive:
         """Drive a population, or a part of it, from now on, without a source population.
 
         Time and memory depend only on the number of targets, and an input that has ended costs nothing.
@@ -175,8 +174,6 @@ class Network(NetworkContents):
         Drive
             The handle, to change the input (``drive.rate = 5.0``) or to remove it (``drive.remove()``) between runs.
         """
-        if isinstance(target, Population) and len(target.parts) > 1:
-            return inject_union(self, target, what)
         return inject(self, target, what)
 
     @changing
