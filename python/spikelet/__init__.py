@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util.spelling import missing
 from spikelet.network.drive import Drive
-from spikelet.network.groups import ProjectionGroup
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -174,7 +173,6 @@ __all__ = [
     "Population",
     "Positions",
     "Projection",
-    "ProjectionGroup",
     "PulsePacket",
     "RasterSource",
     "Regulator",

@@ -97,7 +97,9 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "Drive": lambda _: (net := _net()).inject(net.populations[1], sl.PoissonInput(5.0, 1.0)),
     "Regulator": lambda _: _regulator(),
     "union": lambda _: _union(),
-    "ProjectionGroup": lambda _: (u := _union()).network.connect(u, u, sl.OneToOne()),
+    "union's Projection": lambda _: (u := _union()).network.connect(
+        u, u, sl.OneToOne(), plasticity=sl.STDP()
+    ),
     "union's Drive": lambda _: (u := _union()).network.inject(u, sl.PoissonInput(5.0, 1.0)),
     "MultiStateRecorder": lambda _: (u := _union()).network.record(u, ["V_m", "theta"]),
     "SpikeRecorder": lambda _: _net().recorders[0],
@@ -126,7 +128,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
 # What may be set, and takes effect; the tests of each class show that.
 SETTABLE = {
     "Projection": {"weights", "plasticity", "reward"},
-    "ProjectionGroup": {"weights"},
+    "union's Projection": {"weights", "plasticity", "reward"},
     "Drive": {"rate", "weight", "start", "stop"},
     "union's Drive": {"rate", "weight", "start", "stop"},
     "Regulator": {"total", "every"},
@@ -173,7 +175,9 @@ def test_every_public_class_is_frozen_or_tested_here() -> None:
     pytest.importorskip("sklearn")
     kinds = {kind for kind in _public_classes() if not _is_immutable(kind)}
     assert len(kinds) > 15
-    assert {kind.__name__ for kind in kinds} - ELSEWHERE == {name for name in OBJECTS if "union" not in name}
+    assert {kind.__name__ for kind in kinds} - ELSEWHERE == {
+        name for name in OBJECTS if "union" not in name
+    }
 
 
 @pytest.mark.parametrize("name", OBJECTS)

@@ -13,7 +13,7 @@ from tests.conftest import make
 import spikelet as sl
 
 
-def network() -> tuple[sl.Network, sl.Population, sl.ProjectionGroup]:
+def network() -> tuple[sl.Network, sl.Population, sl.Projection]:
     net = make()
     E = net.population(8, sl.LIF(I_e=600.0), name="E")
     U = E + net.population(4, sl.LIF(I_e=700.0), name="I")
@@ -25,16 +25,16 @@ def test_a_loaded_network_makes_the_group_again(tmp_path: Path) -> None:
     net.save(tmp_path / "net.npz")
     loaded = sl.Network.load(tmp_path / "net.npz")
     V = loaded.populations[0] + loaded.populations[1]
-    again = sl.ProjectionGroup(V, V, loaded.projections)
+    again = sl.Projection.joined(V, V, loaded.projections)
     for name in ("pre_ids", "post_ids", "weights", "delays"):
         np.testing.assert_array_equal(getattr(again, name), getattr(group, name))
     assert len(again) == len(group) == 36
-    with pytest.raises(ValueError, match="must be between these unions"):
-        sl.ProjectionGroup(U, U, loaded.projections)
-    with pytest.raises(ValueError, match="must be between these unions"):
-        sl.ProjectionGroup(V[:3], V, loaded.projections)
-    with pytest.raises(ValueError, match="must be between these unions"):
-        sl.ProjectionGroup(V, loaded.populations[0], loaded.projections)
+    with pytest.raises(ValueError, match="must be between these populations"):
+        sl.Projection.joined(U, U, loaded.projections)
+    with pytest.raises(ValueError, match="must be between these populations"):
+        sl.Projection.joined(V[:3], V, loaded.projections)
+    with pytest.raises(ValueError, match="must be between these populations"):
+        sl.Projection.joined(V, loaded.populations[0], loaded.projections)
 
 
 def test_what_is_fixed_cannot_be_set() -> None:
@@ -49,9 +49,9 @@ def test_what_is_fixed_cannot_be_set() -> None:
 
 def test_what_is_for_one_projection_says_so() -> None:
     net, _, group = network()
-    with pytest.raises(TypeError, match=r"regulate each of group\.projections"):
+    with pytest.raises(TypeError, match=r"regulate each of projection\.blocks"):
         net.regulate(group, sl.WeightNormalisation(total=1.0, every=1.0))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"record each of group\.projections"):
+    with pytest.raises(TypeError, match=r"record each of projection\.blocks"):
         net.record(group, "weights")  # type: ignore[call-overload]
 
 

@@ -6,16 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from spikelet._util.checks import fail, steps_of
+from spikelet._util.checks import steps_of
 from spikelet._util.spelling import spelled
 from spikelet.network import checkpoint, to_disk
-from spikelet.network.between_unions import connect_unions, record_union
 from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
-from spikelet.network.groups import (
-    ProjectionGroup,
-)
 from spikelet.network.inject import inject
 from spikelet.network.input_kinds import Input
 from spikelet.network.populate import populate
@@ -114,11 +110,11 @@ class Network(NetworkContents):
         receptor: str | None = None,
         plasticity: Plasticity | None = None,
         weights: Literal["float", "int16"] | Int16 = "float",
-    ) -> Any:
+    ) -> Projection:
         """Connect two populations, parts of them, or unions.
 
         With a union (``E + I``), the rule draws over all of its parts: ``FixedIndegree(10)`` from ``E + I`` gives each
-        target 10 sources in all. Each pair of parts that has synapses gets a projection.
+        target 10 sources in all. The projection has a block for each pair of parts with synapses.
 
         Parameters
         ----------
@@ -144,17 +140,14 @@ class Network(NetworkContents):
 
         Returns
         -------
-        Projection or, with a union, ProjectionGroup
+        Projection
 
         Raises
         ------
         ValueError, TypeError
             If an argument is invalid; the network is unchanged then.
         """
-        how = rule, weight, delay, receptor, plasticity, weights
-        if len(pre.parts) > 1 or len(post.parts) > 1:
-            return connect_unions(self, pre, post, *how)
-        return connect(self, pre, post, *how)
+        return connect(self, pre, post, rule, weight, delay, receptor, plasticity, weights)
 
     @changing
     def inject(self, target: Population, what: Input) -> Drive:
@@ -192,9 +185,6 @@ class Network(NetworkContents):
         Regulator
             The handle, to change the parameters or remove the regulation between runs.
         """
-        if isinstance(projection, ProjectionGroup):
-            rule = "must be one projection; regulate each of group.projections"
-            fail("regulate", "projection", projection, rule, error=TypeError)
         return regulate(self, projection, how)
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -338,11 +328,6 @@ class Network(NetworkContents):
             If the file exists; it is never overwritten.
         """
         how = When(every, start, stop, when), to
-        if isinstance(target, ProjectionGroup):
-            rule = "must be one projection; record each of group.projections"
-            fail("record", "target", target, rule, error=TypeError)
-        if isinstance(target, Population) and len(target.parts) > 1:
-            return record_union(self, target, what, *how)
         return record(self, target, what, *how)
 
     # State --------------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
 from spikelet.network.groups import UnionStateRecorder
-from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
 from spikelet.network.population import positions_in
+from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import NeuronModel
 from spikelet.plot.figures import GREY, axes, ink, styled
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
