@@ -25,7 +25,7 @@ from spikelet.neurons.base import State
 from spikelet.rules import Distribution
 from spikelet.spatial import Positions
 
-__all__ = ["Population", "StateView", "positions_in"]
+__all__ = ["Population", "StateView"]
 
 Model = NeuronModel | Source
 Ints = npt.NDArray[np.int64]
