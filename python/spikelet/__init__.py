@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util.spelling import missing
 from spikelet.network.drive import Drive
-from spikelet.network.groups import DriveGroup, ProjectionGroup
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -23,7 +22,6 @@ from spikelet.network.recorders import (
 )
 from spikelet.network.regulator import Regulator
 from spikelet.network.run_all import run_all
-from spikelet.network.union import Union
 from spikelet.network.weight_bits import Int16
 from spikelet.neurons import (
     EIF,
@@ -144,7 +142,6 @@ __all__ = [
     "DiehlCookSTDP",
     "DistanceDependent",
     "Drive",
-    "DriveGroup",
     "Equations",
     "Exponential",
     "FixedIndegree",
@@ -176,7 +173,6 @@ __all__ = [
     "Population",
     "Positions",
     "Projection",
-    "ProjectionGroup",
     "PulsePacket",
     "RasterSource",
     "Regulator",
@@ -196,7 +192,6 @@ __all__ = [
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
-    "Union",
     "WeightNormalisation",
     "WeightRecorder",
     "__version__",

@@ -82,7 +82,6 @@ def test_what_one_looks_at_has_a_table() -> None:
     assert {
         sl.Network,
         sl.Population,
-        sl.Union,
         sl.Projection,
         sl.SpikeRecorder,
         ConvertedModel,

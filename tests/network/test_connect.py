@@ -9,7 +9,6 @@ import pytest
 from tests.conftest import Floats, Ints, make, trace
 
 import spikelet as sl
-from spikelet.network.connect import delay_steps
 
 FLEETING: dict[str, Any] = {"V_th": 1e6, "tau_syn_ex": 1e-4, "tau_syn_in": 1e-4}
 
@@ -285,27 +284,6 @@ def test_a_rule_that_exceeds_the_memory_is_refused(rule: sl.Rule, n: int) -> Non
         net.connect(cells, cells, rule)
     assert net.projections == ()
     net.connect(cells, cells, sl.FixedIndegree(2))
-
-
-DT = 0.1
-
-
-@pytest.mark.parametrize(
-    "delay",
-    [
-        DT * (1 - 2e-6), DT * (1 - 1e-7), DT, 0.1499999, 0.15, 0.1500001, 1.5, 6553.4, 6553.5, 6553.5 * (1 + 1e-15),
-        6553.54, 6553.549999, 6553.56, 0.0, -1.0,
-    ],
-)  # fmt: skip
-def test_one_delay_is_rounded_and_checked_as_many_are(delay: float) -> None:
-    def outcome(delays: list[float]) -> Any:
-        try:
-            return delay_steps("connect", np.array(delays), DT).tolist()
-        except ValueError as error:
-            return str(error)
-
-    one, two = outcome([delay]), outcome([delay, delay])
-    assert one == (two if isinstance(two, str) else two[:1])
 
 
 @pytest.mark.parametrize("weight", [1e39, [1.0, 1e39]])

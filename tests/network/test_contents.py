@@ -62,3 +62,24 @@ def test_adding_and_loading_do_not_copy_the_list_of_what_there_is(
     net.save(tmp_path / "net.npz")
     sl.Network.load(tmp_path / "net.npz")
     assert copies == []
+
+
+def test_a_population_by_its_name() -> None:
+    net = make()
+    excitatory, inhibitory = (net.population(2, sl.LIF(), name=name) for name in ("exc", "inh"))
+    twins = [net.population(1, sl.LIF(), name="twin") for _ in range(2)]
+    assert net["exc"] is excitatory
+    assert net["inh"] is inhibitory
+    assert net.populations[2:] == tuple(twins)
+    for name, text in (
+        (
+            "exec",
+            r"no population has the name 'exec'; did you mean 'exc'\? \(there are: exc, inh, twin\)",
+        ),
+        ("twin", r"2 populations have the name 'twin'; take one from net\.populations"),
+        (0, r"by its name, got 0; by number: net\.populations"),
+    ):
+        with pytest.raises(KeyError, match=text):
+            net[name]  # type: ignore[index]
+    with pytest.raises(TypeError, match=r"iterate over net\.populations"):
+        list(net)  # type: ignore[call-overload]

@@ -13,7 +13,7 @@ from tests.conftest import make
 import spikelet as sl
 
 
-def network() -> tuple[sl.Network, sl.Union, sl.ProjectionGroup]:
+def network() -> tuple[sl.Network, sl.Population, sl.Projection]:
     net = make()
     E = net.population(8, sl.LIF(I_e=600.0), name="E")
     U = E + net.population(4, sl.LIF(I_e=700.0), name="I")
@@ -25,22 +25,22 @@ def test_a_loaded_network_makes_the_group_again(tmp_path: Path) -> None:
     net.save(tmp_path / "net.npz")
     loaded = sl.Network.load(tmp_path / "net.npz")
     V = loaded.populations[0] + loaded.populations[1]
-    again = sl.ProjectionGroup(V, V, loaded.projections)
+    again = sl.Projection.joined(V, V, loaded.projections)
     for name in ("pre_ids", "post_ids", "weights", "delays"):
         np.testing.assert_array_equal(getattr(again, name), getattr(group, name))
     assert len(again) == len(group) == 36
-    with pytest.raises(ValueError, match="must be between these unions"):
-        sl.ProjectionGroup(U, U, loaded.projections)
-    with pytest.raises(ValueError, match="must be between these unions"):
-        sl.ProjectionGroup(V[:3], V, loaded.projections)
-    with pytest.raises(ValueError, match="must be between these unions"):
-        sl.ProjectionGroup(V, loaded.populations[0], loaded.projections)
+    with pytest.raises(ValueError, match="must be between these populations"):
+        sl.Projection.joined(U, U, loaded.projections)
+    with pytest.raises(ValueError, match="must be between these populations"):
+        sl.Projection.joined(V[:3], V, loaded.projections)
+    with pytest.raises(ValueError, match="must be between these populations"):
+        sl.Projection.joined(V, loaded.populations[0], loaded.projections)
 
 
 def test_what_is_fixed_cannot_be_set() -> None:
     net, U, group = network()
     drives = net.inject(U, sl.PoissonInput(1.0, 1.0))
-    for item, name in ((group, "pre"), (group, "delays"), (drives, "drives"), (group, "colour")):
+    for item, name in ((group, "pre"), (group, "delays"), (drives, "parts"), (group, "colour")):
         with pytest.raises(AttributeError, match=name):
             setattr(item, name, 3)
     with pytest.raises(ValueError, match="fixed when it is made"):
@@ -49,9 +49,9 @@ def test_what_is_fixed_cannot_be_set() -> None:
 
 def test_what_is_for_one_projection_says_so() -> None:
     net, _, group = network()
-    with pytest.raises(TypeError, match=r"regulate each of group\.projections"):
+    with pytest.raises(TypeError, match=r"regulate each of projection\.blocks"):
         net.regulate(group, sl.WeightNormalisation(total=1.0, every=1.0))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"record each of group\.projections"):
+    with pytest.raises(TypeError, match=r"record each of projection\.blocks"):
         net.record(group, "weights")  # type: ignore[call-overload]
 
 
@@ -88,9 +88,9 @@ def test_parameters_of_inputs_to_a_union() -> None:
     drives = net.inject(U, sl.PoissonInput(100.0, 1.0))
     assert drives.rate == 100.0
     drives.rate = 5.0
-    assert [drive.rate for drive in drives] == [5.0, 5.0]
+    assert [drive.rate for drive in drives.parts] == [5.0, 5.0]
     drives.rate = np.arange(12.0)
-    np.testing.assert_array_equal(drives.drives[1].rate, np.arange(8.0, 12.0))
+    np.testing.assert_array_equal(drives.parts[1].rate, np.arange(8.0, 12.0))
     np.testing.assert_array_equal(drives.rate, np.arange(12.0))
     with pytest.raises(
         AttributeError, match=r"has no 'rat'; did you mean 'rate'\? \(there are: rate, weight"
@@ -98,7 +98,15 @@ def test_parameters_of_inputs_to_a_union() -> None:
         drives.rat = 5.0
     with pytest.raises(ValueError, match="one value for each of the 12 neurons"):
         drives.rate = [1.0, 2.0]
+    with pytest.raises(ValueError, match="weight"):
+        drives.set(rate=7.0, weight=np.nan)
+    np.testing.assert_array_equal(drives.rate, np.arange(12.0))
+    drives.parts[0].remove()
+    assert not drives.removed
+    with pytest.raises(ValueError, match="it was removed"):
+        drives.rate = 3.0
+    assert "PoissonInput to E + I: 12 neurons" in repr(drives)
     steps = net.inject(U, sl.StepCurrent([1.0, 2.0], [3.0, 4.0]))
     np.testing.assert_array_equal(steps.amplitudes, [3.0, 4.0])
-    steps.drives[0].amplitudes = [1.0, 2.0]
+    steps.parts[0].amplitudes = [1.0, 2.0]
     assert steps.amplitudes.tolist() == [[1.0] * 8 + [3.0] * 4, [2.0] * 8 + [4.0] * 4]

@@ -10,18 +10,7 @@ import scipy.sparse
 from tests.conftest import make
 
 import spikelet as sl
-from spikelet.network.synapse_lists import as_lists, needs_lists, row_lengths
-
-
-def test_only_what_the_core_cannot_draw_becomes_lists() -> None:
-    rule = sl.FixedIndegree(3)
-    assert not needs_lists(rule, 1.0, sl.Normal(1.0, 0.1), sl.STDP())
-    assert not needs_lists(rule, None, 1.0, sl.TsodyksMarkram())
-    assert needs_lists(rule, None, 1.0, sl.TsodyksMarkram(U=[0.1]))
-    assert needs_lists(rule, sl.ByDistance("d"), 1.0, None)
-    assert needs_lists(rule, 1.0, sl.ByDistance("d"), None)
-    assert needs_lists(sl.DistanceDependent(), 1.0, 1.0, None)
-    assert needs_lists(([0], [0]), 1.0, 1.0, None)
+from spikelet.network.synapse_lists import find_each, row_lengths
 
 
 @pytest.mark.parametrize(
@@ -40,11 +29,14 @@ def test_lists_are_the_pairs_that_the_core_draws(rule: Any) -> None:
         (cells, cells),
         (cells[3:15], cells[[7, 2, 9, 4, 1, 11, 12, 13, 14, 0, 19, 16]]),
     ):
-        lists = as_lists(net, "connect", (pre, post), rule, None, 1.0, None, len(net.projections))
+        number = len(net.projections)
+        (found,) = find_each(net, pre, post, rule, number, None, by_core=False)
         p = net.connect(pre, post, rule)
-        np.testing.assert_array_equal(lists.pre, p.pre_ids)
-        np.testing.assert_array_equal(lists.post, p.post_ids)
-        assert lists.weight == 1.0
+        ids = found.blocks[0].ids
+        assert ids is not None
+        np.testing.assert_array_equal(ids[0], p.pre_ids)
+        np.testing.assert_array_equal(ids[1], p.post_ids)
+        assert found.size == len(p)
 
 
 def test_row_lengths() -> None:

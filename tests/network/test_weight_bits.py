@@ -484,8 +484,8 @@ def test_unions_pass_it_on() -> None:
     net = make()
     a, b = net.population(50, sl.LIF()), net.population(60, sl.LIF())
     group = net.connect(a + b, a + b, sl.FixedProbability(0.2), weight=30.0, weights="int16")
-    assert len(group.projections) == 4
-    assert all("steps of" in repr(p) for p in group.projections)
+    assert len(group.blocks) == 4
+    assert all("steps of" in repr(p) for p in group.blocks)
 
 
 def test_zeros_need_no_grid() -> None:

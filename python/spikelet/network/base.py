@@ -161,10 +161,6 @@ class NetworkBase(Sealed):
         msg = f"a {name} cannot be copied or pickled; save it with save(), and load it with {name}.load()"
         raise TypeError(msg)
 
-    def join(self, *populations: Any) -> Any:
-        """Return the union of populations; what holds the network knows what that is."""
-        raise NotImplementedError
-
     @property
     def t(self) -> float:
         """Time [ms]."""

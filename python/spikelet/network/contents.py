@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
 from spikelet._util import html
-from spikelet._util.spelling import spelled
+from spikelet._util.spelling import spelled, suggestion
 from spikelet.network.base import NetworkBase
 from spikelet.network.drive import Drive
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.network.regulator import Regulator
-from spikelet.network.union import Union, joined
 
 __all__ = ["Contents", "NetworkContents"]
 
@@ -58,9 +57,29 @@ class NetworkContents(NetworkBase):
         super().__init__(dt, seed, threads, dtype, comm)
         self._declare(contents=Contents())
 
-    def join(self, *populations: Any) -> Union:
+    def join(self, *populations: Any) -> Population:
         """Return the union of populations, or of parts of them, in this order: ``net.join(E, I)`` is ``E + I``."""
-        return joined(self, populations)
+        return Population.joined(self, populations)
+
+    def __getitem__(self, name: str) -> Population:
+        """Return a population by its name: ``net["E"]``."""
+        found = [population for population in self.populations if population.name == name]
+        if len(found) == 1:
+            return found[0]
+        names = list(dict.fromkeys(population.name for population in self.populations))
+        if found:
+            msg = f"Network: {len(found)} populations have the name {name!r}; take one from net.populations"
+        elif isinstance(name, str):
+            listed = ", ".join(names) or "none"
+            msg = f"Network: no population has the name {name!r}{suggestion(name, names)} (there are: {listed})"
+        else:
+            msg = f"Network: a population is found by its name, got {name!r}; by number: net.populations[...]"
+        raise KeyError(msg)
+
+    def __iter__(self) -> NoReturn:
+        """Refuse: a network is not a sequence."""
+        msg = "a Network is not a sequence; iterate over net.populations or net.projections"
+        raise TypeError(msg)
 
     @property
     def inputs(self) -> tuple[Drive, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,7 +12,16 @@ from spikelet._util.advice import only_about
 from spikelet._util.snapshot import Snapshot
 from spikelet._util.spelling import suggestion
 from spikelet.network.base import NetworkBase
-from spikelet.network.input_kinds import Input, Key, described, kind_of, restarts, send
+from spikelet.network.input_kinds import (
+    Input,
+    Key,
+    described,
+    joined_input,
+    kind_of,
+    restarts,
+    send,
+    split_value,
+)
 from spikelet.network.population import Population
 from spikelet.network.turn import changing
 from spikelet.sources.window import window
@@ -30,6 +40,8 @@ class Drive:
     be read at any time and set between runs, with the checks of the input's constructor. An error changes nothing.
     Items of arrays cannot be set: assign a whole array. ``drive.rate *= 2`` is such an assignment.
 
+    An input to a union (``E + I``) has a part for each of its parts, and parameters for all of its neurons.
+
     Attributes
     ----------
     network : Network
@@ -37,24 +49,38 @@ class Drive:
     target : Population
         The neurons, or the part of them, that the input acts on.
     number : int
-        The core's number of the input, in order of creation.
+        The core's number of the input, in order of creation; -1 for a union, whose parts have numbers.
     """
 
     network: NetworkBase
     target: Population
     number: int
+    _state: list[Any]  # the description, and the step from which its time counts
+    _parts: tuple[Drive, ...]
 
     def __init__(
-        self, network: NetworkBase, target: Population, number: int, what: Any, start: int
+        self,
+        network: NetworkBase,
+        target: Population,
+        number: int,
+        what: Any,
+        start: int,
+        parts: Sequence[Drive] = (),
     ) -> None:
         vars(self).update(  # __setattr__ sets parameters
-            network=network, target=target, number=number, _state=[what, start]
+            network=network, target=target, number=number, _state=[what, start], _parts=tuple(parts)
         )
+
+    @property
+    def parts(self) -> tuple[Drive, ...]:
+        """The inputs to the parts of a union; otherwise, the input itself."""
+        return self._parts or (self,)
 
     @property
     def input(self) -> Input:
         """The description of the input, with its parameters as they are now."""
-        return self._state[0]  # type: ignore[no-any-return]  # set through __setattr__
+        inputs: list[Input] = [part._state[0] for part in self.parts]
+        return joined_input(inputs, self.target) if self._parts else inputs[0]
 
     @property
     def start(self) -> float:
@@ -75,12 +101,13 @@ class Drive:
     @property
     def since_step(self) -> int:
         """Step at which the input was injected, or its series set: before that, it never acts."""
-        return int(self._state[1])
+        return int(self.parts[0]._state[1])
 
     @property
     def removed(self) -> bool:
         """Whether the input was removed."""
-        return self.network.engine.inputs.get(self.number) is not self
+        inputs = self.network.engine.inputs
+        return all(inputs.get(part.number) is not part for part in self.parts)
 
     @changing
     def set(self, **parameters: Any) -> None:
@@ -101,19 +128,26 @@ class Drive:
         AttributeError
             If the input has no parameter of that name.
         """
-        engine, where = self.network.engine, f"input to {self.target.name}"
+        where = f"input to {self.target.name}"
         for name in parameters:
             if name not in self._names():
                 self._refuse(name)
-        if self.removed:
+        if any(part.removed for part in self.parts):
             msg = f"{where}: it was removed and cannot be set; add it again with net.inject(...)"
             raise ValueError(msg)
-        old = self.input
-        with only_about(*parameters):
-            given = dataclasses.replace(old, **parameters)
-        new = described(where, self.target, given)
-        kind = kind_of(where, new)
-        start = engine.step if restarts(new, parameters) else self.since_step
+        split = {name: split_value(where, self.target, x, name) for name, x in parameters.items()}
+        given = []
+        for k, part in enumerate(self.parts):
+            mine = {name: each[k] for name, each in split.items()}
+            with only_about(*parameters):
+                given.append(described(where, part.target, dataclasses.replace(part.input, **mine)))
+        for part, new in zip(self.parts, given, strict=True):  # after all checks
+            part._send(where, new, parameters)
+
+    def _send(self, where: str, new: Input, parameters: Collection[str]) -> None:
+        """Replace the core's input."""
+        kind, old = kind_of(where, new), self.input
+        start = self.network.engine.step if restarts(new, parameters) else self.since_step
         other = any(not np.array_equal(getattr(old, p), getattr(new, p)) for p in kind.drawn)
         key = Key(self.number, [] if other else None)
         send(where, self.network, self.target, new, start, key)
@@ -122,9 +156,10 @@ class Drive:
     @changing
     def remove(self) -> None:
         """Remove the input, from now on. The others keep their random numbers. Removing it again does nothing."""
-        if not self.removed:
-            self.network.engine.sim.remove_input(self.number)
-            del self.network.engine.inputs[self.number]
+        for part in self.parts:
+            if not part.removed:
+                self.network.engine.sim.remove_input(part.number)
+                del self.network.engine.inputs[part.number]
 
     def _names(self) -> tuple[str, ...]:
         return tuple(f.name for f in dataclasses.fields(self.input))
@@ -164,7 +199,7 @@ class Drive:
         raise TypeError(msg)
 
     def __repr__(self) -> str:
-        part = "" if self.target.whole else f" of {self.target.size}"
+        part = f" of {self.target.size}" if len(self.target) < self.target.size else ""
         stop = getattr(self.input, "stop", None)
         until = " ms on" if stop is None else f" to {stop:g} ms"
         state = "removed" if self.removed else f"from {self.start:g}{until}"

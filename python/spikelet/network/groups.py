@@ -4,248 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util import html
-from spikelet._util.checks import fail, numbers, require
 from spikelet._util.sealed import Sealed
-from spikelet._util.snapshot import Snapshot
-from spikelet.network.drive import Drive
-from spikelet.network.population import Population
-from spikelet.network.projection import Projection
+from spikelet.network.population import Population, positions_in
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
-from spikelet.network.union import Union, joined_values, positions_in, values_of_part
-from spikelet.network.value_matrix import require_no_matrix
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.labels import Labels
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
-if TYPE_CHECKING:
-    import scipy.sparse
-
-__all__ = ["DriveGroup", "ProjectionGroup", "UnionSpikeRecorder", "UnionStateRecorder"]
+__all__ = [
+    "UnionSpikeRecorder",
+    "UnionStateRecorder",
+]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
-Ends: TypeAlias = Population | Union
-
-_SET_WEIGHTS = (
-    "weights cannot be set through a view of them: assign to items of `group.weights` itself in one step, or copy the "
-    "array with np.array(...)"
-)
-_MADE = "what a projection connects is fixed when it is made; copy the array with np.array(...)"
-
-
-class ProjectionGroup(Sealed):
-    """The projections between two unions, as one. Made by `Network.connect`.
-
-    All arrays have one entry per synapse, in the canonical order of the whole: by source, then target, then creation,
-    with ids counted within the unions. `projections` has the individual projections, in which ids count within
-    populations. A file holds only these; after loading, make the group again with ``sl.ProjectionGroup(pre, post,
-    net.projections)``.
-
-    Parameters
-    ----------
-    pre, post : Population or Union
-        Sources and targets.
-    projections : sequence of Projection
-        Projections between parts of them.
-    """
-
-    pre: Ends
-    post: Ends
-    projections: tuple[Projection, ...]
-
-    _instead: ClassVar = {
-        "": "it is fixed when the projections are made; add others, with net.connect()"
-    }
-
-    def __init__(self, pre: Ends, post: Ends, projections: Sequence[Projection]) -> None:
-        found = [positions_in(end) for end in (pre, post)]
-        for projection in projections:
-            for end, places in zip((projection.pre, projection.post), found, strict=True):
-                own = places.get(end.index)
-                if end.network is not pre.network or own is None or (own[end.ids] < 0).any():
-                    fail(
-                        "ProjectionGroup", "projections", projection, "must be between these unions"
-                    )
-        self.pre, self.post, self.projections = pre, post, tuple(projections)
-        self._places = found
-        self._sorted: Ints | None = None
-
-    def __len__(self) -> int:
-        """Return the number of synapses."""
-        return sum(map(len, self.projections))
-
-    def __iter__(self) -> Iterator[Projection]:
-        """Iterate over the projections."""
-        return iter(self.projections)
-
-    def _ids(self, end: int) -> Ints:
-        """Return the ids of the sources (0) or targets (1) of all synapses, one projection after the other."""
-        places, names = self._places[end], ("pre", "post")
-        ids = [
-            places[getattr(p, names[end]).index][getattr(p, f"{names[end]}_ids")]
-            for p in self.projections
-        ]
-        return np.concatenate([np.zeros(0, np.int64), *ids])
-
-    @property
-    def _order(self) -> Ints:
-        """Where each synapse of the canonical order is, one projection after the other; it never changes."""
-        if self._sorted is None:
-            self._sorted = np.lexsort((self._ids(1), self._ids(0)))
-        return self._sorted
-
-    def _gathered(self, name: str) -> npt.NDArray[Any]:
-        values = [np.asarray(getattr(p, name)) for p in self.projections]
-        return np.concatenate(values)[self._order] if values else np.zeros(0)
-
-    @property
-    def pre_ids(self) -> Ints:
-        """Ids of the sources within the union, read-only."""
-        return Snapshot(self._ids(0)[self._order], _MADE)
-
-    @property
-    def post_ids(self) -> Ints:
-        """Ids of the targets within the union, read-only."""
-        return Snapshot(self._ids(1)[self._order], _MADE)
-
-    @property
-    def delays(self) -> npt.NDArray[np.float64]:
-        """Delays [ms], read-only."""
-        return Snapshot(self._gathered("delays"), _MADE)
-
-    @property
-    def weights(self) -> npt.NDArray[Any]:
-        """Weights as they are now; assign a number, one per synapse, or to items, as with `Projection.weights`."""
-        return Snapshot(self._gathered("weights"), _SET_WEIGHTS, self._set_items)
-
-    @weights.setter
-    def weights(self, value: Any) -> None:
-        require_no_matrix("ProjectionGroup", value)
-        values = numbers("ProjectionGroup", "weights", value)
-        if values.shape not in ((), (len(self),)):
-            rule = f"must be one number or one for each of the {len(self)} synapses"
-            fail("ProjectionGroup", "weights", values.shape, rule, got="shape")
-        self._store(np.broadcast_to(values, (len(self),)))
-
-    def _set_items(self, index: Any, value: Any) -> npt.NDArray[Any]:
-        values = np.array(self._gathered("weights"))
-        values[index] = value
-        self._store(values)
-        new: npt.NDArray[Any] = self._gathered("weights")[index]
-        return new
-
-    def _store(self, values: npt.NDArray[Any]) -> None:
-        """Set all weights, or none if a projection refuses some."""
-        require("ProjectionGroup", "weights", np.asarray(values, dtype=float), "finite")
-        each = np.empty(len(self), values.dtype)
-        each[self._order] = values
-        ends = np.cumsum([0, *map(len, self.projections)])
-        before = [np.array(p.weights) for p in self.projections]
-        done = 0
-        try:
-            for k, projection in enumerate(self.projections):
-                projection.weights = each[ends[k] : ends[k + 1]]
-                done = k + 1
-        except BaseException:
-            for projection, old in zip(self.projections[:done], before, strict=False):
-                projection.weights = old
-            raise
-
-    def to_scipy(self) -> scipy.sparse.csr_array:
-        """Return the weights as a sparse array [len(pre), len(post)], with one entry per synapse."""
-        from scipy.sparse import csr_array  # noqa: PLC0415  # scipy is slow to import
-
-        rows = np.bincount(self.pre_ids, minlength=len(self.pre))
-        offsets = np.concatenate([[0], np.cumsum(rows)])
-        parts = (self._gathered("weights"), np.asarray(self.post_ids), offsets)
-        return csr_array(parts, shape=(len(self.pre), len(self.post)))
-
-    def _repr_html_(self) -> str:
-        """Return a table of the projections, for notebooks."""
-        title = f"ProjectionGroup: {self.pre.name} to {self.post.name}"
-        rows = [(p.pre.name, p.post.name, p.synapses.known()) for p in self.projections]
-        return html.grid(title, ["source", "target", "synapses"], rows)
-
-    def __repr__(self) -> str:
-        count = len(self.projections)
-        return f"ProjectionGroup({self.pre.name} -> {self.post.name}: {count} projections, {', '.join(map(repr, self.projections))})"
-
-
-class DriveGroup(Sealed):
-    """The inputs to the parts of a union, as one. Made by `Network.inject`.
-
-    The parameters of the input are attributes, as in `Drive`: set one to a number, or to an array with one value for
-    each neuron of the union.
-
-    Attributes
-    ----------
-    drives : tuple of Drive
-        The input of each part.
-    """
-
-    target: Union
-    drives: tuple[Drive, ...]
-
-    _instead: ClassVar = {"": "inject another input"}
-
-    def __init__(self, target: Union, drives: Sequence[Drive]) -> None:
-        self.target, self.drives = target, tuple(drives)
-
-    def __getattr__(self, name: str) -> Any:
-        """Look up a parameter: one value if all parts have the same, or else one for each neuron of the union."""
-        if name.startswith("_") or name in ("target", "drives"):
-            raise AttributeError(name)
-        values = [getattr(drive, name) for drive in self.drives]
-        if all(np.array_equal(values[0], value) for value in values):
-            return values[0]
-        return joined_values(name, values, [len(drive.target) for drive in self.drives])
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set a parameter of all inputs."""
-        if name.startswith("_") or hasattr(type(self), name) or name in ("target", "drives"):
-            super().__setattr__(name, value)
-        else:
-            self.set(**{name: value})
-
-    def __iter__(self) -> Iterator[Drive]:
-        """Iterate over the inputs of the parts."""
-        return iter(self.drives)
-
-    def set(self, **parameters: Any) -> None:
-        """Set parameters of all inputs, between runs, as `Drive.set` does.
-
-        Parameters
-        ----------
-        **parameters
-            Values by name: numbers, or arrays with one for each neuron of the union.
-        """
-        where, n = f"input to {self.target.name}", len(self.target)
-        places = self.target.places()
-        each = [
-            {name: values_of_part(where, name, x, place, n) for name, x in parameters.items()}
-            for place in places
-        ]
-        for drive, mine in zip(self.drives, each, strict=True):
-            drive.set(**mine)
-
-    @property
-    def removed(self) -> bool:
-        """Whether all of them were removed."""
-        return all(drive.removed for drive in self.drives)
-
-    def remove(self) -> None:
-        """Remove the inputs, from now on. Removing them again does nothing."""
-        for drive in self.drives:
-            drive.remove()
-
-    def __repr__(self) -> str:
-        return f"DriveGroup({', '.join(map(repr, self.drives))})"
 
 
 class _UnionRecorder(Sealed, Recorded):
@@ -259,12 +37,12 @@ class _UnionRecorder(Sealed, Recorded):
         The recorder of each part. A file has these only.
     """
 
-    target: Union
+    target: Population
     recorders: tuple[Any, ...]
 
     _instead: ClassVar = {"": "data cannot be changed; clear() discards it"}
 
-    def __init__(self, target: Union, recorders: Sequence[Any]) -> None:
+    def __init__(self, target: Population, recorders: Sequence[Any]) -> None:
         self.target, self.recorders = target, tuple(recorders)
 
     @property

@@ -6,7 +6,8 @@ ranks follow from the description's fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from spikelet._util.advice import only_about
 from spikelet._util.checks import fail, fits, interval, largest_finite, representable, shown
+from spikelet._util.values import by_position, same
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.receptors import receptor_number, receptor_unit, require_sign
@@ -31,7 +33,17 @@ from spikelet.sources.poisson import check_events
 from spikelet.sources.rates import ChangingRate, change_steps
 from spikelet.sources.window import window
 
-__all__ = ["Input", "Key", "described", "kind_of", "restarts", "send"]
+__all__ = [
+    "Input",
+    "Key",
+    "described",
+    "joined_input",
+    "kind_of",
+    "restarts",
+    "send",
+    "split_input",
+    "split_value",
+]
 
 Input = PoissonInput | CurrentInput | StepCurrent | SineCurrent | NoiseInput
 
@@ -104,6 +116,57 @@ def described(where: str, target: Population, what: Any) -> Any:
         rule = f'takes no current: no parameter of {kind} is one; name it, as in Equations(..., current="I_e")'
         fail(where, "target", kind, rule)
     return what
+
+
+_IN_TIME = ("values", "times", "amplitudes", "rates")  # rows are times; columns, if any, neurons
+
+
+def split_input(where: str, target: Population, what: Any) -> list[Any]:
+    """Return an input for each part of its target, with the values of the part's neurons."""
+    if len(target.parts) == 1:
+        return [what]
+    values = {}
+    for f in dataclasses.fields(what):
+        value = getattr(what, f.name)
+        inner = dataclasses.is_dataclass(value)
+        split = split_input(where, target, value) if inner else None
+        values[f.name] = split or split_value(where, target, value, f.name)
+    return [
+        dataclasses.replace(what, **{name: each[k] for name, each in values.items()})
+        for k in range(len(target.parts))
+    ]
+
+
+def split_value(where: str, target: Population, value: Any, name: str) -> list[Any]:
+    """Return a parameter of an input for the neurons of each part of its target."""
+    each = np.ndim(value) == 2 or (np.ndim(value) == 1 and name not in _IN_TIME)
+    if not each or len(target.parts) == 1:
+        return [value] * len(target.parts)
+    if np.shape(value)[-1] != len(target):
+        must = f"must have one value for each of the {len(target)} neurons"
+        fail(where, name, np.shape(value), must, got="shape")
+    return [by_position(value)[..., place] for place in target.places()]
+
+
+def joined_input(inputs: Sequence[Any], target: Population) -> Any:
+    """Return the input to a target, given those to its parts."""
+    values = {}
+    for f in dataclasses.fields(inputs[0]):
+        each = [getattr(what, f.name) for what in inputs]
+        if all(same(each[0], value) for value in each):
+            continue
+        if dataclasses.is_dataclass(each[0]):
+            values[f.name] = joined_input(each, target)
+            continue
+        columns = []
+        for part, value in zip(target.parts, map(np.asarray, each), strict=True):
+            in_time = value.ndim == 2 or f.name in _IN_TIME
+            rows = value[:, None] if in_time and value.ndim == 1 else value
+            shape = (*rows.shape[:1], len(part)) if in_time else (len(part),)
+            columns.append(np.broadcast_to(rows, shape))
+        values[f.name] = np.concatenate(columns, axis=-1)
+    with only_about():
+        return dataclasses.replace(inputs[0], **values) if values else inputs[0]
 
 
 def send(

@@ -6,19 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from spikelet._util.checks import fail, steps_of
+from spikelet._util.checks import steps_of
 from spikelet._util.spelling import spelled
 from spikelet.network import checkpoint, to_disk
-from spikelet.network.between_unions import connect_unions, inject_union, record_union
 from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
-from spikelet.network.groups import (
-    DriveGroup,
-    ProjectionGroup,
-    UnionSpikeRecorder,
-    UnionStateRecorder,
-)
 from spikelet.network.inject import inject
 from spikelet.network.input_kinds import Input
 from spikelet.network.populate import populate
@@ -37,7 +30,6 @@ from spikelet.network.run import run
 from spikelet.network.to_disk import StrPath
 from spikelet.network.to_neo import to_neo
 from spikelet.network.turn import changing
-from spikelet.network.union import Union
 from spikelet.network.weight_bits import Int16
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
@@ -106,38 +98,11 @@ class Network(NetworkContents):
         """
         return populate(self, n, model, name, positions)
 
-    @overload
+    @changing
     def connect(
         self,
         pre: Population,
         post: Population,
-        rule: Any,
-        *,
-        weight: Any = ...,
-        delay: Any = ...,
-        receptor: str | None = ...,
-        plasticity: Plasticity | None = ...,
-        weights: Literal["float", "int16"] | Int16 = ...,
-    ) -> Projection: ...
-    @overload
-    def connect(
-        self,
-        pre: Population | Union,
-        post: Population | Union,
-        rule: Any,
-        *,
-        weight: Any = ...,
-        delay: Any = ...,
-        receptor: str | None = ...,
-        plasticity: Plasticity | None = ...,
-        weights: Literal["float", "int16"] | Int16 = ...,
-    ) -> Projection | ProjectionGroup: ...
-
-    @changing
-    def connect(
-        self,
-        pre: Population | Union,
-        post: Population | Union,
         rule: Any,
         *,
         weight: Any = None,
@@ -145,15 +110,15 @@ class Network(NetworkContents):
         receptor: str | None = None,
         plasticity: Plasticity | None = None,
         weights: Literal["float", "int16"] | Int16 = "float",
-    ) -> Any:
+    ) -> Projection:
         """Connect two populations, parts of them, or unions.
 
         With a union (``E + I``), the rule draws over all of its parts: ``FixedIndegree(10)`` from ``E + I`` gives each
-        target 10 sources in all. Each pair of parts that has synapses gets a projection.
+        target 10 sources in all. The projection has a block for each pair of parts with synapses.
 
         Parameters
         ----------
-        pre, post : Population or Union
+        pre, post : Population
             Sources and targets.
         rule : Rule, DistanceDependent, scipy sparse matrix or (pre_ids, post_ids)
             A rule of `spikelet.rules`, or one that depends on distances; a matrix [len(pre), len(post)] whose rows are sources, whose columns are
@@ -175,32 +140,24 @@ class Network(NetworkContents):
 
         Returns
         -------
-        Projection or, with a union, ProjectionGroup
+        Projection
 
         Raises
         ------
         ValueError, TypeError
             If an argument is invalid; the network is unchanged then.
         """
-        how = rule, weight, delay, receptor, plasticity, weights
-        if isinstance(pre, Union) or isinstance(post, Union):
-            return connect_unions(self, pre, post, *how)
-        return connect(self, pre, post, *how)
-
-    @overload
-    def inject(self, target: Population, what: Input) -> Drive: ...
-    @overload
-    def inject(self, target: Union, what: Input) -> DriveGroup: ...
+        return connect(self, pre, post, rule, weight, delay, receptor, plasticity, weights)
 
     @changing
-    def inject(self, target: Population | Union, what: Input) -> Drive | DriveGroup:
+    def inject(self, target: Population, what: Input) -> Drive:
         """Drive a population, or a part of it, from now on, without a source population.
 
         Time and memory depend only on the number of targets, and an input that has ended costs nothing.
 
         Parameters
         ----------
-        target : Population or Union
+        target : Population
             Neurons. For a union (``E + I``), arrays have one value for each of its elements.
         what : PoissonInput, CurrentInput, StepCurrent, SineCurrent or NoiseInput
             The input.
@@ -210,8 +167,6 @@ class Network(NetworkContents):
         Drive
             The handle, to change the input (``drive.rate = 5.0``) or to remove it (``drive.remove()``) between runs.
         """
-        if isinstance(target, Union):
-            return inject_union(self, target, what)
         return inject(self, target, what)
 
     @changing
@@ -230,9 +185,6 @@ class Network(NetworkContents):
         Regulator
             The handle, to change the parameters or remove the regulation between runs.
         """
-        if isinstance(projection, ProjectionGroup):
-            rule = "must be one projection; regulate each of group.projections"
-            fail("regulate", "projection", projection, rule, error=TypeError)
         return regulate(self, projection, how)
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -319,33 +271,9 @@ class Network(NetworkContents):
         to: StrPath | None = ...,
     ) -> StateRecorder: ...
     @overload
-    def record(  # type: ignore[overload-overlap]  # "spikes" is a str, too
-        self,
-        target: Union,
-        what: Literal["spikes"],
-        *,
-        every: float | None = ...,
-        start: float | None = ...,
-        stop: float | None = ...,
-        when: Literal["after_reset", "before_reset"] = ...,
-        to: StrPath | None = ...,
-    ) -> UnionSpikeRecorder: ...
-    @overload
-    def record(  # type: ignore[overload-overlap]  # a str is a sequence of str, too
-        self,
-        target: Union,
-        what: str,
-        *,
-        every: float | None = ...,
-        start: float | None = ...,
-        stop: float | None = ...,
-        when: Literal["after_reset", "before_reset"] = ...,
-        to: StrPath | None = ...,
-    ) -> UnionStateRecorder: ...
-    @overload
     def record(
         self,
-        target: Population | Union,
+        target: Population,
         what: Sequence[str],
         *,
         every: float | None = ...,
@@ -358,7 +286,7 @@ class Network(NetworkContents):
     @changing
     def record(
         self,
-        target: Population | Union | Projection,
+        target: Population | Projection,
         what: str | Sequence[str],
         *,
         every: float | None = None,
@@ -371,7 +299,7 @@ class Network(NetworkContents):
 
         Parameters
         ----------
-        target : Population, Union or Projection
+        target : Population or Projection
             A population, a part of one (``E[:10]``), a union (``E + I``), or a projection.
         what : str or list of str
             "spikes", the name of a state ("V_m", "I_syn_ex", "theta", ...), or for a projection "weights". A list of
@@ -400,11 +328,6 @@ class Network(NetworkContents):
             If the file exists; it is never overwritten.
         """
         how = When(every, start, stop, when), to
-        if isinstance(target, ProjectionGroup):
-            rule = "must be one projection; record each of group.projections"
-            fail("record", "target", target, rule, error=TypeError)
-        if isinstance(target, Union):
-            return record_union(self, target, what, *how)
         return record(self, target, what, *how)
 
     # State --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from spikelet._util.checks import fail, fits, is_masked, numbers, representable,
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet._util.spelling import suggestion
+from spikelet._util.values import by_position
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.source_kinds import Source, per_element, send_source
 from spikelet.network.turn import changing
@@ -25,7 +28,7 @@ from spikelet.spatial import Positions
 __all__ = ["Population", "StateView"]
 
 Model = NeuronModel | Source
-
+Ints = npt.NDArray[np.int64]
 
 _THROUGH = (
     "states cannot be set through a slice of them: assign in one step, as in `population.V_m[:10] = -65.0`, or copy the "
@@ -96,18 +99,24 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         self.store(whole)
 
     def about(self) -> State:
-        """Return the state's unit, and the values that it may be set to."""
-        model = self._population.model
-        assert isinstance(model, NeuronModel)
-        return model.state(self._name)
+        """Return the state's unit, and the values that it may be set to, in all parts."""
+        models = [part.model for part in self._population.parts]
+        found = {model.state(self._name) for model in models if isinstance(model, NeuronModel)}
+        if len(units := {state.unit for state in found}) > 1:
+            rule = "must have one unit in all parts; set it part by part"
+            fail(self._population.name, f"unit of {self._name}", sorted(units), rule)
+        strictest: State = max(found, key=lambda state: len(state.rule))
+        return strictest
 
     def read(self) -> npt.NDArray[Any]:
         """Return the values."""
-        return self._population._read_state(self._name)
+        values = [part._read_state(self._name) for part in self._population.parts]
+        return values[0] if len(values) == 1 else np.concatenate(values)
 
     def store(self, values: npt.NDArray[np.float64]) -> None:
         """Write values that were checked."""
-        self._population._write_state(self._name, values)
+        for part, place in zip(self._population.parts, self._population.places(), strict=True):
+            part._write_state(self._name, values[place])
 
     def __copy__(self) -> npt.NDArray[Any]:
         """Return the values, as copying an array does."""
@@ -177,8 +186,9 @@ _FIXED = {
     "positions": _NEW.format(name="positions"),
     "network": _NEW.format(name="n"),
     "index": "it counts the populations of the network",
+    "parts": "make another union, with +",
 }
-
+_WHOLE = np.array(True)  # of every element
 
 _ELSEWHERE = {
     "spikes": '; record them: net.record(population, "spikes")',
@@ -196,11 +206,21 @@ class Population:
     States (``V_m``, ``I_syn_ex``, ...) are attributes that read and write like arrays. Parameters (``I_e``, ``V_th``,
     ``rate``, ...) can be read at any time and set between runs. ``pop[:10]``, ``pop[ids]`` and ``pop[mask]`` are parts
     of a population and can be used wherever a population can.
+
+    ``E + I`` is a union: several populations, or parts of them, one after the other, which can be used in the same way.
+    Its elements are numbered through all parts, and its attributes are the states and parameters that all parts have.
+    A union only names populations. It is not saved; make it again from ``net.populations``.
     """
 
     network: NetworkBase
     index: int
-    name: str
+    _name: str
+    _size: int
+    # Shared with parts: the model, and that which the core is known to have, or None while it is set.
+    _model: list[Any]
+    _ids: npt.NDArray[np.uint32] | None
+    _parts: tuple[Population, ...]  # of a union
+    _taken: dict[int, npt.NDArray[np.bool_]]  # by population, the elements that a union has
 
     def __init__(
         self,
@@ -214,26 +234,36 @@ class Population:
         vars(self).update(  # __setattr__ sets states and parameters
             network=network,
             index=index,
-            name=name,
+            _name=name,
             _size=size,
-            # Shared with parts: the model, and that which the core is known to have, or None while it is set.
             _model=[model, model],
             _ids=ids,
+            _parts=(),
         )
 
     @property
+    def name(self) -> str:
+        """The name; of a union, the names of its parts: "E + I"."""
+        return " + ".join([part._name for part in self.parts])
+
+    @property
+    def parts(self) -> tuple[Population, ...]:
+        """The parts of a union, in order; no element is in two of them. Otherwise, the population itself."""
+        return self._parts or (self,)
+
+    @property
     def model(self) -> Model:
-        """The model, with its parameters."""
+        """The model, with its parameters; each part of a union has its own."""
         return self._model[0]  # type: ignore[no-any-return]  # set through __setattr__
 
     @property
     def size(self) -> int:
-        """Number of elements of the whole population."""
+        """Number of elements of the whole population, or of the union."""
         return int(self._size)
 
     @property
     def ids(self) -> npt.NDArray[np.uint32]:
-        """Ids of the elements, within the population, read-only."""
+        """Ids of the elements within the population, or within the union, read-only."""
         ids = np.arange(self.size, dtype=np.uint32) if self._ids is None else self._ids.copy()
         return Snapshot(ids, _IDS)
 
@@ -244,96 +274,193 @@ class Population:
 
     @property
     def positions(self) -> npt.NDArray[np.float64] | None:
-        """Positions of the elements, [n, dimensions], read-only; None if the population has none."""
-        if self.space is None:
+        """Positions of the elements, [n, dimensions], read-only; None if a part has none, or other dimensions."""
+        spaces = [part.space for part in self.parts]
+        known = [space for space in spaces if space is not None]
+        if len(known) < len(spaces) or len({space.dimensions for space in known}) > 1:
             return None
-        return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
+        each = zip(known, self.parts, strict=True)
+        found = np.concatenate([space.coordinates[part.ids] for space, part in each])
+        return Snapshot(found, _FIXED_POSITIONS)
 
     @property
     def whole(self) -> bool:
-        """Whether this is a population, not a part of one."""
-        return self._ids is None
+        """Whether this is one whole population, neither a part nor a union."""
+        return self._ids is None and not self._parts
 
     def __len__(self) -> int:
         """Return the number of elements."""
         return self.size if self._ids is None else len(self._ids)
 
     def __getitem__(self, index: Any) -> Population:
-        """Return a part: a slice, an id, ids or a mask."""
-        if self._ids is None and type(index) is int and -self.size <= index < self.size:
-            return self.part_of(
-                np.array([index % self.size], np.uint32)
-            )  # without an array of all ids
+        """Return a part: a slice, an id, ids or a mask. Of a union, elements of one part must stay together."""
+        places = self._places(index)
+        if not self._parts:
+            return self.part_of(places if self._ids is None else self._ids[places])
+        part = np.searchsorted(self._begins, places, side="right") - 1
+        begins = np.flatnonzero(np.diff(part, prepend=-1))
+        if len(np.unique(part[begins])) != len(begins):
+            rule = "must list the elements of each population together: sort the ids, with np.sort(ids)"
+            fail(self.name, "index", index, rule)
+        if len(places) == 0:
+            return self._parts[0][:0]
+        runs = zip(begins, [*begins[1:], len(places)], strict=True)
+        chosen = [self._parts[part[a]][places[a:b] - self._begins[part[a]]] for a, b in runs]
+        return self.joined(self.network, chosen)
+
+    def _places(self, index: Any) -> npt.NDArray[np.uint32]:
+        """Return the places that an index picks, in most cases without an array of all of them."""
+        n = len(self)
+        if type(index) is int and -n <= index < n:
+            return np.array([index % n], np.uint32)
         if is_masked(index):
             fail(self.name, "index", index, "must have no masked elements", error=TypeError)
-        if self._ids is None and isinstance(index, slice):  # also without one
-            return self.part_of(np.arange(*index.indices(self.size)).astype(np.uint32))
-        known = self._of_the_whole(index)
-        try:
-            ids = np.atleast_1d(np.asarray(self.ids)[index]) if known is None else known
-        except IndexError as error:
-            msg = f"{self.name}: {error} (ids are 0 .. {self.size - 1})"
-            raise IndexError(msg) from None
-        if ids.ndim > 1:
-            fail(
-                self.name, "index", index, "must be an id, a slice, ids or a mask", error=TypeError
-            )
-        if len(np.unique(ids)) != len(ids):
+        if isinstance(index, slice):
+            return np.arange(*index.indices(n)).astype(np.uint32)
+        given = np.zeros(0) if isinstance(index, bool | tuple) else np.asarray(index)
+        numbers = given.ndim <= 1 and given.dtype.kind in "iu" and given.size > 0
+        if numbers and -n <= given.min() and given.max() < n:
+            places: npt.NDArray[Any] = np.atleast_1d(given).astype(np.int64)
+            places = np.where(places < 0, places + n, places).astype(np.uint32)
+        else:
+            try:
+                places = np.atleast_1d(np.arange(n, dtype=np.uint32)[index])
+            except IndexError as error:
+                msg = f"{self.name}: {error} (ids are 0 .. {n - 1})"
+                raise IndexError(msg) from None
+        if places.ndim > 1:
+            rule = "must be an id, a slice, ids or a mask"
+            fail(self.name, "index", index, rule, error=TypeError)
+        if len(np.unique(places)) != len(places):
             fail(self.name, "index", index, "must not name an element twice")
-        return self.part_of(ids)
+        return places
 
-    def _of_the_whole(self, index: Any) -> npt.NDArray[np.uint32] | None:
-        """Return an id or ids of a whole population, which need no array of all ids; None for what may be an error."""
-        if self._ids is not None or isinstance(index, bool | tuple):
-            return None
-        given = np.asarray(index)
-        if given.ndim > 1 or given.dtype.kind not in "iu" or given.size == 0:
-            return None
-        if given.min() < -self.size or given.max() >= self.size:
-            return None
-        ids = np.atleast_1d(given).astype(np.int64)
-        return np.where(ids < 0, ids + self.size, ids).astype(np.uint32)
+    @functools.cached_property
+    def _begins(self) -> Ints:
+        sizes = [len(part) for part in self.parts]
+        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def places(self) -> list[slice]:
+        """Return where the elements of each part are."""
+        ends = self._begins.tolist()
+        return [slice(a, b) for a, b in itertools.pairwise(ends)]
 
     def part_of(self, ids: npt.NDArray[np.uint32]) -> Population:
         """Return the part with some ids of the whole population, each once."""
-        part = Population(self.network, self.index, self.size, self.model, self.name, ids)
+        part = Population(self.network, self.index, self.size, self.model, self._name, ids)
         object.__setattr__(part, "_model", self._model)
         return part
 
-    def __add__(self, other: Any) -> Any:
+    @classmethod
+    def joined(cls, network: NetworkBase, items: Sequence[Any]) -> Population:
+        """Return the union of populations, of parts of them, and of unions, in this order."""
+        for item in items:
+            if not isinstance(item, Population):
+                fail(
+                    "union",
+                    "part",
+                    item,
+                    "must be a population, or a union of some",
+                    error=TypeError,
+                )
+            if item.network is not network:
+                fail("union", "part", item.name, "must belong to the same network")
+        if not items:
+            fail("union", "parts", (), "must be at least one population")
+        first: Population = items[0]
+        rest = items[1:]
+        if not rest:
+            return first
+        # A sum of many populations checks each part once: those of `first` have taken their elements.
+        union: Population = object.__new__(cls)
+        new = [part for item in (rest if first._parts else items) for part in item.parts]
+        vars(union).update(
+            network=network,
+            _parts=(*first._parts, *new),
+            _size=sum(map(len, new), len(first) if first._parts else 0),
+            _ids=None,
+            _taken=dict(first._taken) if first._parts else {},
+        )
+        own: set[int] = set()
+        for part in new:
+            union._take(part, own)
+        return union
+
+    def _take(self, part: Population, own: set[int]) -> None:
+        """Note which elements of a population a part has, after a check that no other part has them.
+
+        `own` holds the populations whose array is this union's, and not that of the union with which it begins.
+        """
+        index = part.index
+        taken: Any = self._taken.get(index)
+        if taken is None and part.whole:
+            self._taken[index] = _WHOLE
+            return
+        if index not in own:
+            taken = np.zeros(part.size, bool) | (False if taken is None else taken)
+            self._taken[index] = taken
+            own.add(index)
+        ids = part.ids
+        if taken[ids].any():
+            same = [repr(one) for one in self._parts if one.index == index]
+            rule = f"must not share elements, but {part.name} {ids[taken[ids]][0]} is in two"
+            fail("union", "parts", same, rule)
+        taken[ids] = True
+
+    def __add__(self, other: Any) -> Population:
         """Return the union of both, ``E + I``."""
-        return self.network.join(self, other)
+        return self.joined(self.network, (self, other))
 
     def __radd__(self, other: Any) -> Any:
         """Begin a sum, as ``sum(populations)`` does."""
         return self if type(other) is int and other == 0 else NotImplemented
 
     def __dir__(self) -> list[str]:
-        """List states and parameters, too."""
-        return sorted({*super().__dir__(), *self._states, *self._parameter_names()})
+        """List states and parameters, too, and of a union only what it has as a whole."""
+        names = {*super().__dir__(), *self.states, *self.parameters}
+        return sorted(names - {"model", "space"} if self._parts else names)
 
     def __getattr__(self, name: str) -> Any:
         """Look up a state or a parameter."""
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in self._states:
+        if name in self.states:
             return StateView(self, name)
-        if name in self._parameter_names():
-            value = getattr(self.model, name)
-            if self._ids is not None and self._per_element and np.ndim(value) == 1:
-                value = value[self._ids]
+        if name in self.parameters:
+            value = self._parameter(name)
             return Snapshot(value, _PARAMETER) if isinstance(value, np.ndarray) else value
-        known = [*self._states, *self._parameter_names()]
-        near = _ELSEWHERE.get(name) or suggestion(name, known)
-        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}{near} (there are: {', '.join(known)})"
+        known = [*self.states, *self.parameters]
+        listed = f"{'all of its parts have' if self._parts else 'there are'}: {', '.join(known)}"
+        if self._parts and name in _FIXED:
+            near, listed = "", "each of its parts has: union.parts"
+        elif self._parts:
+            near = suggestion(name, known)
+            listed = listed if known else "its parts have none in common"
+        else:
+            near = _ELSEWHERE.get(name) or suggestion(name, known)
+        kind = "" if self._parts else f" ({type(self.model).__name__})"
+        msg = f"{self.name}{kind} has no {name!r}{near} ({listed})"
         raise AttributeError(msg, name=name, obj=self)
+
+    def _parameter(self, name: str) -> Any:
+        """Return one value if all elements share it, or one for each; of a source, also what it has as a whole."""
+        if self._parts:
+            values = [part._parameter(name) for part in self._parts]
+            if all(np.ndim(value) == 0 and value == values[0] for value in values):
+                return values[0]
+            each = zip(values, self._parts, strict=True)
+            return np.concatenate([np.broadcast_to(v, (len(part),)) for v, part in each])
+        value = getattr(self.model, name)
+        if self._ids is not None and self._per_element and np.ndim(value) == 1:
+            value = value[self._ids]
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a state or a parameter."""
-        if name in self._states:
+        if name in self.states:
             if not (isinstance(value, StateView) and value._population is self):
                 StateView(self, name)[:] = value
-        elif name in self._parameter_names():
+        elif name in self.parameters:
             self.set(**{name: value})
         elif hasattr(type(self), name) or name in _FIXED:
             msg = f"{self.name}: {name} cannot be set: {_FIXED.get(name, 'it is fixed')}"
@@ -353,19 +480,45 @@ class Population:
         Parameters
         ----------
         **parameters
-            Values by name: numbers, or arrays with one for each element (of the part, for a part).
+            Values by name: numbers, or arrays with one for each element (of the part, or of the union).
         """
-        model, before = self.changed(**parameters), self._model[1]
-        self._model[1] = None
-        set_model(self, model, before)
-        self._model[:] = model, model
+        for name in parameters:
+            if name not in self.parameters:
+                self.__getattr__(name)
+        changed = [(part, part._changed(mine)) for part, mine in self._split(parameters)]
+        for part, model in changed:  # after all checks
+            before = part._model[1]
+            part._model[1] = None
+            set_model(part, model, before)
+            part._model[:] = model, model
 
-    def changed(self, **parameters: Any) -> Model:
-        """Return the model with other parameters, after all checks; see `set`."""
+    def _split(self, parameters: dict[str, Any]) -> list[tuple[Population, dict[str, Any]]]:
+        """Return the elements of each population as one part, with the parameters of these."""
+        if not self._parts:
+            return [(self, parameters)]
+        for name, value in parameters.items():
+            if np.ndim(value) and np.shape(value) != (len(self),):
+                rule = f"must be one number or {len(self)} numbers"
+                fail(self.name, name, np.shape(value), rule, got="shape")
+        found = []
+        for index in dict.fromkeys(part.index for part in self._parts):
+            each = zip(self._parts, self.places(), strict=True)
+            mine = [(part, at) for part, at in each if part.index == index]
+            whole = mine[0][0]
+            if len(mine) > 1:
+                whole = whole.part_of(np.concatenate([part.ids for part, _ in mine]))
+            places = np.concatenate([np.arange(at.start, at.stop) for _, at in mine])
+            of_part = {
+                name: by_position(value)[places] if np.ndim(value) else value
+                for name, value in parameters.items()
+            }
+            found.append((whole, of_part))
+        return found
+
+    def _changed(self, parameters: dict[str, Any]) -> Model:
+        """Return the model with other parameters, after all checks."""
         changes = {}
         for name, value in parameters.items():
-            if name not in self._parameter_names():
-                self.__getattr__(name)
             shared = (
                 name in _SHARED and len(self) < self.size and value != getattr(self.model, name)
             )
@@ -384,23 +537,24 @@ class Population:
         if isinstance(self.model, NeuronModel):
             model: Model = self.model.replace(**changes)
         else:
-            kept = {p: getattr(self.model, p) for p in self._parameter_names()}
+            kept = {p: getattr(self.model, p) for p in self.parameters}
             model = type(self.model)(**{**kept, **changes})
         return model
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Names of the states."""
-        return self._states
+        """Names of the states; of a union, of those that all parts have."""
+        if self._parts:
+            return _common([part.states for part in self._parts])
+        return self.model.states if isinstance(self.model, NeuronModel) else ()
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the parameters."""
-        return self._parameter_names()
-
-    @property
-    def _states(self) -> tuple[str, ...]:
-        return self.model.states if isinstance(self.model, NeuronModel) else ()
+        """Names of the parameters; of a union, of those that all parts have."""
+        if self._parts:
+            return _common([part.parameters for part in self._parts])
+        model: type = type(self.model)
+        return _parameters_of(model)
 
     @property
     def _per_element(self) -> bool:
@@ -413,10 +567,6 @@ class Population:
             return self.model.units()[parameter]
         fields = {f.name: f for f in dataclasses.fields(self.model)}
         return str(fields[parameter].metadata["unit"])
-
-    def _parameter_names(self) -> tuple[str, ...]:
-        model: type = type(self.model)
-        return _parameters_of(model)
 
     def _read_state(self, name: str) -> npt.NDArray[Any]:
         values = self._whole_state(name)
@@ -438,11 +588,17 @@ class Population:
         return self.network.engine
 
     def __repr__(self) -> str:
+        if self._parts:
+            return " + ".join(map(repr, self._parts))
         part = "" if self.whole else f" of {self.size}"
         return f"Population({self.name}: {len(self)}{part}, {self.model!r})"
 
     def _repr_html_(self) -> str:
-        """Return a table of states and parameters, for notebooks."""
+        """Return a table of states and parameters, or of the parts of a union, for notebooks."""
+        if self._parts:
+            parts = [(part.name, len(part), type(part.model).__name__) for part in self._parts]
+            title = f"{self.name}: {len(self)} elements"
+            return html.grid(title, ["part", "elements", "model"], parts)
         part = "" if self.whole else f" of {self.size}"
         title = f"{self.name}: {len(self)}{part} x {type(self.model).__name__}"
         units = self.model.units() if isinstance(self.model, NeuronModel) else {}
@@ -456,6 +612,19 @@ class Population:
 @functools.lru_cache(maxsize=256)
 def _parameters_of(model: type) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(model))
+
+
+def _common(names: list[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(name for name in names[0] if all(name in other for other in names[1:]))
+
+
+def positions_in(population: Population) -> dict[int, Ints]:
+    """Return, for each population in a union, the id within the union of each element; -1 where it has none."""
+    found: dict[int, Ints] = {}
+    for part, place in zip(population.parts, population.places(), strict=True):
+        of_population = found.setdefault(part.index, np.full(part.size, -1, dtype=np.int64))
+        of_population[part.ids] = np.arange(place.start, place.stop)
+    return found
 
 
 def state_index(population: Population, name: str) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,11 +27,10 @@ from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
-from spikelet.network.population import Population
+from spikelet.network.population import Population, positions_in
 from spikelet.network.receptors import receptor_unit, require_sign
 from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
-from spikelet.network.value_matrix import require_no_matrix
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
@@ -67,12 +68,18 @@ class Projection(Sealed):
     All arrays have one entry per synapse, in canonical order: by source, then target, then creation. Ids count within
     the whole populations, even if only parts of them were connected. Arrays are as of the time of reading, and
     read-only but for `weights`, whose items can be set.
+
+    A projection between unions (``E + I``) has a block for each pair of parts with synapses. Its arrays are those of
+    the whole, with ids within the unions. `Network.projections` and files hold the blocks, whose ids count within
+    populations; after loading, make the whole again with ``Projection.joined(pre, post, net.projections)``.
     """
 
     network: NetworkBase
     index: int
     pre: Population
     post: Population
+    _blocks: tuple[Projection, ...] | None  # between unions
+    _places: list[dict[int, npt.NDArray[np.int64]]]  # of elements in unions, by population
     receptor: int  # its number among those of the model; -1: the sign of each weight picks it
     synapses: Synapses  # internal
     _plasticity: Plasticity | None
@@ -101,11 +108,82 @@ class Projection(Sealed):
             synapses=Synapses(engine, index, post.index, name),
             _plasticity=plasticity,
             _engine=engine,
+            _blocks=None,
         )
+
+    @classmethod
+    def joined(
+        cls, pre: Population, post: Population, projections: Sequence[Projection]
+    ) -> Projection:
+        """Return projections between parts of two unions as one, as `Network.connect` does.
+
+        Parameters
+        ----------
+        pre, post : Population
+            Sources and targets: populations or unions.
+        projections : sequence of Projection
+            Projections between parts of them.
+        """
+        places = [positions_in(end) for end in (pre, post)]
+        blocks = tuple(block for projection in projections for block in projection.blocks)
+        for block in blocks:
+            for end, ids in zip((block.pre, block.post), places, strict=True):
+                own = ids.get(end.index)
+                if end.network is not pre.network or own is None or (own[end.ids] < 0).any():
+                    must = "must be between these populations"
+                    fail("Projection.joined", "projections", block, must)
+        whole: Projection = object.__new__(cls)
+        vars(whole).update(
+            network=pre.network,
+            index=-1,
+            pre=pre,
+            post=post,
+            receptor=blocks[0].receptor if blocks else -1,
+            _plasticity=None,
+            _engine=pre.network.engine,
+            _blocks=blocks,
+            _places=places,
+        )
+        return whole
+
+    @property
+    def blocks(self) -> tuple[Projection, ...]:
+        """The projections between the parts of unions; otherwise, the projection itself."""
+        return (self,) if self._blocks is None else self._blocks
 
     def __len__(self) -> int:
         """Return the number of synapses."""
-        return len(self.synapses)
+        return sum([len(block.synapses) for block in self.blocks])
+
+    def _merged(self, values: list[Any]) -> Any:
+        """Return the values of all synapses (last axis) in canonical order, given those of each block."""
+        if self._blocks is None:
+            return values[0]
+        return np.concatenate(values, axis=-1)[..., self._order] if values else np.zeros(0)
+
+    @functools.cached_property
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Where each synapse of the canonical order is, one block after the other; it never changes."""
+        pre, post = (
+            np.concatenate([self._ids_of(block, end) for block in self.blocks]) for end in (0, 1)
+        )
+        return np.lexsort((post, pre))
+
+    def _ids_of(self, block: Projection, end: int) -> npt.NDArray[np.int64]:
+        """Return the ids of the sources (0) or targets (1) of a block."""
+        row, post, _ = block.synapses.structure()
+        ids: npt.NDArray[np.int64] = post.astype(np.int64)
+        if end == 0:
+            ids = np.repeat(np.arange(len(row) - 1), np.diff(row.astype(np.int64)))
+        if self._blocks is None:
+            return ids
+        whole: npt.NDArray[np.int64] = self._places[end][(block.pre, block.post)[end].index]
+        return whole[ids]
+
+    def _require_one(self, what: str) -> None:
+        if self._blocks is not None:
+            rule = "must be that of one projection; take each of projection.blocks"
+            fail(repr(self), what, f"{len(self._blocks)} blocks", rule)
 
     @property
     def weights(self) -> npt.NDArray[Any]:
@@ -126,11 +204,31 @@ class Projection(Sealed):
         self._set_weights(self._checked(value, (len(self),)))
 
     def _weights(self) -> npt.NDArray[Any]:
-        return self.synapses.whole("weights", self._engine.sim.weights(self.index))
+        sim = self._engine.sim
+        own = [block.synapses.whole("weights", sim.weights(block.index)) for block in self.blocks]
+        return self._merged(own)  # type: ignore[no-any-return]
 
     def _set_weights(self, values: npt.NDArray[Any]) -> None:
-        with named(repr(self)):
-            self._engine.sim.set_weights(self.index, self.synapses.own(values))
+        """Set all weights, or none if a block refuses some."""
+        if self._blocks is None:
+            with named(repr(self)):
+                self._engine.sim.set_weights(self.index, self.synapses.own(values))
+            return
+        each = np.empty_like(values)
+        each[self._order] = values
+        ends = np.cumsum([0, *map(len, self._blocks)])
+        new = [
+            block._checked(each[a:b], (len(block),))
+            for block, (a, b) in zip(self._blocks, itertools.pairwise(ends), strict=True)
+        ]
+        before = [block._weights() for block in self._blocks]
+        try:
+            for block, mine in zip(self._blocks, new, strict=True):
+                block._set_weights(mine)
+        except BaseException:
+            for block, mine in zip(self._blocks, before, strict=True):
+                block._set_weights(mine)
+            raise
 
     @changing
     def _set_items(self, index: Any, value: Any) -> npt.NDArray[Any]:
@@ -144,12 +242,12 @@ class Projection(Sealed):
     def _checked(self, value: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """Return weights for synapses that form an array of a given shape."""
         where = repr(self)
-        model = self.post.model
-        unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
         dimensions = max(1, len(shape))
-        if dimensions == 1:
-            require_no_matrix(where, value)
-        given = numbers(where, "weights", value, unit, dimensions, nan=True)
+        matrix = np.shape(value)
+        if dimensions == 1 and len(matrix) == 2 and 1 not in matrix:
+            rule = "must be one number or one for each synapse: those of a matrix are matrix[p.pre_ids, p.post_ids]"
+            fail(where, "weights", matrix, rule, got="shape")
+        given = numbers(where, "weights", value, self._unit(), dimensions, nan=True)
         try:
             given = np.broadcast_to(given, shape)
         except ValueError:
@@ -158,9 +256,12 @@ class Projection(Sealed):
             fail(where, "weights", np.shape(value), rule, got="shape")
         require(where, "weights", given, "finite")
         representable(where, "weights", given, self.network.dtype)
+        values = given.astype(self.network.dtype)
+        if self._blocks is not None:  # each of them has a model and bounds
+            return values
+        model = self.post.model
         if isinstance(model, NeuronModel):
             require_sign(where, model, self.receptor, given, "weights")
-        values = given.astype(self.network.dtype)
         if self.plasticity is not None and values.size:
             low, high = (float(self.network.dtype.type(x)) for x in self.plasticity.bounds)
             rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
@@ -188,13 +289,13 @@ class Projection(Sealed):
         """
         if self.plasticity is None:
             fail(repr(self), "plasticity", None, "must be a rule, to have traces")
-        found = self._engine.sim.traces(self.index)
-        return ReadOnly(
-            {
-                name: Snapshot(self.synapses.whole("traces", own), _TRACES)
-                for name, own in found.items()
-            }
-        )
+        sim = self._engine.sim
+        found = [(block.synapses, sim.traces(block.index)) for block in self.blocks]
+        whole = {
+            name: self._merged([synapses.whole("traces", own[name]) for synapses, own in found])
+            for name in found[0][1]
+        }
+        return ReadOnly({name: Snapshot(values, _TRACES) for name, values in whole.items()})
 
     @property
     def plasticity(self) -> Plasticity | None:
@@ -203,11 +304,12 @@ class Projection(Sealed):
         Between runs, assign the same rule with other amplitudes to use those from now on:
         ``p.plasticity = dataclasses.replace(p.plasticity, A_plus=0.1)``.
         """
-        return self._plasticity
+        return next((block._plasticity for block in self.blocks), None)
 
     @plasticity.setter
     @changing
     def plasticity(self, rule: Plasticity) -> None:
+        self._require_one("plasticity")
         where, old = repr(self), self._plasticity
         if old is None or type(rule) is not type(old):
             kind = "none" if old is None else type(old).__name__
@@ -245,6 +347,7 @@ class Projection(Sealed):
         UserWarning
             If the bounds do not allow such a sum, given the mean number of synapses of a target.
         """
+        self._require_one("normalise")
         if self.plasticity is None:
             fail(repr(self), "normalise", total, "is only for projections with plasticity")
         value = number(repr(self), "total", total)
@@ -307,6 +410,7 @@ class Projection(Sealed):
                 self._engine.sim.set_reward(self.index, int(step), float(value))
 
     def _require_reward(self) -> None:
+        self._require_one("reward")
         if not isinstance(self.plasticity, RewardSTDP):
             rule = "must be RewardSTDP for reward and schedule_reward"
             fail(repr(self), "plasticity", self.plasticity, rule)
@@ -314,50 +418,71 @@ class Projection(Sealed):
     @property
     def delays(self) -> npt.NDArray[np.float64]:
         """Delays [ms], read-only."""
-        delay = self.synapses.structure()[2]
-        steps = np.broadcast_to(delay, (len(self),)).astype(np.int64)
+        delays = [(block.synapses.structure()[2], len(block)) for block in self.blocks]
+        steps = self._merged([np.broadcast_to(x, (n,)).astype(np.int64) for x, n in delays])
         return Snapshot(self._engine.ms(steps), _MADE)
 
     @property
     def pre_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the sources, read-only."""
-        row: npt.NDArray[np.int64] = self.synapses.structure()[0].astype(np.int64)
-        return Snapshot(np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1]), _MADE)
+        return Snapshot(self._merged([self._ids_of(block, 0) for block in self.blocks]), _MADE)
 
     @property
     def post_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the targets, read-only."""
-        post: npt.NDArray[np.int64] = self.synapses.structure()[1].astype(np.int64)
-        return Snapshot(post, _MADE)
+        return Snapshot(self._merged([self._ids_of(block, 1) for block in self.blocks]), _MADE)
 
     def to_scipy(self) -> scipy.sparse.csr_array:
         """Return the weights as a sparse array [pre.size, post.size], with one entry per synapse."""
         from scipy.sparse import csr_array  # noqa: PLC0415  # scipy is slow to import
 
-        row, post, weight, _ = self.synapses.arrays()
-        weight = np.broadcast_to(weight, (len(self),)).copy()
+        if self._blocks is None:
+            row, post, weight, _ = self.synapses.arrays()
+            weight = np.broadcast_to(weight, (len(self),)).copy()
+        else:
+            row = np.cumsum([0, *np.bincount(self.pre_ids, minlength=self.pre.size)])
+            post, weight = np.asarray(self.post_ids), self._weights()
         return csr_array(
             (weight, post.astype(np.int64), row.astype(np.int64)),
             shape=(self.pre.size, self.post.size),
         )
 
+    def _unit(self) -> str:
+        """Return the unit of the weights; none if the blocks have different ones."""
+        units = set()
+        for block in self.blocks:
+            model = block.post.model
+            units.add(
+                receptor_unit(model, block.receptor) if isinstance(model, NeuronModel) else ""
+            )
+        return units.pop() if len(units) == 1 else ""
+
     def __repr__(self) -> str:
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"
-        count = self.synapses.known()
-        return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()}{self._rounding()})"
+        counts = [block.synapses.known() for block in self.blocks]
+        count = "some" if None in counts else sum(filter(None, counts))
+        if self._blocks is None:
+            stored = f"{self._storage()}{self._rounding()}"
+        else:
+            stored = f"{len(counts)} block{'' if len(counts) == 1 else 's'}"
+        return (
+            f"Projection({self.pre.name} -> {self.post.name}: {count} synapses{plastic}, {stored})"
+        )
 
     def _repr_html_(self) -> str:
         """Return a table, for notebooks."""
-        model = self.post.model
-        unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
+        title = f"{self.pre.name} -> {self.post.name}"
+        if self._blocks is not None:
+            blocks = [(p.pre.name, p.post.name, p.synapses.known()) for p in self._blocks]
+            return html.grid(title, ["source", "target", "synapses"], blocks)
         rows = [
             ("synapses", self.synapses.known()),
             ("sources, targets", f"{len(self.pre)}, {len(self.post)}"),
-            ("unit of weights", unit),
+            ("unit of weights", self._unit()),
             ("plasticity", self.plasticity),
             ("storage", self._storage() + self._rounding()),
         ]
-        return html.facts(f"{self.pre.name} -> {self.post.name}", rows)
+        return html.facts(title, rows)
 
     def _rounding(self) -> str:
         """Return the grid of weights of 16 bits, and what rounding to it costs at most."""
@@ -367,8 +492,7 @@ class Projection(Sealed):
             return ""
         if step == 0:
             return ""
-        model = self.post.model
-        unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
+        unit = self._unit()
         return f" in steps of {step:.4g} {unit} (error at most {step / 2:.2g} {unit})"
 
     def _storage(self) -> str:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikelet._util.checks import check_all, choice, fail
-from spikelet.neurons import IntegrateAndFire, NeuronModel
+import numpy as np
 
-__all__ = ["BY_SIGN", "receptor_number", "receptor_range", "receptor_unit", "require_sign"]
+from spikelet import _core
+from spikelet._util.advice import advise
+from spikelet._util.checks import check_all, choice, fail, named
+from spikelet.neurons import IntegrateAndFire, NeuronModel
+from spikelet.rules import Distribution
+
+__all__ = [
+    "BY_SIGN",
+    "check_weights",
+    "receptor_number",
+    "receptor_range",
+    "receptor_unit",
+    "require_sign",
+]
 
 BY_SIGN = -1
 """The number for no receptor by name: the sign of each weight picks it, or there is only one."""
@@ -68,6 +80,50 @@ def require_sign(
     if model.conductance and receptor is not None and receptor != BY_SIGN:
         rule = "must be >= 0 if receptor= is given, because weights are then magnitudes"
         check_all(where, name, weights, weights >= 0, rule)
+
+
+def check_weights(
+    where: str,
+    model: Any,
+    receptor: str | None,
+    weights: Any,
+    bounds: tuple[float, float] | None,
+) -> None:
+    """Check weights of a receptor, and warn about currents that all have the sign that its name excludes.
+
+    Parameters
+    ----------
+    where : str
+        Names the call in errors.
+    model : NeuronModel
+        The model of the targets.
+    receptor : str or None
+        The name of the receptor.
+    weights : array or Distribution
+        The weights.
+    bounds : (float, float) or None
+        The least and the largest weight; None leaves all checks to the core.
+    """
+    if bounds is not None and not isinstance(weights, Distribution):
+        low, high = bounds
+        rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
+        check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+        require_sign(where, model, receptor, weights)
+    number = BY_SIGN if receptor is None else receptor_number(where, model, receptor)
+    if number == BY_SIGN or not model.by_sign or receptor_unit(model, number) != "pA":
+        return
+    if isinstance(weights, Distribution):
+        with named(where):
+            weights = _core.draw_values(weights.to_core(), 0, 0, 32)  # a sample
+    values = np.asarray(weights)
+    inhibitory = model.receptors[number] == "in"
+    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    worst, right = (high, low) if inhibitory else (low, high)
+    if worst != 0 and right == 0:
+        effect = "depolarises" if inhibitory else "hyperpolarises"
+        name = "inhibitory" if inhibitory else "excitatory"
+        problem = f'pA at receptor="{name}" {effect}, as the receptor of a current only sets its time constant'
+        advise(where, "weight", worst, problem, f"did you mean {-worst:g} pA?")
 
 
 def _names(model: NeuronModel) -> tuple[str, ...]:

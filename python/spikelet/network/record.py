@@ -11,6 +11,7 @@ from spikelet._util.files import path_of
 from spikelet._util.spelling import suggestion
 from spikelet.network import to_disk
 from spikelet.network.contents import NetworkContents
+from spikelet.network.groups import UnionSpikeRecorder, UnionStateRecorder
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import (
@@ -36,10 +37,10 @@ class When(NamedTuple):
     when: str = "after_reset"
 
 
-def record(
-    net: NetworkContents, target: Any, what: Any, when: When, to: StrPath | None
-) -> SpikeRecorder | StateRecorder | WeightRecorder | MultiStateRecorder:
+def record(net: NetworkContents, target: Any, what: Any, when: When, to: StrPath | None) -> Any:
     """Record from now on; see `Network.record`."""
+    if isinstance(target, Population) and len(target.parts) > 1:
+        return _of_union(net, target, what, when, to)
     if not isinstance(what, str):
         return _several(net, target, what, when, to)
     recorder = make_recorder(net, target, what, when)
@@ -49,6 +50,27 @@ def record(
     recorder.tape.start()
     net.contents.recorders.append(recorder)
     return recorder
+
+
+def _of_union(
+    net: NetworkContents, target: Population, what: Any, when: When, to: StrPath | None
+) -> Any:
+    """Record all parts of a union."""
+    names = [what] if isinstance(what, str) else what
+    for part in target.parts:  # all of them before the first is added
+        for name in names if isinstance(names, (list, tuple)) else ():
+            make_recorder(net, part, name, when)
+    made: list[Any] = [record(net, part, what, when, to) for part in target.parts]
+    if what == "spikes":
+        return UnionSpikeRecorder(target, made)
+    if isinstance(what, str):
+        return UnionStateRecorder(target, made)
+    return MultiStateRecorder(
+        {
+            name: UnionStateRecorder(target, [recorder[name] for recorder in made])
+            for name in made[0]
+        }
+    )
 
 
 def _several(
@@ -98,6 +120,9 @@ def _recorder(
 ) -> SpikeRecorder | StateRecorder | WeightRecorder:
     """Check what there is to record, and make a recorder that has not started."""
     if isinstance(target, Projection):
+        if target.blocks != (target,):
+            rule = "must be one projection; record each of projection.blocks"
+            fail("record", "target", target, rule, error=TypeError)
         if target.network is not net:
             fail("record", "target", target, "must belong to this network")
         if what != "weights":

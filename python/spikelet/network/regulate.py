@@ -19,6 +19,9 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> Regulator:
     """Check and add a regulation; see `Network.regulate`."""
     if not isinstance(projection, Projection):
         fail("regulate", "projection", projection, "must be a Projection", error=TypeError)
+    if projection.blocks != (projection,):
+        rule = "must be one projection; regulate each of projection.blocks"
+        fail("regulate", "projection", projection, rule, error=TypeError)
     if projection.network is not net:
         fail("regulate", "projection", projection, "must belong to this network")
     if not isinstance(how, Regulation):

@@ -8,7 +8,7 @@ from typing import Any
 from spikelet._util.checks import fail
 from spikelet.network.contents import NetworkContents
 from spikelet.network.inject import inject_from
-from spikelet.network.input_kinds import Key
+from spikelet.network.input_kinds import Key, described
 from spikelet.network.stored import LATEST, WHERE, File, part, whole
 from spikelet.neurons import NeuronModel
 
@@ -19,7 +19,7 @@ _MOST = 2**24  # random streams of inputs
 
 def load_inputs(
     net: NetworkContents,
-    described: list[dict[str, Any]],
+    stored: list[dict[str, Any]],
     restored: Sequence[Any],
     streams: Any,
     file: File,
@@ -30,7 +30,7 @@ def load_inputs(
     ----------
     net : NetworkContents
         The network, with its populations.
-    described : list of dict
+    stored : list of dict
         Descriptions of the inputs.
     restored : sequence of PoissonInput, CurrentInput or NoiseInput
         The inputs, restored.
@@ -39,12 +39,13 @@ def load_inputs(
     file : mapping of str to array
         Arrays of the file.
     """
-    keys = [Key() for _ in described] if streams is None else _keys(described, streams)
-    for k, (d, what, key) in enumerate(zip(described, restored, keys, strict=True)):
+    keys = [Key() for _ in stored] if streams is None else _keys(stored, streams)
+    for k, (d, what, key) in enumerate(zip(stored, restored, keys, strict=True)):
         target = part(net, d["target"], file.get(f"input{k}.ids"))
         if not isinstance(target.model, NeuronModel):
             fail(WHERE, f"input{k} target", d["target"], "must be neurons")
-        inject_from(net, target, what, whole(f"input{k} start", d["start"], 0, LATEST), key)
+        start = whole(f"input{k} start", d["start"], 0, LATEST)
+        inject_from(net, target, described(f"inject {target.name}", target, what), start, key)
     if streams is not None:
         net.engine.sim.streams = streams
 

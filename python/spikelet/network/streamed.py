@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import check_all, named, representable, require
-from spikelet.network.connect import check_call, delay_steps
+from spikelet.network.connect import check_call
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_number, require_sign
+from spikelet.network.synapse_values import delay_steps
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity

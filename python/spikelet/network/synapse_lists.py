@@ -1,8 +1,12 @@
-"""Synapses as lists, for what the core does not draw itself: matrices, ids, distances, and parameters by synapse."""
+"""The synapses that `Network.connect` makes: drawn by the core, or found here as lists of sources and targets.
+
+Lists are for what the core does not draw itself: matrices, ids, distances, unions, and parameters by synapse.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,109 +16,215 @@ from spikelet import _core, rules
 from spikelet._util.checks import fail, ids, named
 from spikelet._util.values import by_position
 from spikelet.network.base import NetworkBase
-from spikelet.network.distance import at_distance, distant_pairs
+from spikelet.network.distance import distant_pairs
 from spikelet.network.population import Population
 from spikelet.plasticity import Plasticity
-from spikelet.rules import Distribution, Rule
-from spikelet.spatial import ByDistance, DistanceDependent
+from spikelet.rules import AllToAll, Distribution, Rule
+from spikelet.spatial import DistanceDependent
 
-__all__ = ["Lists", "as_lists", "given_pairs", "needs_lists", "part_ids", "row_lengths"]
+__all__ = ["Block", "Synapses", "find_each", "find_over_all", "row_lengths"]
 
 Ids: TypeAlias = npt.NDArray[np.uint32]
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 _DRAWN = 1 << 23  # the streams of parameters by synapse begin here
 
 
-class Lists(NamedTuple):
-    """Synapses, by ids within the whole populations."""
+class Block(NamedTuple):
+    """The synapses between two populations, or parts of them."""
 
-    pre: Ids
-    post: Ids
-    weight: Any
-    delay: Any
+    pre: Population
+    post: Population
+    ids: tuple[Ids, Ids] | None
+    """Sources and targets within the whole populations; None if the core draws them."""
+    which: Any = slice(None)
+    """Their places among all synapses that were found together."""
+
+    @property
+    def where(self) -> str:
+        """Name of the call in errors."""
+        return f"connect {self.pre.name} -> {self.post.name}"
+
+    def own(self, values: Any) -> Any:
+        """Return the values of these synapses, given those of all that were found together."""
+        one = isinstance(values, Distribution) or len(values) == 1
+        return values if one else values[self.which]
+
+    def add_to(
+        self,
+        net: NetworkBase,
+        rule: Any,
+        weights: Any,
+        delays: Any,
+        receptor: int,
+        plasticity: _core.Plasticity | None,
+        int16: float | None,
+    ) -> int:
+        """Add the synapses to the core, and return the number of the projection.
+
+        Parameters
+        ----------
+        net : NetworkBase
+            The network.
+        rule : Rule
+            The rule, if the core draws the synapses.
+        weights, delays : array or Distribution
+            One value, or one for each synapse; delays are in steps, or in ms if the core draws the synapses.
+        receptor : int
+            Number of the receptor.
+        plasticity : core.Plasticity or None
+            The plasticity rule.
+        int16 : float or None
+            The largest weight of 16 bits.
+        """
+        sim, pre, post = net.engine.sim, self.pre, self.post
+        weights, delays = self.own(weights), self.own(delays)
+        how = receptor, plasticity
+        with named(self.where):
+            if self.ids is not None:
+                weights = weights.astype(net.dtype, copy=False)
+                listed = pre.index, post.index, pre.size, *self.ids
+                return sim.connect_lists(*listed, weights, delays, *how, None, int16)
+            ends = pre.index, post.index, pre.size, post.size, _part_ids(pre), _part_ids(post)
+            values = _core_spec(weights), _core_spec(delays)
+            return sim.connect(*ends, rule.to_core(), *values, *how, int16)
+
+
+class Synapses(NamedTuple):
+    """Synapses that were found together, and how the values that a user gives belong to them."""
+
+    where: str
+    pre: Population
+    post: Population
+    rule: Any
+    number: int
+    """Number of the projection whose random streams they use."""
     plasticity: Plasticity | None
+    blocks: list[Block]
+    size: int | None = None
+    """Number of synapses; None if the core draws them."""
+    places: tuple[Ints, Ints] | None = None
+    """Sources and targets of all synapses within unions."""
+    order: Ints | None = None
+    """Where each synapse was among those given."""
+
+    @property
+    def matrix(self) -> tuple[int, int] | None:
+        """Shape of a matrix that has a value for each pair, ``[len(pre), len(post)]``, if the rule takes one."""
+        return (len(self.pre), len(self.post)) if isinstance(self.rule, AllToAll) else None
+
+    def items(self) -> Iterator[Any]:
+        """Yield indices that, one after the other, take the values of the synapses from such a matrix.
+
+        Rows are the elements of pre and columns those of post, in the order of a part, such as ``E[[7, 2]]``. Synapses
+        are in canonical order, by ids, and without those of an element with itself if the rule excludes them.
+        """
+        if self.places is not None:
+            yield self.places
+            return
+        found = [np.asarray(end.ids) for end in (self.pre, self.post)]
+        if any((end[1:] < end[:-1]).any() for end in found):
+            order = [np.argsort(end) for end in found]
+            found = [end[at] for end, at in zip(found, order, strict=True)]
+            yield np.ix_(*order)
+        if self.pre.index == self.post.index and not self.rule.self_connections:
+            yield found[0][:, None] != found[1]
 
 
-def needs_lists(rule: Any, weight: Any, delay: Any, plasticity: Plasticity | None) -> bool:
-    """Return whether the core cannot draw the synapses itself."""
-    if (
-        not isinstance(rule, Rule)
-        or isinstance(weight, ByDistance)
-        or isinstance(delay, ByDistance)
-    ):
-        return True
-    return plasticity is not None and len(plasticity.varied) > 0
-
-
-def row_lengths(row: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Return the numbers of synapses of all sources, given where their rows begin."""
-    offsets: npt.NDArray[np.int64] = row.astype(np.int64)
-    return offsets[1:] - offsets[:-1]
-
-
-def part_ids(population: Population) -> Ids | None:
+def _part_ids(population: Population) -> Ids | None:
     """Return the ids of a part of a population, or None for a whole one."""
     return None if population.whole else population.ids
 
 
-def as_lists(
+def _core_spec(values: Any) -> _core.ValueSpec:
+    """Return the core's description of a distribution or of numbers."""
+    return values.to_core() if isinstance(values, Distribution) else _core.ValueSpec(values)
+
+
+def row_lengths(row: npt.NDArray[np.uint64]) -> Ints:
+    """Return the numbers of synapses of all sources, given where their rows begin."""
+    offsets: Ints = row.astype(np.int64)
+    return offsets[1:] - offsets[:-1]
+
+
+def find_each(
     net: NetworkBase,
-    where: str,
-    ends: tuple[Population, Population],
+    pre: Population,
+    post: Population,
     rule: Any,
-    weight: Any,
-    delay: Any,
-    plasticity: Plasticity | None,
     number: int,
-) -> Lists:
-    """Return the synapses of anything that `Network.connect` takes.
+    plasticity: Plasticity | None,
+    *,
+    by_core: bool,
+) -> list[Synapses]:
+    """Return the synapses of each pair of parts, which do not depend on those of others.
 
     Parameters
     ----------
     net : NetworkBase
         The network.
-    where : str
-        Names the call in errors.
-    ends : (Population, Population)
+    pre, post : Population
         Sources and targets.
-    rule, weight, delay, plasticity
+    rule : Rule, DistanceDependent, matrix or (pre_ids, post_ids)
         As in `Network.connect`.
     number : int
-        Number of the projection to be made.
+        Number of the first projection to be made.
+    plasticity : Plasticity or None
+        The plasticity rule.
+    by_core : bool
+        Whether the core draws the synapses.
     """
-    pre, post = ends
-    if isinstance(rule, Lists):
-        pre_ids, post_ids = rule.pre, rule.post
-    elif isinstance(rule, DistanceDependent):
-        pre_ids, post_ids = distant_pairs(where, rule, pre, post, (net.seed, number), net.threads)
-    elif isinstance(rule, Rule):
+    found = []
+    for k, (a, b) in enumerate((a, b) for a in pre.parts for b in post.parts):
+        where = f"connect {a.name} -> {b.name}"
+        if by_core:
+            blocks = [Block(a, b, None)]
+            found.append(Synapses(where, a, b, rule, number + k, plasticity, blocks))
+            continue
+        sources, targets = _pairs(net, where, a, b, rule, number + k)
+        order, learning = None, plasticity
+        if plasticity is not None and plasticity.varied:
+            order = np.lexsort((targets, sources))
+            sources, targets = sources[order], targets[order]
+            learning = _by_synapse(where, plasticity, order, net.seed, number + k)
+        block = Block(a, b, (sources, targets))
+        found.append(
+            Synapses(where, a, b, rule, number + k, learning, [block], len(sources), order=order)
+        )
+    return found
+
+
+def _pairs(
+    net: NetworkBase, where: str, pre: Population, post: Population, rule: Any, number: int
+) -> tuple[Ids, Ids]:
+    """Return sources and targets within the whole populations."""
+    if isinstance(rule, DistanceDependent):
+        return distant_pairs(where, rule, pre, post, (net.seed, number), net.threads)
+    if isinstance(rule, Rule):
         with named(where):
-            row, post_ids = _core.draw_pairs(
-                rule.to_core(), pre.size, post.size, part_ids(pre), part_ids(post),
-                pre.index == post.index, net.seed, number, net.threads,
-            )  # fmt: skip
-        pre_ids = np.repeat(np.arange(pre.size, dtype=np.uint32), row_lengths(row))
-    else:
-        sources, targets, weight = given_pairs(where, len(pre), len(post), rule, weight)
-        pre_ids, post_ids = _ids_of(pre, sources), _ids_of(post, targets)
-    if isinstance(weight, ByDistance):
-        weight = at_distance(where, "weight", weight, pre, post, (pre_ids, post_ids))
-    if isinstance(delay, ByDistance):
-        delay = at_distance(where, "delay", delay, pre, post, (pre_ids, post_ids))
-    found = Lists(pre_ids, post_ids, 1.0 if weight is None else weight, delay, plasticity)
-    return (
-        found
-        if plasticity is None or not plasticity.varied
-        else _by_synapse(where, found, net, number)
+            row, targets = _core.draw_pairs(
+                rule.to_core(),
+                pre.size,
+                post.size,
+                _part_ids(pre),
+                _part_ids(post),
+                pre.index == post.index,
+                net.seed,
+                number,
+                net.threads,
+            )
+        return np.repeat(np.arange(pre.size, dtype=np.uint32), row_lengths(row)), targets
+    given = _given_pairs(where, len(pre), len(post), rule)
+    sources, targets = (
+        elements if end.whole else end.ids[elements]
+        for end, elements in zip((pre, post), given, strict=True)
     )
+    return sources, targets
 
 
-def _by_synapse(where: str, lists: Lists, net: NetworkBase, number: int) -> Lists:
-    """Return lists in canonical order, with a value for each synapse of each parameter that varies."""
-    pre, post, weight, delay, rule = lists
-    assert rule is not None
-    n = len(pre)
-    order = np.lexsort((post, pre))
+def _by_synapse(where: str, rule: Plasticity, order: Ints, seed: int, number: int) -> Plasticity:
+    """Return a rule with a value for each synapse, in canonical order, of each parameter that varies."""
+    n = len(order)
     kind, values = type(rule).__name__, {}
     for k, f in enumerate(dataclasses.fields(rule)):
         if f.name not in rule.varied:
@@ -123,44 +233,103 @@ def _by_synapse(where: str, lists: Lists, net: NetworkBase, number: int) -> List
         if isinstance(given, Distribution):
             with named(f"{where}: {kind}.{f.name}"):
                 stream = _DRAWN + 16 * number + k
-                values[f.name] = _core.draw_values(given.to_core(), net.seed, stream, n)
+                values[f.name] = _core.draw_values(given.to_core(), seed, stream, n)
         elif len(given) != n:
             must = f"must have one value for each of the {n} synapses"
             fail(where, f"{kind}.{f.name}", len(given), must, got="length")
         else:
             values[f.name] = by_position(given)[order]
     with named(where):
-        rule = dataclasses.replace(rule, **values)
-
-    def moved(value: Any) -> Any:
-        if isinstance(value, Distribution) or np.shape(value) != (n,):
-            return value
-        return by_position(value)[order]
-
-    return Lists(pre[order], post[order], moved(weight), moved(delay), rule)
+        return dataclasses.replace(rule, **values)
 
 
-def given_pairs(
-    where: str, n_pre: int, n_post: int, rule: Any, weight: Any
-) -> tuple[Ids, Ids, Any]:
-    """Return sources, targets and weights of a sparse matrix or of explicit ids, within the ends."""
+def find_over_all(
+    net: NetworkBase,
+    pre: Population,
+    post: Population,
+    rule: Any,
+    number: int,
+    plasticity: Plasticity | None,
+) -> Synapses:
+    """Return synapses between unions, drawn over all parts at once, in a block for each pair of parts that has some.
+
+    Parameters
+    ----------
+    net, pre, post, rule, number, plasticity
+        As in `find_each`.
+    """
+    where = f"connect {pre.name} -> {post.name}"
+    if isinstance(rule, Rule):
+        i, j = _drawn_pairs(net, where, pre, post, rule, number)
+    else:
+        i, j = (x.astype(np.int64) for x in _given_pairs(where, len(pre), len(post), rule))
+    n = len(i)
+    begins = [np.array([at.start for at in end.places()]) for end in (pre, post)]
+    of = [np.searchsorted(b, at, side="right") - 1 for b, at in zip(begins, (i, j), strict=True)]
+    count = len(pre.parts) * len(post.parts)
+    number_of_block = of[0] * len(post.parts) + of[1]
+    order = np.argsort(number_of_block, kind="stable")
+    ends = np.searchsorted(number_of_block[order], np.arange(count + 1))
+    blocks = []
+    for k in range(count):
+        mine = order[ends[k] : ends[k + 1]]
+        if len(mine) == 0 and (n or k):
+            continue
+        a, b = divmod(k, len(post.parts))
+        sources = pre.parts[a].ids[i[mine] - begins[0][a]]
+        targets = post.parts[b].ids[j[mine] - begins[1][b]]
+        blocks.append(Block(pre.parts[a], post.parts[b], (sources, targets), mine))
+    return Synapses(where, pre, post, rule, number, plasticity, blocks, n, (i, j))
+
+
+def _drawn_pairs(
+    net: NetworkBase, where: str, pre: Population, post: Population, rule: Rule, number: int
+) -> tuple[Ints, Ints]:
+    """Return the pairs of a rule over all parts, by ids within the unions, in canonical order."""
+    begins: dict[int, int] = {}
+    total = 0
+    for part in (*pre.parts, *post.parts):  # populations get numbers one after the other
+        if part.index not in begins:
+            begins[part.index] = total
+            total += part.size
+    if total >= 2**32:
+        fail(where, "elements", total, "must be fewer than 2^32 in the populations of a union")
+    numbers = [
+        np.concatenate([np.asarray(part.ids, np.int64) + begins[part.index] for part in end.parts])
+        for end in (pre, post)
+    ]
+    with named(where):
+        row, targets = _core.draw_pairs(
+            rule.to_core(),
+            total,
+            total,
+            numbers[0].astype(np.uint32),
+            numbers[1].astype(np.uint32),
+            True,
+            net.seed,
+            number,
+            net.threads,
+        )
+    sources = np.repeat(np.arange(total), row_lengths(row))
+    place = [np.zeros(total, np.int64) for _ in numbers]
+    for to, of in zip(place, numbers, strict=True):
+        to[of] = np.arange(len(of))
+    i, j = place[0][sources], place[1][targets]
+    order = np.lexsort((j, i))
+    return i[order], j[order]
+
+
+def _given_pairs(where: str, n_pre: int, n_post: int, rule: Any) -> tuple[Ids, Ids]:
+    """Return the sources and targets of a sparse matrix or of explicit ids, within the ends."""
     if hasattr(rule, "tocoo"):
-        if weight is not None:
-            not_with = "must not be given with a matrix, whose data are the weights"
-            fail(where, "weight", weight, not_with)
         shape = n_pre, n_post
         if rule.shape != shape:
-            transposed = (
-                " (transposed? rows are sources: pass matrix.T)"
-                if rule.shape == shape[::-1]
-                else ""
-            )
-            fail(
-                where, "matrix", rule.shape, f"must have the shape {shape}{transposed}", got="shape"
-            )
+            turned = rule.shape == shape[::-1]
+            transposed = " (transposed? rows are sources: pass matrix.T)" if turned else ""
+            must = f"must have the shape {shape}{transposed}"
+            fail(where, "matrix", rule.shape, must, got="shape")
         matrix = rule.tocoo()
-        sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
-        return sources, targets, matrix.data
+        return matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
     if not isinstance(rule, tuple) or len(rule) != 2:
         _refuse(where, rule)
     sources = ids(where, "pre_ids", rule[0], n_pre)
@@ -168,12 +337,7 @@ def given_pairs(
     if len(sources) != len(targets):
         lengths = len(sources), len(targets)
         fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
-    return sources, targets, weight
-
-
-def _ids_of(population: Population, elements: Ids) -> Ids:
-    """Return the ids of elements of a population or of a part of one."""
-    return elements if population.whole else population.ids[elements]
+    return sources, targets
 
 
 def _refuse(where: str, rule: Any) -> None:

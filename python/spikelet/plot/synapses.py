@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import choice, fail, integer
-from spikelet.network.groups import ProjectionGroup
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_unit
 from spikelet.neurons import NeuronModel
@@ -24,7 +23,7 @@ What = Literal["weights", "delays", "synapses"]
 
 
 def connectivity(
-    projection: Projection | ProjectionGroup,
+    projection: Projection,
     *,
     what: What = "weights",
     cells: int = 400,
@@ -37,7 +36,7 @@ def connectivity(
 
     Parameters
     ----------
-    projection : Projection or ProjectionGroup
+    projection : Projection
         What `Network.connect` returned.
     what : "weights", "delays" or "synapses"
         The mean weight, the mean delay [ms], or the number of the synapses of each cell.
@@ -56,7 +55,7 @@ def connectivity(
     _check(where, projection)
     choice(where, "what", what, "weights", "delays", "synapses")
     cells = integer(where, "cells", cells, 1)
-    sizes = [end.size if hasattr(end, "size") else len(end) for end in (projection.pre, projection.post)]  # fmt: skip
+    sizes = [end.size for end in (projection.pre, projection.post)]
     wide = [max(1, -(-size // cells)) for size in sizes]
     shape = tuple(-(-size // w) for size, w in zip(sizes, wide, strict=True))
     flat = (projection.pre_ids // wide[0]) * shape[1] + projection.post_ids // wide[1]
@@ -83,7 +82,7 @@ def connectivity(
 
 
 def synapse_distribution(
-    projection: Projection | ProjectionGroup,
+    projection: Projection,
     *,
     what: Literal["weights", "delays"] = "weights",
     ax: Axes | None = None,
@@ -93,7 +92,7 @@ def synapse_distribution(
 
     Parameters
     ----------
-    projection : Projection or ProjectionGroup
+    projection : Projection
         What `Network.connect` returned.
     what : "weights" or "delays"
         What to count.
@@ -165,25 +164,25 @@ def weight_history(
 
 
 def values_of(
-    projection: Projection | ProjectionGroup, what: Literal["weights", "delays"]
+    projection: Projection, what: Literal["weights", "delays"]
 ) -> npt.NDArray[np.float64]:
     """Return the weights or delays of all synapses."""
     return np.asarray(projection.weights if what == "weights" else projection.delays, np.float64)
 
 
-def label_of(projection: Projection | ProjectionGroup, what: What) -> str:
+def label_of(projection: Projection, what: What) -> str:
     """Return a label with the unit."""
     if what == "synapses":
         return "synapses"
     if what == "delays":
         return "delay (ms)"
-    first = projection.projections[0] if isinstance(projection, ProjectionGroup) else projection
+    first = projection.blocks[0]
     model = first.post.model
     unit = receptor_unit(model, first.receptor) if isinstance(model, NeuronModel) else ""
     return f"weight ({unit})" if unit else "weight"
 
 
 def _check(where: str, projection: Any) -> None:
-    if not isinstance(projection, Projection | ProjectionGroup) or not len(projection):
+    if not isinstance(projection, Projection) or not len(projection):
         rule = "must be a projection with synapses, from net.connect()"
         fail(where, "projection", projection, rule, error=TypeError)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
 from spikelet.network.groups import UnionStateRecorder
+from spikelet.network.population import positions_in
 from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
-from spikelet.network.union import Union, positions_in
 from spikelet.neurons import NeuronModel
 from spikelet.plot.figures import GREY, axes, ink, styled
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
@@ -90,11 +90,8 @@ def _ids(where: str, recorder: RecordedSamples, spikes: Any, sent: Spikes) -> np
     own, other = getattr(recorder, "target", None), getattr(spikes, "target", None)
     if own is not None and other is not None and own.network is other.network:
         # Ids of a population count within the whole, those of a union within the union.
-        found = {}
-        if isinstance(other, Union):
-            found = positions_in(other)
-        else:
-            found[other.index] = np.arange(other.size)
+        union = len(other.parts) > 1
+        found = positions_in(other) if union else {other.index: np.arange(other.size)}
         each: tuple[Any, ...] = (recorder,)
         if isinstance(recorder, UnionStateRecorder):
             each = recorder.recorders

@@ -206,7 +206,7 @@ class Built:
     def set_plasticity(self, rule: Callable[[float], Plasticity | None]) -> None:
         """Set a plasticity rule, given the factor of weights; NotImplementedError unless only amplitudes differ."""
         for made in self._made:
-            for each in getattr(made.native, "projections", [made.native]):
+            for each in made.native.blocks:
                 try:
                     each.plasticity = rule(made.scale)
                 except ValueError as error:

@@ -26,7 +26,6 @@ from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import StateRecorder
-from spikelet.network.union import Union
 from spikelet.neurons import NeuronModel
 from spikelet.sources import SpikeSource, StepCurrent
 
@@ -44,7 +43,7 @@ class SonataNetwork(Sealed):
         The network.
     config : dict
         The configuration: the sections of all its files, with variables replaced and paths absolute.
-    populations : dict of str to (Population or Union)
+    populations : dict of str to Population
         The populations of nodes. Nodes of one model are a population; a population of nodes that has several models is
         their union.
     node_ids : dict of str to array of int
@@ -62,7 +61,7 @@ class SonataNetwork(Sealed):
 
     network: Network
     config: Mapping[str, Any]
-    populations: Mapping[str, Population | Union]
+    populations: Mapping[str, Population]
     node_ids: Mapping[str, Ints]
     projections: Mapping[str, tuple[Projection, ...]]
     spikes: Mapping[str, Any]
@@ -83,13 +82,12 @@ class SonataNetwork(Sealed):
         self._config, self._nodes = config, nodes
         populations, node_ids, spikes = {}, {}, {}
         for name, own in parts.items():
-            populations[name] = own[0] if len(own) == 1 else network.join(*own)
+            populations[name] = network.join(*own)
             rows = np.concatenate([part.rows for part in nodes[name].parts])
             node_ids[name] = nodes[name].node_ids[rows]
             neurons = [p for p in own if isinstance(p.model, NeuronModel)]
             if neurons:
-                whole = neurons[0] if len(neurons) == 1 else network.join(*neurons)
-                spikes[name] = network.record(whole, "spikes")
+                spikes[name] = network.record(network.join(*neurons), "spikes")
         self.populations = MappingProxyType(populations)
         self.node_ids = MappingProxyType(node_ids)
         self.spikes = MappingProxyType(spikes)

@@ -36,7 +36,7 @@ def test_rules_draw_over_the_whole_union(rule: sl.rules.Rule) -> None:
     U = E + I
     p = net.connect(U, U, rule, weight=sl.Normal(1.0, 0.1), delay=sl.Uniform(1.0, 2.0))
     pairs = np.stack([p.pre_ids, p.post_ids])
-    assert len(p) == pairs.shape[1] == sum(map(len, p.projections)) > 0
+    assert len(p) == pairs.shape[1] == sum(map(len, p.blocks)) > 0
     assert (np.lexsort(pairs[::-1]) == np.arange(len(p))).all()
     into, out = (np.bincount(ids, minlength=42) for ids in (p.post_ids, p.pre_ids))
     if isinstance(rule, sl.FixedIndegree):
@@ -48,14 +48,14 @@ def test_rules_draw_over_the_whole_union(rule: sl.rules.Rule) -> None:
         assert len(p) == 100
     if isinstance(rule, sl.OneToOne):
         assert (pairs[0] == pairs[1]).all()
-        assert len(p.projections) == 2  # no empty ones
+        assert len(p.blocks) == 2  # no empty ones
     if not rule.self_connections:
         assert (pairs[0] != pairs[1]).all()
     if not rule.multapses:
         assert len(np.unique(pairs, axis=1).T) == len(p)
     assert len(np.unique(p.weights)) > 0.9 * len(p)
     assert p.to_scipy().shape == (42, 42)
-    for one in p:  # the same synapses, by population
+    for one in p.blocks:  # the same synapses, by population
         places = [0 if end.name == "E" else 30 for end in (one.pre, one.post)]
         mine = set(
             zip(
@@ -72,9 +72,7 @@ def test_sources_of_a_fixed_indegree_are_uniform_over_the_union() -> None:
     counts = np.bincount(p.pre_ids, minlength=400)
     assert abs(counts[300:].sum() / 40000 - 0.25) < 0.01
     assert ((counts - 100.0) ** 2 / 100.0).sum() < 400 + 5 * np.sqrt(800)  # chi square
-    of_target = np.bincount(
-        p.projections[1].post_ids, minlength=2000
-    )  # from I: binomial, not always 5
+    of_target = np.bincount(p.blocks[1].post_ids, minlength=2000)  # from I: binomial, not always 5
     assert abs(of_target.var() - 20 * 0.25 * 0.75) < 0.4
 
 
@@ -117,7 +115,7 @@ def test_explicit_synapses_and_values() -> None:
     p = net.connect(U[::-1], U, sl.OneToOne(), weight=np.arange(42.0))
     assert p.post_ids.tolist() == list(range(42))
     assert p.weights.tolist() == list(range(42))
-    assert p.projections[0].pre.name == "I"
+    assert p.blocks[0].pre.name == "I"
 
 
 def test_weights_of_a_group_can_be_set() -> None:
@@ -153,7 +151,7 @@ def test_what_fails_adds_nothing() -> None:
     mixed[7, 45] = -1.0  # onto C
     for call, text in (
         (lambda: net.connect(U, U + S, sl.AllToAll()), "post must be neurons"),
-        (lambda: net.connect(U, U, sl.OneToOne(), weight=[1.0]), "one for each of the 42"),
+        (lambda: net.connect(U, U, sl.OneToOne(), weight=[1.0, 2.0]), "one for each of the 42"),
         (lambda: net.connect(U, E, sl.OneToOne()), "populations of the same size"),
         (lambda: net.connect(U, U, sl.FixedIndegree(2), weight=weights, plasticity=stdp), "w_max"),
         (lambda: net.connect(U, U, sl.AllToAll(), receptor="up"), "receptor"),
@@ -195,13 +193,13 @@ def test_inputs_have_the_values_of_the_union() -> None:
     U = E + I
     steps = np.array([[100.0, 200.0, 300.0]])
     d = net.inject(U, sl.CurrentInput(steps))
-    assert [drive.values.tolist() for drive in d] == [[[100.0, 200.0]], [[300.0]]]
+    assert [drive.values.tolist() for drive in d.parts] == [[[100.0, 200.0]], [[300.0]]]
     s = net.inject(U, sl.StepCurrent([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]))  # three times, not neurons
-    assert [drive.amplitudes.tolist() for drive in s] == [[1, 2, 3], [1, 2, 3]]
+    assert [drive.amplitudes.tolist() for drive in s.parts] == [[1, 2, 3], [1, 2, 3]]
     n = net.inject(U, sl.PoissonInput([1.0, 2.0, 3.0], 5.0))
-    assert [np.ravel(drive.rate).tolist() for drive in n] == [[1, 2], [3]]
+    assert [np.ravel(drive.rate).tolist() for drive in n.parts] == [[1, 2], [3]]
     n.set(rate=[4.0, 5.0, 6.0], weight=1.0)
-    assert [np.ravel(drive.rate).tolist() for drive in n] == [[4, 5], [6]]
+    assert [np.ravel(drive.rate).tolist() for drive in n.parts] == [[4, 5], [6]]
     v = net.record(U, "V_m")
     net.run(0.1)
     rise = v.values[0] + 70.0
@@ -245,7 +243,7 @@ def test_a_union_drives_what_single_projections_drive() -> None:
         net.inject(I, sl.PoissonInput(20000.0, 20.0))
         if union:
             group = net.connect(E + I, E + I, sl.FixedIndegree(5), weight=sl.Normal(60.0, 15.0))
-            pairs = [(p.pre, p.post, (p.pre_ids, p.post_ids), p.weights) for p in group]
+            pairs = [(p.pre, p.post, (p.pre_ids, p.post_ids), p.weights) for p in group.blocks]
         else:
             mine = {"E": E, "I": I}
             for pre, post, lists, weights in pairs:

@@ -19,7 +19,7 @@ def three() -> tuple[sl.Network, Any, Any, Any]:
     return net, E, I, S
 
 
-def ids(union: sl.Union) -> list[tuple[str, list[int]]]:
+def ids(union: sl.Population) -> list[tuple[str, list[int]]]:
     return [(part.name, part.ids.tolist()) for part in union.parts]
 
 
