@@ -329,29 +329,23 @@ def _error(future: Future[Any]) -> BaseException | None:
 
 def _pickled(function: Callable[..., Any]) -> bytes:
     """Pickle a function; functions from scripts, notebooks or loose files are pickled by value."""
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    cloudpickle: Any = pickle
+    for name in ("joblib.externals.cloudpickle", "cloudpickle"):
+        with contextlib.suppress(ImportError):
+            cloudpickle = importlib.import_module(name)
+    local = module is not None and cloudpickle is not pickle and not _importable(module.__name__)
     try:
-        return _by_value_or_name(function)
+        if local:
+            cloudpickle.register_pickle_by_value(module)
+        return bytes(cloudpickle.dumps(function))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         way_out = 'create inside the function what cannot be sent to other processes, or pass executor="serial"'
         msg = f"sweep: fn must be picklable with what it uses, got {shown(function)} ({error}); {way_out}"
         raise TypeError(msg) from error
-
-
-def _by_value_or_name(function: Callable[..., Any]) -> bytes:
-    for name in ("cloudpickle", "joblib.externals.cloudpickle"):
-        try:
-            cloudpickle = importlib.import_module(name)
-        except ImportError:
-            continue
-        module = sys.modules.get(function.__module__) if hasattr(function, "__module__") else None
-        if module is None or _importable(module.__name__):
-            return bytes(cloudpickle.dumps(function))
-        cloudpickle.register_pickle_by_value(module)
-        try:
-            return bytes(cloudpickle.dumps(function))
-        finally:
+    finally:
+        if local:
             cloudpickle.unregister_pickle_by_value(module)
-    return pickle.dumps(function)
 
 
 def _importable(module: str) -> bool:
