@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
 
@@ -44,3 +47,10 @@ def function(text):
     space = {"__name__": "nowhere"}
     exec(f"fn = {text}" if text.startswith("lambda") else text, space)  # noqa: S102
     return space["fn"]
+
+
+def change(folder, *statements):
+    """Change the database of a store."""
+    with closing(sqlite3.connect(folder / "sweep.sqlite")) as db, db:
+        for statement in statements:
+            db.execute(statement)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 
 import pytest
 from tests.experiments import conftest
-from tests.experiments.conftest import function
+from tests.experiments.conftest import change, function
 
 
 def test_a_changed_source_is_reported(sweep, tmp_path):
     sweep([1])
-    file = tmp_path / "s" / "sweep.json"
-    description = json.loads(file.read_text())
-    del description["crc32"]  # as in a store of an earlier version
-    file.write_text(json.dumps(description | {"source": "another"}))
+    change(tmp_path / "s", "UPDATE about SET text = json_set(text, '$.source', 'another')")
     with pytest.warns(UserWarning, match=r"the code of .*fn has changed") as told:
         sweep([1])
     assert told[0].filename == conftest.__file__  # whose fixture calls sl.sweep

@@ -1,16 +1,19 @@
-"""The same sweep wherever it runs, and when workers die."""
+"""The same sweep wherever it runs; runs are repeated where a worker dies."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +21,6 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.experiments.journal import entries
 from spikelet.experiments.store import Store
 
 pytest.importorskip("pandas")  # tables are compared as its frames
@@ -93,7 +95,7 @@ def check(serial, tmp_path, executor, **options):
                 np.testing.assert_array_equal(array, other[name])
                 assert array.dtype == other[name].dtype
             assert one.status == "failed" or one["pid"] != str(os.getpid())
-    assert len(Store(tmp_path / "store").statuses()) == len(serial)
+    assert len(Store(tmp_path / "store").load()[2]) == len(serial)
 
 
 def test_joblib_is_as_serial(serial, tmp_path):
@@ -148,28 +150,25 @@ def test_a_run_survives_the_death_of_a_joblib_worker(tmp_path):
     assert list(result.table["result"]) == [2 * x for x in range(8)]
 
 
-def die_writing(folder, x, seed):
-    if x == 3 and not list(Path(folder).glob("once")):
+def slow_then_die(folder, x, seed):
+    """Take longer from the fourth run on; the seventh run ends its worker once, in the middle of a batch."""
+    time.sleep(0.2 if x > 2 else 0.001)
+    if x == 6 and not Path(folder, "once").exists():
         Path(folder, "once").touch()
-        with max(Path(folder, "s", "runs").glob("*.runs")).open(
-            "ab"
-        ) as file:  # as a worker leaves it that dies here
-            file.write(b'{"crc32": "01')
         os._exit(1)
+    with Path(folder, "log").open("a") as log:
+        log.write(f"{x} ")
     return x
 
 
-def test_a_worker_that_dies_while_writing_leaves_nothing(tmp_path):
+def test_a_worker_that_dies_costs_no_more_than_a_batch(tmp_path):
     pytest.importorskip("joblib")
-    grid, fixed = {"x": range(6)}, {"folder": str(tmp_path)}
-    result = sl.sweep(die_writing, grid, fixed=fixed, workers=1, store=tmp_path / "s")
+    grid, fixed = {"x": range(10)}, {"folder": str(tmp_path)}
+    result = sl.sweep(slow_then_die, grid, fixed=fixed, workers=1, store=tmp_path / "s")
     assert result.complete
-    assert [run["result"] for run in result] == list(range(6))
-    files = [entries(path) for path in (tmp_path / "s" / "runs").glob("*.runs")]
-    assert [ended for _, ended in files].count(False) == 1
-    assert sorted(entry.run["key"] for there, _ in files for entry in there) == sorted(
-        run.run.key for run in result
-    )
+    assert [run["result"] for run in result] == list(range(10))
+    assert len(Store(tmp_path / "s").load()[2]) == 10
+    assert len((tmp_path / "log").read_text().split()) <= 12
 
 
 SCRIPT = """
@@ -206,7 +205,9 @@ def test_functions_of_scripts(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[True, True]"
     for store in ("s", "s-inner"):
-        assert '"function": "study:local"' in (tmp_path / store / "sweep.json").read_text()
+        with closing(sqlite3.connect(tmp_path / store / "sweep.sqlite")) as db:
+            ((about,),) = db.execute("SELECT text FROM about")
+        assert json.loads(about)["function"] == "study:local"
 
 
 WAITING = """
@@ -238,9 +239,8 @@ def test_an_interrupt_stops_at_once_and_keeps_finished_runs(tmp_path, executor):
     try:
         assert child.stdout.readline() == "started\n"
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not (
-            (tmp_path / "s" / "plan.json").exists() and Store(tmp_path / "s").statuses()
-        ):
+        store = Store(tmp_path / "s")
+        while time.monotonic() < deadline and not (store.exists() and store.load()[2]):
             time.sleep(0.02)
         os.killpg(child.pid, signal.SIGINT)  # as Ctrl-C does
         _, error = child.communicate(timeout=30)
@@ -259,3 +259,123 @@ def test_what_cannot_be_sent_to_workers_is_named():
         match=r"fn must be picklable .*lock.*; create inside the function .*executor=\"serial\"",
     ):
         sl.sweep(lambda x, seed: bool(lock) and x, {"x": [1]}, workers=1)
+
+
+def die(x, seed):
+    if x == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.01)
+    return 2 * x
+
+
+class Growing:
+    """A client of Dask whose workers come when their turn has come."""
+
+    def __init__(self, executor):
+        self.executor = executor
+        self.submit = executor.submit
+        self.asked = 0
+
+    def get_executor(self, pure):
+        return self.executor
+
+    def nthreads(self):
+        self.asked += 1
+        return {"one": 3} if self.asked > 1 else {}
+
+
+together = threading.Barrier(6)
+
+
+def meet(x, seed):
+    together.wait(timeout=30)
+    return x
+
+
+@pytest.mark.parametrize("workers", [None, 3])
+def test_dask_workers_that_start_later(workers):
+    # Two batches a worker: three workers have all six at a time, a single one would have two.
+    client = Growing(ThreadPoolExecutor(6))
+    result = sl.sweep(meet, {"x": range(6)}, executor=client, workers=workers)
+    assert result.complete, result.failed
+    assert (client.asked == 0) == (workers is not None)
+
+
+def test_a_run_that_keeps_killing_its_worker_fails(tmp_path):
+    pytest.importorskip("joblib")
+    result = sl.sweep(die, {"x": range(20)}, workers=2, store=tmp_path / "s")
+    assert list(result.failed["x"]) == [3]
+    assert result[3].error == "worker died (TerminatedWorkerError)"
+    assert "SIGKILL" in result[3].traceback
+    assert [run["result"] for run in result if run.status == "done"] == [
+        2 * x for x in range(20) if x != 3
+    ]
+
+
+def die_below(x, limit, seed):
+    if x < limit:
+        os._exit(1)
+    return x
+
+
+def test_runs_that_kill_their_workers_at_the_start_do_not_stop_others():
+    pytest.importorskip("joblib")
+    result = sl.sweep(die_below, {"x": range(6)}, fixed={"limit": 4}, workers=2)
+    assert [run.status for run in result] == ["failed"] * 4 + ["done"] * 2
+
+
+class Deadly:
+    """Kills whoever gets it."""
+
+    def __call__(self, x, seed):
+        return x
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_workers_that_die_without_a_run_are_reported():
+    pytest.importorskip("joblib")
+    with pytest.raises(RuntimeError, match="workers die before they start any run"):
+        sl.sweep(Deadly(), {"x": range(8)}, workers=1)
+
+
+def test_a_given_executor_that_breaks(tmp_path):
+    with (
+        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor,
+        pytest.warns(RuntimeWarning, match="runs are missing") as told,
+    ):
+        result = sl.sweep(die, {"x": range(30)}, executor=executor, store=tmp_path / "s")
+    assert told[0].filename == __file__
+    missing = [run for run in result if run.status == "missing"]
+    assert result[3].status == "missing"
+    assert all(run.error.startswith("BrokenProcessPool") for run in missing)
+    assert all(run["result"] == 2 * run.parameters["x"] for run in result if run.status == "done")
+    assert Store(tmp_path / "s").load()[2].keys() == {run.run.key for run in result} - {
+        run.run.key for run in missing
+    }
+
+
+class Broken:
+    """An executor all of whose workers are dead."""
+
+    def submit(self, call, *arguments):
+        raise BrokenExecutor("dead")
+
+
+class Cancelling:
+    """An executor that cancels."""
+
+    def submit(self, call, *arguments):
+        future: Future[None] = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+def test_other_executors_that_fail():
+    with pytest.warns(RuntimeWarning, match=r"runs are missing \(BrokenExecutor: dead\)"):
+        result = sl.sweep(threads, {"x": [1, 2]}, executor=Broken())
+    assert [run.status for run in result] == ["missing"] * 2
+    with pytest.raises(RuntimeError, match="executor cancelled runs"):
+        sl.sweep(threads, {"x": [1, 2]}, executor=Cancelling())

@@ -141,7 +141,7 @@ def test_files_that_are_not_of_save_are_refused(tmp_path):
             sl.load_sweep(path)
 
     refused("a file that SweepResult.save wrote", lambda h5: h5.attrs.pop("format"))
-    refused("was written by version 0.15 or earlier", lambda h5: h5.attrs.pop("fixed"))
+    refused("not as SweepResult.save wrote it", lambda h5: h5.attrs.pop("fixed"))
     refused("not as SweepResult.save wrote it", lambda h5: h5["runs/00001"].pop("json"))
     refused(
         "not as SweepResult.save wrote it",

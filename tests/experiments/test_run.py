@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from tests.support.sweeps import column, sweep
 
 import spikelet as sl
-from spikelet.experiments import store as stores
+from spikelet.experiments import run as run_module
+from spikelet.experiments.grid import plan
 
 pytest.importorskip("pandas")  # tables are compared as its frames
 
@@ -39,56 +42,10 @@ def test_an_unprintable_exception_fails_its_run():
     assert "in fn" in result[0].traceback
 
 
-def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
-    """A worker may outlive its parent and run alongside the workers of the resumed sweep."""
-    from spikelet.experiments.run import run_batch  # noqa: PLC0415
-
-    result = sweep([1])
-    store = stores.Store(tmp_path / "s")
-    old = store.begin()
-    new = store.begin()
-    with pytest.raises(RuntimeError, match="another sweep has taken over"):
-        run_batch(fn, result.runs, None, old, 1)
-    ((status, _, record),) = run_batch(fn, result.runs, None, new, 1)
-    assert (status, record) == ("done", None)
-
-
-def test_a_run_that_outlives_its_session_is_not_stored(sweep, tmp_path):
-    from spikelet.experiments.run import run_batch  # noqa: PLC0415
-
-    runs = sweep([1, 2], store=None).runs
-    sweep([5])
-    store = stores.Store(tmp_path / "s")
-    started = []
-
-    def slow(x, seed):
-        started.append(x)
-        store.begin()  # the sweep was killed, and goes on elsewhere
-        return x
-
-    place = store.begin()
-    with pytest.raises(RuntimeError, match="another sweep has taken over"):
-        run_batch(slow, runs, None, place, 1)
-    assert started == [1]
-    assert store.statuses(place.session) == {}
-
-
-def test_a_resubmitted_batch_is_not_repeated(sweep, tmp_path, fn, log):
-    """Dask does this when a worker is lost: some of the runs may have been stored."""
-    from spikelet.experiments.run import run_batch  # noqa: PLC0415
-
-    runs = sweep([1, 2, 3, 4], store=None).runs
-    sweep([5])
-    store = stores.Store(tmp_path / "s")
-    place = store.begin()
-    fn.stop[3] = KeyboardInterrupt()  # as good as the end of the worker
-    log.clear()
-    with pytest.raises(KeyboardInterrupt):
-        run_batch(fn, runs, None, place, 7)
-    assert log == [1, 2, 3]
-    fn.stop.clear()
-    for again, expected in (([], [3, 4]), ([], [])):
-        log[:] = again
-        assert [status for status, _, _ in run_batch(fn, runs, None, place, 7)] == ["done"] * 4
-        assert log == expected
-    assert len(store.statuses(place.session)) == 4
+def test_a_batch_ends_when_its_time_is_over(monkeypatch):
+    """Its other runs go to another batch, so that finished runs are stored soon."""
+    runs = plan({"x": range(9)}, None, 1, 0)
+    clock = iter([0.0, 0.1, 0.2, 0.3])
+    monkeypatch.setattr(run_module.time, "monotonic", lambda: next(clock))
+    records = run_module.run_batch(pickle.dumps(dict), runs, 1)
+    assert [record.status for record in records] == ["done"] * 3

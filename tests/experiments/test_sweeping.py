@@ -119,19 +119,19 @@ def test_import_imports_no_extra():
 def test_files_need_no_spikelet(tmp_path):
     result = sweep(Counting().function(), {"x": [1, "bad", 2]}, store=tmp_path / "s")
     code = (
-        "import json, pathlib, sys, numpy as np\n"
-        "runs = []\n"
-        "for path in sorted(pathlib.Path(sys.argv[1]).glob('*.runs')):\n"
-        "    with path.open('rb') as file:\n"
-        "        while (line := file.readline()).startswith(b'{'):\n"
-        "            runs.append(json.loads(line))\n"
-        "            for name in runs[-1]['arrays']:\n"
-        "                runs[-1]['arrays'][name] = np.load(file).tolist()\n"
+        "import io, json, sqlite3, sys, numpy as np\n"
+        "db, runs = sqlite3.connect(sys.argv[1]), []\n"
+        "for key, run in db.execute('SELECT key, run FROM plan ORDER BY rowid').fetchall():\n"
+        "    (text,), = db.execute('SELECT record FROM runs WHERE key = ?', [key])\n"
+        "    runs.append({'run': json.loads(run), **json.loads(text), 'arrays': {}})\n"
+        "    query = 'SELECT name, npy FROM arrays WHERE key = ?'\n"
+        "    for name, npy in db.execute(query, [key]):\n"
+        "        runs[-1]['arrays'][name] = np.load(io.BytesIO(npy)).tolist()\n"
         "print(json.dumps(runs))\n"
         "assert 'spikelet' not in sys.modules"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "s" / "runs")],
+        [sys.executable, "-c", code, str(tmp_path / "s" / "sweep.sqlite")],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     first, bad, last = json.loads(done.stdout)

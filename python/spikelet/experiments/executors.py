@@ -1,4 +1,4 @@
-"""Executors: one interface to this process, loky, Dask and any object with `submit`."""
+"""Executors: loky, Dask and any object with `submit`; runs are distributed to them, and repeated where a worker dies."""
 
 from __future__ import annotations
 
@@ -10,21 +10,30 @@ import pickle
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Future
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from typing import Any
 
 from spikelet._util.checks import fail, integer, shown
 from spikelet._util.extras import extra
 from spikelet._util.threads import default_threads
 from spikelet.experiments.code import MAIN, main_name
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Record
+from spikelet.experiments.run import BATCH_SECONDS, run_batch
 
-__all__ = ["Pool", "check", "opened", "pickled"]
+__all__ = ["check", "compute"]
 
 _LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
+_DOUBTFUL = 2
+"""Number of times all workers may die before any run is done; then an empty batch tests whether they can live."""
 
-class Pool:
+Take = Callable[[list[tuple[Run, Record]]], None]
+
+
+class _Pool:
     """An executor that the caller provides.
 
     Parameters
@@ -35,30 +44,29 @@ class Pool:
         Number of calls that it runs at a time.
     """
 
-    pickles = True  # whether the function is sent to another process
     breaks = True  # whether the executor breaks when a worker dies
     patience = 2  # how many deaths of workers a run may witness before it has to run alone
     rest: float | None = None  # seconds after which the number of workers is checked again
 
     def __init__(self, executor: Any, workers: int) -> None:
         self.executor = executor
-        self._workers = workers
+        self.given = workers
 
     @property
     def workers(self) -> int:
         """Number of calls that it currently runs at a time."""
-        return self._workers
+        return self.given
 
-    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def submit(self, *call: Any) -> Future[Any]:
         """Start a call; the future reports a broken executor."""
         try:
-            future: Future[Any] = self.executor.submit(call, *arguments)
+            future: Future[Any] = self.executor.submit(*call)
         except BrokenExecutor as error:
             future = Future()
             future.set_exception(error)
         return future
 
-    def lost(self, error: BaseException) -> bool:
+    def lost(self, error: BaseException | None) -> bool:
         """Return whether a call failed because its worker died."""
         return isinstance(error, BrokenExecutor)
 
@@ -70,25 +78,7 @@ class Pool:
         """Release the workers, or kill them."""
 
 
-class Serial(Pool):
-    """Computation in the current process."""
-
-    pickles = False
-
-    def __init__(self) -> None:
-        super().__init__(None, 1)
-
-    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run the call at once."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(call(*arguments))
-        except Exception as error:  # noqa: BLE001  # raised by the future
-            future.set_exception(error)
-        return future
-
-
-class Loky(Pool):
+class _Loky(_Pool):
     """Processes on this machine: loky, or joblib's copy of it, which starts more slowly."""
 
     def __init__(self, workers: int, threads: int) -> None:
@@ -102,9 +92,9 @@ class Loky(Pool):
     def restart(self) -> bool:
         """Start new processes."""
         if self.executor is not None:
-            self.executor.shutdown(wait=True, kill_workers=True)
+            self.close(kill=True)
         self.executor = self._loky.ProcessPoolExecutor(
-            self._workers,
+            self.given,
             initializer=_end_with_parent,
             initargs=(os.getpid(),),
             env=self._environment,
@@ -116,7 +106,7 @@ class Loky(Pool):
         self.executor.shutdown(wait=kill, kill_workers=kill)
 
 
-class Dask(Pool):
+class _Dask(_Pool):
     """The workers of a `distributed.Client`; Dask itself repeats calls that were lost with a worker.
 
     Workers of a queueing system may start at any time, so they are counted repeatedly unless a number is given.
@@ -133,9 +123,9 @@ class Dask(Pool):
     @property
     def workers(self) -> int:
         """The given number, or the current number of workers."""
-        return self._workers or max(1, sum(self._client.nthreads().values()))
+        return self.given or max(1, sum(self._client.nthreads().values()))
 
-    def lost(self, error: BaseException) -> bool:
+    def lost(self, error: BaseException | None) -> bool:
         """Return whether Dask gave up a call because its workers died."""
         return type(error).__name__ == "KilledWorker"
 
@@ -145,7 +135,7 @@ class Dask(Pool):
 
 
 def check(executor: Any, workers: int | None, threads: int | None) -> None:
-    """Check the arguments of `opened`."""
+    """Check the arguments of a sweep about where it runs."""
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None:
             integer("sweep", name, value, 1, 2**15)
@@ -158,33 +148,65 @@ def check(executor: Any, workers: int | None, threads: int | None) -> None:
         raise TypeError(msg)
 
 
-@contextlib.contextmanager
-def opened(executor: Any, workers: int | None, threads: int | None) -> Iterator[Pool]:
-    """Yield the requested pool, and close it afterwards.
+def compute(
+    function: Callable[..., Any],
+    runs: Iterable[Run],
+    executor: Any,
+    workers: int | None,
+    threads: int,
+    take: Take,
+) -> str | None:
+    """Compute runs on an executor.
 
     Parameters
     ----------
-    executor : "joblib", "dask", "serial", distributed.Client or object with `submit`
+    function : callable
+        Function of the parameters and a seed.
+    runs : iterable of Run
+        The runs.
+    executor : "joblib", "dask", distributed.Client or object with `submit`
         As for `sweep`.
     workers : int, optional
         By default all cores, or those of the executor.
-    threads : int, optional
+    threads : int
         Number of threads of each worker.
+    take : callable
+        Receives runs with their records as they finish.
+
+    Returns
+    -------
+    str or None
+        Why the remaining runs were not computed, or None if all were.
+
+    Raises
+    ------
+    TypeError
+        If the function cannot be pickled.
+    RuntimeError
+        If workers die without computing any run.
     """
+    with _opened(executor, workers, threads) as pool:
+        pickled = _pickled(function)
+        return _schedule(
+            pool, runs, lambda batch: pool.submit(run_batch, pickled, batch, threads), take
+        )
+
+
+@contextlib.contextmanager
+def _opened(executor: Any, workers: int | None, threads: int) -> Iterator[_Pool]:
+    """Yield the requested pool, and close it afterwards."""
     cores = default_threads()
     with contextlib.ExitStack() as stack:
-        if executor == "serial":
-            pool: Pool = Serial()
-        elif executor == "joblib":
-            pool = Loky(workers or cores, threads or 1)
+        if executor == "joblib":
+            pool: _Pool = _Loky(workers or cores, threads)
         elif executor == "dask":
             number = workers or cores
-            pool = Dask(stack.enter_context(_local_cluster(number, threads or 1)), number)
+            pool = _Dask(stack.enter_context(_local_cluster(number, threads)), number)
         elif hasattr(executor, "get_executor"):
-            pool = Dask(executor, workers)
+            pool = _Dask(executor, workers)
         else:
             known = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", 0)
-            pool = Pool(executor, workers or (known if isinstance(known, int) else 0) or cores)
+            pool = _Pool(executor, workers or (known if isinstance(known, int) else 0) or cores)
         try:
             yield pool
         except BaseException:
@@ -213,37 +235,117 @@ def _local_cluster(workers: int, threads: int) -> Iterator[Any]:
         yield client
 
 
-def pickled(function: Callable[..., Any]) -> bytes:
-    """Pickle a function; functions from scripts, notebooks or loose files are pickled by value.
+def _schedule(
+    pool: _Pool,
+    runs: Iterable[Run],
+    submit: Callable[[list[Run]], Future[list[Record]]],
+    take: Take,
+) -> str | None:
+    """Compute all runs; return why not if the executor broke.
 
-    Raises
-    ------
-    TypeError
-        If the function, or a value that it uses, cannot be pickled.
+    A run that was in progress when a worker died is repeated in a batch of its own, and then with no other run in
+    progress, so that the cause is certain; if the worker dies again, the run has failed.
     """
+    fresh, suspects = deque(runs), deque[Run]()
+    flying: dict[Future[list[Record]], list[Run]] = {}
+    deaths: Counter[str] = Counter()
+    seconds, n_done, n_broken = 0.0, 0, 0
+    failure: BaseException | None = None
+
+    def fill() -> None:
+        # Two batches per worker, so that none waits for the next one; batches get smaller towards the end.
+        workers = pool.workers
+        while suspects and len(flying) < 2 * workers:
+            alone = deaths[suspects[0].key] >= pool.patience
+            if alone and flying:
+                return
+            batch = [suspects.popleft()]
+            flying[submit(batch)] = batch
+            if alone:
+                return
+        while fresh and len(flying) < 2 * workers:
+            size = int(BATCH_SECONDS * n_done / seconds) if seconds > 0 else 1
+            size = max(1, min(size, len(fresh) // (2 * workers)))
+            batch = [fresh.popleft() for _ in range(size)]
+            flying[submit(batch)] = batch
+
     try:
-        return _by_value_or_name(function)
+        while fresh or suspects or flying:
+            fill()
+            finished, _ = wait(flying, pool.rest, return_when=FIRST_COMPLETED)
+            only = len(flying) == 1
+            lost = [error for future in finished if pool.lost(error := _error(future))]
+            broken = bool(lost) and pool.breaks
+            if broken:  # all futures end now, some of them successfully
+                finished = wait(flying).done
+                n_broken += 1
+            going = not broken or pool.restart()
+            pairs: list[tuple[Run, Record]] = []
+            for future in finished:
+                batch, error = flying.pop(future), _error(future)
+                if error is None:
+                    records = future.result()
+                    fresh.extendleft(reversed(batch[len(records) :]))
+                    seconds += sum(record.seconds for record in records)
+                    n_done += len(records)
+                    pairs += zip(batch, records, strict=False)
+                elif not pool.lost(error):
+                    failure = error
+                elif only and len(batch) == 1 and deaths[batch[0].key] >= pool.patience:
+                    name = type(error).__name__
+                    text = f"worker died ({name})"
+                    record = Record("failed", error=text, traceback=f"{name}: {error}")
+                    pairs.append((batch[0], record))
+                else:
+                    deaths.update(run.key for run in batch)
+                    suspects += batch
+            if pairs:
+                take(pairs)
+            if failure is not None:
+                raise failure
+            if not going:
+                return f"{type(lost[0]).__name__}: {lost[0]}"
+            if (
+                broken
+                and n_broken % _DOUBTFUL == 0
+                and not n_done
+                and (error := _error(submit([])))
+            ):
+                msg = f"sweep: workers die before they start any run ({error})"
+                raise RuntimeError(msg) from error
+    except BaseException:
+        for future in flying:
+            future.cancel()
+        raise
+    return None
+
+
+def _error(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:  # cancelled by someone else
+        return RuntimeError(f"the executor cancelled runs ({error!r})")
+
+
+def _pickled(function: Callable[..., Any]) -> bytes:
+    """Pickle a function; functions from scripts, notebooks or loose files are pickled by value."""
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    cloudpickle: Any = pickle
+    for name in ("joblib.externals.cloudpickle", "cloudpickle"):
+        with contextlib.suppress(ImportError):
+            cloudpickle = importlib.import_module(name)
+    local = module is not None and cloudpickle is not pickle and not _importable(module.__name__)
+    try:
+        if local:
+            cloudpickle.register_pickle_by_value(module)
+        return bytes(cloudpickle.dumps(function))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         way_out = 'create inside the function what cannot be sent to other processes, or pass executor="serial"'
         msg = f"sweep: fn must be picklable with what it uses, got {shown(function)} ({error}); {way_out}"
         raise TypeError(msg) from error
-
-
-def _by_value_or_name(function: Callable[..., Any]) -> bytes:
-    for name in ("cloudpickle", "joblib.externals.cloudpickle"):
-        try:
-            cloudpickle = importlib.import_module(name)
-        except ImportError:
-            continue
-        module = sys.modules.get(function.__module__) if hasattr(function, "__module__") else None
-        if module is None or _importable(module.__name__):
-            return bytes(cloudpickle.dumps(function))
-        cloudpickle.register_pickle_by_value(module)
-        try:
-            return bytes(cloudpickle.dumps(function))
-        finally:
+    finally:
+        if local:
             cloudpickle.unregister_pickle_by_value(module)
-    return pickle.dumps(function)
 
 
 def _importable(module: str) -> bool:

@@ -68,13 +68,12 @@ class Run:
         replicate = _integer("replicate", data["replicate"], 0)
         seed = _integer("seed", data["seed"], 0, 2**64 - 1)
         run = cls(data["key"], parameters, replicate, seed)
-        if run.key not in (run.derived_key(), _key(_digest(parameters, {"seed": seed}))):
+        digests = (
+            _digest(parameters, which) for which in ({"replicate": replicate}, {"seed": seed})
+        )
+        if run.key not in map(_key, digests):
             fail("sweep", "key of a stored run", run.key, "must be that of its parameters")
         return run
-
-    def derived_key(self) -> str:
-        """Return the key that the run has if its seed is derived from that of the sweep."""
-        return _key(_digest(self.parameters, {"replicate": self.replicate}))
 
     def has_seed_of(self, base: int) -> bool:
         """Return whether the seed was given, or derived from this seed of the sweep."""

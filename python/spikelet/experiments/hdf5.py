@@ -97,7 +97,7 @@ def load(path: Path) -> tuple[list[Run], dict[str, Record], list[str]]:
     Raises
     ------
     ValueError
-        If it is not a file of `save`, or one of version 0.15 or before.
+        If it is not a file of `save`.
     """
     h5py = extra("h5py", "load_sweep")
     where, whole = (
@@ -111,9 +111,6 @@ def load(path: Path) -> tuple[list[Run], dict[str, Record], list[str]]:
     with opened as h5:
         if h5.attrs.get("format") != FORMAT:
             fail(where, "store", str(path), whole)
-        if "fixed" not in h5.attrs:
-            rule = "was written by version 0.15 or earlier, which load_sweep cannot read: open it with h5py"
-            fail(where, "store", str(path), rule)
         runs, records = [], {}
         try:
             groups = h5.get("runs", {})  # none, without runs

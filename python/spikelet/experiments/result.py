@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,9 @@ import numpy as np
 from spikelet._util import html
 from spikelet._util.sealed import Sealed
 from spikelet.experiments import hdf5, tables
-from spikelet.experiments.dataset import to_dataset
 from spikelet.experiments.grid import Run
-from spikelet.experiments.journal import Entry
 from spikelet.experiments.record import Arrays, Record
+from spikelet.experiments.store import Entry
 
 __all__ = ["RunResult", "SweepResult"]
 
@@ -32,51 +32,43 @@ class RunResult(Sealed):
         Its parameters, seed, replicate and key.
     found : Record or Entry
         Its record, or the place of the record in a store.
+
+    Attributes
+    ----------
+    run : Run
+        Its parameters, seed, replicate and key.
+    parameters : dict
+        Arguments of the function.
+    replicate : int
+        Index among the runs of the same parameters.
+    seed : int
+        Seed of the run.
+    status : str
+        Either "done", "failed" or "missing".
+    error, traceback : str, optional
+        The exception of a failed run, and its traceback.
     """
 
     run: Run
+    parameters: dict[str, Any]
+    replicate: int
+    seed: int
+    status: str
+    error: str | None
+    traceback: str | None
 
     _instead: ClassVar = {"": "it is what the run returned"}
 
     def __init__(self, run: Run, found: Record | Entry) -> None:
-        self.run = run
         self._found = found
-        self._short = _read(found, ())
+        self._short = short = _short(found)
+        self._declare(run=run, parameters=run.parameters, replicate=run.replicate, seed=run.seed)
+        self._declare(status=short.status, error=short.error, traceback=short.traceback)
 
     @property
     def record(self) -> Record:
         """Status, error, traceback, seconds, scalars, all arrays, and the machine."""
         return _read(self._found)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Arguments of the function."""
-        return self.run.parameters
-
-    @property
-    def replicate(self) -> int:
-        """Index among the runs of the same parameters."""
-        return self.run.replicate
-
-    @property
-    def seed(self) -> int:
-        """Seed of the run."""
-        return self.run.seed
-
-    @property
-    def status(self) -> str:
-        """Either "done", "failed" or "missing"."""
-        return self._short.status
-
-    @property
-    def error(self) -> str | None:
-        """The exception of a failed run."""
-        return self._short.error
-
-    @property
-    def traceback(self) -> str | None:
-        """The traceback of a failed run."""
-        return self._short.traceback
 
     @property
     def arrays(self) -> Arrays:
@@ -110,13 +102,13 @@ class RunResult(Sealed):
         return f"RunResult({self.run}, {self._short})"
 
 
-def _titled(run: Run) -> str:
-    values = ", ".join(f"{name} = {value!r}" for name, value in run.parameters.items())
-    return f"{values}, replicate {run.replicate}, seed {run.seed}"
+def _read(found: Record | Entry, names: Collection[str] | None = None) -> Record:
+    return found.read(names) if isinstance(found, Entry) else found
 
 
-def _read(found: Record | Entry, arrays: Collection[str] | None = None) -> Record:
-    return found.read(arrays) if isinstance(found, Entry) else found
+def _short(found: Record | Entry) -> Record:
+    """Return a record that may lack its arrays, without reading any."""
+    return found.record if isinstance(found, Entry) else found
 
 
 class SweepResult(Sealed, Sequence[RunResult]):
@@ -211,9 +203,8 @@ class SweepResult(Sealed, Sequence[RunResult]):
     @property
     def failed(self) -> Any:
         """The rows of `table` whose runs failed, with tracebacks."""
-        pairs = zip(self.runs, self._shorts(), strict=True)
-        chosen = [(run, record) for run, record in pairs if record.status == "failed"]
-        runs, records = [run for run, _ in chosen], [record for _, record in chosen]
+        runs = [one.run for one in self if one.status == "failed"]
+        records = [_short(self._found(run.key)) for run in runs]
         return tables.frame(
             tables.columns(runs, records) | {"traceback": [r.traceback for r in records]}
         )
@@ -229,13 +220,9 @@ class SweepResult(Sealed, Sequence[RunResult]):
         ValueError
             If the runs are not all combinations of their parameters' values.
         """
-        records = self._shorts()
-        done = (
-            run for run, record in zip(self.runs, records, strict=True) if record.status == "done"
-        )
-        first = next(done, None)
-        names = () if first is None else tuple(self._found(first.key).arrays)
-        return to_dataset(self.runs, records, self.fixed, names, self.arrays)
+        places = [self._found(run.key) for run in self.runs]
+        names = next((tuple(each.arrays) for each in places if _short(each).status == "done"), ())
+        return tables.dataset(self.runs, self._shorts(), self.fixed, names, self.arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all runs to one HDF5 file, which `load_sweep` reads; the file is replaced atomically.
@@ -276,14 +263,13 @@ class SweepResult(Sealed, Sequence[RunResult]):
         shorts = self._shorts()
         columns = tables.columns(self.runs, shorts)
         varied = [name for name in tables.names(self.runs) if name not in self.fixed]
-        seconds = [
-            None if record.seconds != record.seconds else record.seconds for record in shorts
-        ]
-        failed = [
-            (_titled(run), record.traceback or record.error or "")
-            for run, record in zip(self.runs, shorts, strict=True)
-            if record.status == "failed"
-        ]
+        seconds = [None if math.isnan(each.seconds) else each.seconds for each in shorts]
+        failed = []
+        for one in self:
+            if one.status == "failed":
+                values = ", ".join(f"{name} = {value!r}" for name, value in one.parameters.items())
+                about = f"{values}, replicate {one.replicate}, seed {one.seed}"
+                failed.append((about, one.traceback or one.error or ""))
         return save(columns, varied, seconds, failed, path, title)
 
     @property
@@ -308,4 +294,4 @@ class SweepResult(Sealed, Sequence[RunResult]):
         return self._records.get(key) or Record("missing", error=self._broken)
 
     def _shorts(self) -> list[Record]:
-        return [_read(self._found(run.key), ()) for run in self.runs]
+        return [_short(self._found(run.key)) for run in self.runs]

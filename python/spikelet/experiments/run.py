@@ -1,10 +1,10 @@
-"""The worker's side of a sweep: call the function, and keep its results."""
+"""The worker's side of a sweep: call the function, and record what it returns."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
+import json
 import os
 import pickle
 import platform
@@ -16,21 +16,16 @@ from typing import Any
 
 from spikelet._core import __version__, simd_level
 from spikelet.experiments.grid import Run
-from spikelet.experiments.journal import Pieces, pack
-from spikelet.experiments.record import Record
-from spikelet.experiments.return_values import NotStorableError, scalars_and_arrays
-from spikelet.experiments.store import Place
+from spikelet.experiments.record import Arrays, NotStorableError, Record, scalars_and_arrays
 from spikelet.ranks import alone
 
-__all__ = ["perform", "run_batch"]
+__all__ = ["BATCH_SECONDS", "perform", "run_batch"]
 
-Outcome = tuple[str, float, Record | None]
-"""Status, seconds, and the record unless it is in the store."""
+BATCH_SECONDS = 0.25
+"""Duration of a batch of runs, after which a worker reports [s]; the end of a sweep costs this work of each worker."""
 
 
-def perform(
-    function: Callable[..., Any], run: Run, threads: int | None, *, copy: bool
-) -> tuple[Record, Pieces]:
+def perform(function: Callable[..., Any], run: Run, threads: int | None) -> Record:
     """Call the function for a run.
 
     Parameters
@@ -41,84 +36,69 @@ def perform(
         The run.
     threads : int, optional
         Number of threads of networks that do not set it themselves; by default their own choice.
-    copy : bool
-        Copy arrays, since the next run may write to the same ones.
 
     Returns
     -------
-    Record, Pieces
-        A record with the status "done" or "failed", and the pieces to write. KeyboardInterrupt propagates.
+    Record
+        Its status is "done" or "failed". KeyboardInterrupt propagates.
     """
     start = time.perf_counter()
-    about: dict[str, Any] = {}
+    seconds: float | None = None
+    scalars: dict[str, Any] = {}
+    arrays: Arrays = {}
+    failure: dict[str, Any] = {}
     try:
         with _threads(threads), alone():  # the ranks of an executor compute different runs
             value = _call(function, run)
-        about = _about(start)
-        record = Record("done", **about)
+        seconds = time.perf_counter() - start
         try:
             scalars, arrays = scalars_and_arrays(value)
         except NotStorableError as error:  # the run is not lost: what can be stored is kept
-            record = _failed(TypeError(*error.args), about)
             scalars, arrays = error.scalars, error.arrays
-        if copy:
-            arrays = {name: array.copy(order="K") for name, array in arrays.items()}
-        record = dataclasses.replace(record, scalars=scalars, arrays=arrays)
-        return record, pack(run, record)
+            failure = _described(TypeError(*error.args))
+        json.dumps(scalars)  # as they are stored: an integer may have too many digits
+        # Copied, since the next run may write to the same arrays.
+        arrays = {name: array.copy(order="K") for name, array in arrays.items()}
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001  # other runs go on, even if this one cannot be written
-        record = _failed(error, about or _about(start))
-        return record, pack(run, record)
+    except BaseException as error:  # noqa: BLE001  # other runs go on
+        scalars, arrays, failure = {}, {}, _described(error)
+    return Record(
+        "failed" if failure else "done",
+        scalars,
+        arrays,
+        **failure,
+        seconds=time.perf_counter() - start if seconds is None else seconds,
+        host=platform.node(),
+        version=__version__,
+        simd=simd_level(),
+    )
 
 
-def run_batch(
-    function: bytes | Callable[..., Any],
-    runs: Sequence[Run],
-    threads: int | None,
-    place: Place | None,
-    batch: int,
-) -> list[Outcome]:
-    """Compute several runs one after another; all runs that are returned are on disk.
+def run_batch(function: bytes, runs: Sequence[Run], threads: int) -> list[Record]:
+    """Compute several runs, one after another.
 
     Parameters
     ----------
-    function : callable or bytes
-        The function; bytes are a pickled function.
+    function : bytes
+        The pickled function.
     runs : sequence of Run
         The runs.
-    threads : int, optional
+    threads : int
         As for `perform`.
-    place : Place, optional
-        The store; if it is not visible on this machine, records are returned.
-    batch : int
-        Number of this batch in the sweep. An executor may give it to another worker after one has died.
 
     Returns
     -------
-    list of Outcome
-        Outcomes in the order of the runs.
+    list of Record
+        Records in the order of the runs. When `BATCH_SECONDS` are over, the remaining runs are left to another batch, so
+        that finished ones are stored soon.
     """
-    call = _unpickled(function) if isinstance(function, bytes) else function
-    store = place.seen() if place is not None else None
-    outcomes: list[Outcome] = []
-    if store is None or place is None:
-        for run in runs:
-            record, _ = perform(call, run, threads, copy=True)
-            outcomes.append((record.status, record.seconds, record))
-        return outcomes
-    place.require_current()
-    journal, there = store.journal(place.session, batch)
-    with journal:
-        for run in runs:
-            if run.key in there:
-                outcomes.append((there[run.key], 0.0, None))
-                continue
-            record, pieces = perform(call, run, threads, copy=False)
-            place.require_current()
-            journal.add(pieces)
-            outcomes.append((record.status, record.seconds, None))
-    return outcomes
+    call, start, records = _unpickled(function), time.monotonic(), []
+    for run in runs:
+        records.append(perform(call, run, threads))
+        if time.monotonic() - start > BATCH_SECONDS:
+            break
+    return records
 
 
 def _call(function: Callable[..., Any], run: Run) -> Any:
@@ -136,16 +116,8 @@ def _call(function: Callable[..., Any], run: Run) -> Any:
     return value
 
 
-def _about(start: float) -> dict[str, Any]:
-    return {
-        "seconds": time.perf_counter() - start,
-        "host": platform.node(),
-        "version": __version__,
-        "simd": simd_level(),
-    }
-
-
-def _failed(error: BaseException, about: dict[str, Any]) -> Record:
+def _described(error: BaseException) -> dict[str, Any]:
+    """Return the error and its traceback as text that every file format can store."""
     trace = sys.exc_info()[2]
     try:
         text = "".join(traceback.format_exception_only(error)).strip()
@@ -153,12 +125,8 @@ def _failed(error: BaseException, about: dict[str, Any]) -> Record:
     except Exception:  # noqa: BLE001  # it cannot be formatted: a SyntaxError with odd arguments, notes that raise
         text = f"{type(error).__name__}: <cannot be shown>"
         where = "".join(traceback.format_tb(trace)) + text
-    return Record("failed", error=_readable(text), traceback=_readable(where), **about)
-
-
-def _readable(text: str) -> str:
-    """Return text that every file format can store."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    texts = {"error": text, "traceback": where}
+    return {name: each.encode("utf-8", "backslashreplace").decode() for name, each in texts.items()}
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,42 +1,62 @@
-"""A folder of finished runs, each of which is stored completely or not at all.
+"""The store of a sweep: a folder with an SQLite database of its description, its plan and the runs that are finished.
 
 ::
 
-    sweep.json                                   the sweep: function, seed, format
-    plan.json                                    all runs, in the order of the grid
-    runs/<session>-<batch>-<attempt>.runs        about a second of a worker's runs, see `journal`
-    runs/session                                 the current session
-    lock                                         held by the sweep that uses the store
+    sweep.sqlite     about: the sweep as JSON; plan: all runs in the order of the grid; runs: the finished ones;
+                     arrays: what they returned, as .npy
+    lock             held by the sweep that uses the store
 
-A session begins and ends with a change to the folder of runs, which invalidates caches of network file systems, so that
-all its files are visible.
+Only the process that called `sweep` writes, so a run is stored once, and nothing is stored when a sweep is over.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import errno
+import io
+import json
 import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spikelet._core import __version__
+from spikelet._util import reading
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
-from spikelet._util.files import TEMPORARY, sync, write
-from spikelet.experiments import sealed_json
+from spikelet._util.files import sync
 from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
-from spikelet.experiments.journal import Entry, Journal, entries
+from spikelet.experiments.record import Record
 
-__all__ = ["Place", "Store", "folder_of"]
+__all__ = ["Entry", "Store", "folder_of"]
 
-FORMAT = "spikelet sweep 1"
-_SUFFIX = ".runs"
-_held: dict[str, object] = {}  # POSIX locks do not exclude the process that holds them
+FORMAT = "spikelet sweep 2"
+UNSYNCED = 0.1
+"""Longest time of computation that a power failure costs [s]; a finished run survives the process at once."""
+
+_FILE = "sweep.sqlite"
+_OWN = {"lock", "lock-journal", _FILE, *(f"{_FILE}-{end}" for end in ("journal", "wal", "shm"))}
+_TABLES = (
+    "CREATE TABLE about (text TEXT NOT NULL)",
+    "CREATE TABLE plan (key TEXT PRIMARY KEY, run TEXT NOT NULL)",
+    "CREATE TABLE runs (key TEXT PRIMARY KEY, record TEXT NOT NULL, arrays TEXT NOT NULL)",
+    "CREATE TABLE arrays (key TEXT, name TEXT, part INTEGER, npy BLOB, PRIMARY KEY (key, name, part))",
+)
+_PART = 2**28  # bytes of a .npy in one row; SQLite stores at most 1e9
+_PATIENCE = 60.0  # seconds to wait for a reader
+_SYSTEM = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_READONLY: errno.EACCES,
+    sqlite3.SQLITE_BUSY: errno.EAGAIN,
+}
+"""Errors of SQLite that are errors of the system; others come from a damaged file."""
 
 
 def folder_of(where: str, store: Any) -> Path:
@@ -45,7 +65,7 @@ def folder_of(where: str, store: Any) -> Path:
     Raises
     ------
     TypeError, ValueError
-        If it is no path, or an empty one, which would be the current folder.
+        If it is not a path, or an empty one, which would be the current folder.
     """
     if not isinstance(store, str | os.PathLike):
         fail(where, "store", store, "must be the path of a folder", error=TypeError)
@@ -55,41 +75,46 @@ def folder_of(where: str, store: Any) -> Path:
 
 
 @dataclass(frozen=True)
-class Place:
-    """The place of a store, for workers that may or may not see the folder.
+class Entry:
+    """A stored run, whose arrays are read when they are asked for.
 
     Parameters
     ----------
-    folder : str
-        Absolute path.
-    identity : str
-        Identity of the store, since another machine may have another folder of that name.
-    session : str
-        The current session.
+    file : Path
+        The database.
+    key : str
+        Key of the run.
+    record : Record
+        The record without its arrays.
+    arrays : tuple of str
+        Names of the arrays.
     """
 
-    folder: str
-    identity: str
-    session: str
+    file: Path
+    key: str
+    record: Record
+    arrays: tuple[str, ...]
 
-    def seen(self) -> Store | None:
-        """Return the store if it is visible on this machine."""
-        store = Store(Path(self.folder))
-        try:
-            return store if store.description()["id"] == self.identity else None
-        except (OSError, ValueError):
-            return None
+    def read(self, names: Collection[str] | None = None) -> Record:
+        """Return the record with all arrays, or only those named.
 
-    def require_current(self) -> None:
-        """Raise RuntimeError if this worker has outlived its sweep: it is over, or another one is running."""
-        try:
-            with open(f"{self.folder}/runs/session", "rb", buffering=0) as file:  # noqa: PTH123  # five times as fast as Path.read_bytes
-                session = file.read()
-        except FileNotFoundError:
-            session = b""
-        if session != self.session.encode():
-            msg = f"another sweep has taken over the store {self.folder!r}, or this sweep is over"
-            raise RuntimeError(msg)
+        Raises
+        ------
+        ValueError
+            If an array is damaged.
+        """
+        wanted = [name for name in self.arrays if names is None or name in names]
+        if not wanted:
+            return self.record
+        found = {}
+        with _opened(self.file) as db, reading.refusing("sweep", self.file):
+            for name in wanted:
+                parts = db.execute(
+                    "SELECT npy FROM arrays WHERE key = ? AND name = ? ORDER BY part",
+                    (self.key, name),
+                )
+                found[name] = reading.npy(b"".join(part for (part,) in parts))
+        return replace(self.record, arrays=found)
 
 
 class Store:
@@ -103,216 +128,249 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.runs = folder / "runs"
-        self._ended: dict[str, list[Entry]] = {}  # complete files, which do not change
-
-    # The description -------------------------------------------------------------------------------------------
+        self._file = folder / _FILE
 
     def exists(self) -> bool:
-        """Return whether the store exists."""
-        return (self.folder / "sweep.json").is_file()
+        """Return whether the store exists; one that was killed while it was created does not."""
+        if not self._file.is_file():
+            return False
+        with _opened(self._file) as db:
+            return db.execute("SELECT * FROM sqlite_master").fetchone() is not None
 
-    def description(self) -> dict[str, Any]:
-        """Return the description of the sweep; raise ValueError if the folder is not a store."""
-        try:
-            data = sealed_json.content((self.folder / "sweep.json").read_bytes())
-        except FileNotFoundError:
-            fail("sweep", "store", str(self.folder), "must be the store of a sweep")
-        except NotADirectoryError:
+    def load(self) -> tuple[list[Run], list[str], dict[str, Entry]]:
+        """Return all runs that were ever planned, the names of fixed parameters, and the finished runs by key.
+
+        Raises
+        ------
+        ValueError
+            If the folder is not a store, or the store is damaged.
+        """
+        if self.folder.is_file():
             rule = "must be a folder; load_sweep() reads a file of SweepResult.save"
             fail("sweep", "store", str(self.folder), rule)
-        except ValueError as error:
-            raise _damaged(self.folder / "sweep.json", error, "use another folder") from None
-        if data.get("format") != FORMAT:
-            found = data.get("format")
-            fail("sweep", "store", found, f"must have the format {FORMAT!r}", got="format")
-        kinds = {
-            "format": str, "id": str, "function": str, "source": str | None, "code": str | None, "seed": int,
-            "version": str,
-        }  # fmt: skip
-        for key in {*kinds, *data} - {"code", "version"}:
-            if key not in data or key not in kinds or not isinstance(data[key], kinds[key]):
-                wrong = f"{key!r} is missing, unknown or of the wrong type"
-                raise _damaged(self.folder / "sweep.json", wrong, "use another folder")
-        return data
+        if not self.exists():
+            fail("sweep", "store", str(self.folder), "must be the store of a sweep")
+        with _opened(self._file) as db, reading.refusing("sweep", self._file):
+            about = self._about(db)
+            return *_plan(db, about), self._entries(db)
 
-    def create(self, function: Callable[..., Any], seed: int) -> None:
-        """Create an empty store."""
-        text = sealed_json.text_of(
-            {
-                "format": FORMAT,
-                "id": uuid.uuid4().hex,
-                "function": name_of(function),
-                **digests_of(function),
-                "seed": seed,
-                "version": __version__,
-            },
-            indent=1,
-        )
-        write(self.folder / "sweep.json", sealed_json.seal(text) + text)
+    @contextlib.contextmanager
+    def writing(self, function: Callable[..., Any], seed: int, *, resume: bool) -> Iterator[Writer]:
+        """Open the store of a function and a seed, or create it; another sweep cannot use it meanwhile.
 
-    def check(self, function: Callable[..., Any], seed: int) -> None:
-        """Check that the store belongs to this function and seed."""
-        found = self.description()
-        for what, own in (("function", name_of(function)), ("seed", seed)):
-            if found[what] != own:
-                msg = (
-                    f"sweep: store {str(self.folder)!r} belongs to another sweep: its {what} is "
-                    f"{found[what]!r}, not {own!r}"
-                )
-                raise ValueError(msg)
-        # A function that was sent to a worker has lost its source, but not its byte code.
-        digests = digests_of(function)
-        both = [what for what, digest in digests.items() if digest and found.get(what)]
-        if both and digests[both[0]] != found[both[0]]:
-            warn_caller(
-                f"the code of {name_of(function)} has changed since the store "
-                f"{str(self.folder)!r} was made; the stored runs are kept",
-            )
+        Raises
+        ------
+        ValueError
+            If the store belongs to another sweep or is in use, or exists although `resume` is False.
+        OSError
+            If it cannot be written.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            fail("sweep", "store", str(self.folder), "must be a folder, not a file")
+        if self.exists():
+            if not resume:
+                fail("sweep", "store", str(self.folder), "must not exist if resume is False")
+        elif self.folder.is_dir() and {path.name for path in self.folder.iterdir()} - _OWN:
+            fail("sweep", "store", str(self.folder), "must be new, empty or the store of a sweep")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sync(self.folder.parent)
+        with self.locked(), _opened(self._file, create=True) as db:
+            if not self.exists():
+                about: dict[str, Any] = {"format": FORMAT, "function": name_of(function)}
+                about |= digests_of(function)
+                about |= {"seed": seed, "version": __version__, "fixed": []}
+                db.execute("PRAGMA page_size = 16384")  # arrays are written a third faster
+                with _transaction(db):
+                    for table in _TABLES:
+                        db.execute(table)
+                    db.execute("INSERT INTO about VALUES (?)", (json.dumps(about),))
+            with reading.refusing("sweep", self._file):
+                about = self._about(db)
+                entries = self._entries(db)
+            for what, own in (("function", name_of(function)), ("seed", seed)):
+                if about[what] != own:
+                    msg = (
+                        f"sweep: store {str(self.folder)!r} belongs to another sweep: its {what} is "
+                        f"{about[what]!r}, not {own!r}"
+                    )
+                    raise ValueError(msg)
+            db.execute(
+                "PRAGMA journal_mode = WAL"
+            )  # stays a rollback journal where WAL cannot work
+            try:
+                yield Writer(db, self._file, about, entries)
+            finally:  # one file again, unless a reader has it open
+                with contextlib.suppress(sqlite3.OperationalError):
+                    db.execute("PRAGMA busy_timeout = 0")
+                    db.execute("PRAGMA journal_mode = DELETE")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock the store; the lock ends with this process, however it ends.
+        """Lock the store by a transaction in an empty database; the lock ends with this process, however it ends.
 
         Raises
         ------
         ValueError
             If another sweep uses the store.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            fail("sweep", "store", str(self.folder), "must be a folder, not a file")
-        if self.folder.is_dir() and not self.exists():
-            foreign = {path.name for path in self.folder.iterdir()} - {"lock", "runs"}
-            if any(not name.startswith(TEMPORARY) for name in foreign):
-                fail(
-                    "sweep", "store", str(self.folder), "must be new, empty or the store of a sweep"
-                )
-        self.runs.mkdir(parents=True, exist_ok=True)
-        sync(self.folder.parent)
-        busy = "must not be in use by another sweep"
-        path, own = str(self.folder.resolve()), object()
-        try:  # a second descriptor must not be opened: closing it would release the lock
-            if _held.setdefault(path, own) is not own:
-                fail("sweep", "store", str(self.folder), busy)
-            with (self.folder / "lock").open("a+b") as file:
-                if not _lock(file.fileno()):
-                    fail("sweep", "store", str(self.folder), busy)
-                self._clean()
-                yield
-        finally:  # without a function call, after which Ctrl-C might strike
-            if path in _held and _held[path] is own:
-                del _held[path]
+        file = self.folder / "lock"
+        with _errors(file), contextlib.closing(sqlite3.connect(file, timeout=0)) as lock:
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                fail("sweep", "store", str(self.folder), "must not be in use by another sweep")
+            yield
 
-    def _clean(self) -> None:
-        """Remove unfinished files."""
-        for folder in (self.folder, self.runs):
-            for left in folder.glob(f"{TEMPORARY}*"):
-                left.unlink(missing_ok=True)
+    def _about(self, db: sqlite3.Connection) -> dict[str, Any]:
+        tables = {sql for (sql,) in db.execute("SELECT sql FROM sqlite_master") if sql is not None}
+        if tables != set(_TABLES):  # a view would run what a stranger wrote
+            fail("sweep", "store", str(self.folder), "must be the store of a sweep")
+        ((text,),) = db.execute("SELECT text FROM about LIMIT 2")
+        about = reading.json_value(text)
+        if about["format"] != FORMAT:
+            rule = f"must have the format {FORMAT!r}"
+            fail("sweep", "store", about["format"], rule, got="format")
+        kinds = {"function": str, "seed": int, "source": str | None, "code": str | None}
+        for key, kind in kinds.items():
+            if not isinstance(about[key], kind):
+                fail("sweep", f"{key} of a store", about[key], "must be as a sweep wrote it")
+        return dict(about)
 
-    def begin(self) -> Place:
-        """Start a session; workers of earlier sessions start no further runs."""
-        numbers = (name.partition("-")[0] for name in os.listdir(self.runs))  # noqa: PTH208
-        number = 1 + max((int(n) for n in numbers if n.isdecimal()), default=0)
-        session = f"{number:06d}-{uuid.uuid4().hex[:8]}"
-        place = Place(str(self.folder), self.description()["id"], session)
-        write(self.runs / "session", place.session)
-        return place
-
-    def end(self) -> None:
-        """End the session; its workers store nothing more."""
-        (self.runs / "session").unlink()
-
-    # The plan -----------------------------------------------------------------------------------------------------
-
-    def set_plan(self, runs: Iterable[Run], fixed: Iterable[str]) -> None:
-        """Store the order of the runs; runs of earlier plans come last."""
-        merged = {run.key: run for run in runs}
-        for run in self.plan()[0]:
-            merged.setdefault(run.key, run)
-        text = sealed_json.text_of(
-            {"fixed": list(fixed), "runs": [run.to_json() for run in merged.values()]}
-        )
-        write(self.folder / "plan.json", sealed_json.seal(text) + text)
-
-    def plan(self) -> tuple[list[Run], list[str]]:
-        """Return all runs that were ever planned, and the names of fixed parameters."""
-        file = self.folder / "plan.json"
-        try:
-            stored = file.read_bytes()
-        except FileNotFoundError:  # stopped before it was written
-            return [], []
-        try:
-            data = sealed_json.content(stored)
-            if data.keys() != {"fixed", "runs"}:
-                fail("sweep", "plan", sorted(data), "must have fixed and runs")
-            runs = [Run.from_json(run) for run in data["runs"]]
-            if len({run.key for run in runs}) < len(runs):
-                fail("sweep", "plan", len(runs), "must have each run once", got="number")
-            if not sealed_json.is_sealed(stored):  # of an earlier version, without a checksum
-                seed = self.description()["seed"]
-                for run in runs:
-                    if not run.has_seed_of(seed):
-                        fail("sweep", f"seed of run {run.key}", run.seed, f"must come from {seed}")
-            fixed = list(data["fixed"])
-            if any(name not in runs[0].parameters for name in fixed):
-                fail("sweep", "fixed", fixed, "must be parameters")
-            return runs, fixed
-        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-            advice = "delete it to have a sweep write it again"
-            raise _damaged(file, error, advice) from None
-
-    # Runs ---------------------------------------------------------------------------------------------------------
-
-    def journal(self, session: str, batch: int) -> tuple[Journal, dict[str, str]]:
-        """Start the file of a batch; also return the statuses of runs that a worker finished before it died."""
-        there: dict[str, str] = {}
-        for attempt in itertools.count():
-            path = self.runs / f"{session}-{batch:06d}-{attempt}{_SUFFIX}"
-            with contextlib.suppress(FileExistsError):
-                return Journal(path), there
-            there |= {entry.run["key"]: entry.record.status for entry in entries(path)[0]}
-        raise AssertionError
-
-    def entries(self, session: str = "") -> dict[str, Entry]:
-        """Return all stored runs by key, or those of a session. A later run replaces a failed one."""
-        found: dict[str, Entry] = {}
-        for name in sorted(os.listdir(self.runs)):  # noqa: PTH208  # in order of session
-            if name.startswith(session) and name.endswith(_SUFFIX):
-                for entry in self._entries_of(name):
-                    before = found.setdefault(entry.run["key"], entry)
-                    if before.record.status == "failed":
-                        found[entry.run["key"]] = entry
+    def _entries(self, db: sqlite3.Connection) -> dict[str, Entry]:
+        found = {}
+        for key, text, arrays in db.execute("SELECT key, record, arrays FROM runs"):
+            record = Record.from_json(reading.json_value(text))
+            names = tuple(map(str, reading.json_value(arrays)))
+            found[key] = Entry(self._file, key, record, names)
         return found
 
-    def statuses(self, session: str = "") -> dict[str, str]:
-        """Return the statuses ("done" or "failed") of all stored runs by key, or those of a session."""
-        return {key: entry.record.status for key, entry in self.entries(session).items()}
 
-    def _entries_of(self, name: str) -> list[Entry]:
-        there = self._ended.get(name)
-        if there is None:
-            there, ended = entries(self.runs / name)
-            if ended:
-                self._ended[name] = there
-        return there
+class Writer:
+    """The store of a running sweep, by the process that called `sweep`.
+
+    Parameters
+    ----------
+    db : sqlite3.Connection
+        The database.
+    file : Path
+        Its file.
+    about : dict
+        Description of the sweep.
+    entries : dict of str to Entry
+        The finished runs by key.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, file: Path, about: dict[str, Any], entries: dict[str, Entry]
+    ) -> None:
+        self._db, self._file, self._about = db, file, about
+        self.entries = entries
+        self._unsynced = 0.0
+
+    def warn_of_other_code(self, function: Callable[..., Any]) -> None:
+        """Warn if the code of the function has changed since the store was made."""
+        # A function that was sent to a worker has lost its source, but not its byte code.
+        digests = digests_of(function)
+        both = [what for what, digest in digests.items() if digest and self._about[what]]
+        if both and digests[both[0]] != self._about[both[0]]:
+            warn_caller(
+                f"the code of {name_of(function)} has changed since the store "
+                f"{str(self._file.parent)!r} was made; the stored runs are kept",
+            )
+
+    def set_plan(self, runs: Sequence[Run], fixed: Sequence[str]) -> None:
+        """Store the order of the runs; runs of earlier plans come last."""
+        with reading.refusing("sweep", self._file):
+            earlier, _ = _plan(self._db, self._about)
+        merged = {run.key: run for run in runs}
+        for run in earlier:
+            merged.setdefault(run.key, run)
+        self._about["fixed"] = list(fixed)
+        with _transaction(self._db) as db:
+            db.execute("UPDATE about SET text = ?", (json.dumps(self._about),))
+            db.execute("DELETE FROM plan")
+            rows = ((key, json.dumps(run.to_json())) for key, run in merged.items())
+            db.executemany("INSERT INTO plan VALUES (?, ?)", rows)
+
+    def add(self, pairs: Sequence[tuple[Run, Record]]) -> None:
+        """Store finished runs, all of them or none; a later record replaces that of a failed run."""
+        self._unsynced += sum(record.seconds for _, record in pairs)
+        whole = not self._unsynced < UNSYNCED  # not a number after the death of a worker
+        self._db.execute(f"PRAGMA synchronous = {'FULL' if whole else 'NORMAL'}")
+        with _transaction(self._db) as db:
+            for run, record in pairs:
+                db.execute("DELETE FROM arrays WHERE key = ?", (run.key,))
+                for name, array in record.arrays.items():
+                    data = _npy(array)
+                    for part, begin in enumerate(range(0, len(data), _PART)):
+                        row = (run.key, name, part, data[begin : begin + _PART])
+                        db.execute("INSERT INTO arrays VALUES (?, ?, ?, ?)", row)
+                names = tuple(record.arrays)
+                texts = json.dumps(record.to_json()), json.dumps(names)
+                db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (run.key, *texts))
+        for run, record in pairs:
+            short = replace(record, arrays={})
+            self.entries[run.key] = Entry(self._file, run.key, short, tuple(record.arrays))
+        if whole:
+            self._unsynced = 0.0
 
 
-def _damaged(path: Path, error: object, advice: str) -> ValueError:
-    name = f"{type(error).__name__}: " if isinstance(error, Exception) else ""
-    text = str(error).partition("\n")[0]
-    return ValueError(f"sweep: the file {str(path)!r} is damaged ({name}{text}); {advice}")
+def _plan(db: sqlite3.Connection, about: dict[str, Any]) -> tuple[list[Run], list[str]]:
+    runs = []
+    for key, text in db.execute("SELECT key, run FROM plan ORDER BY rowid"):
+        run = Run.from_json(reading.json_value(text))
+        if run.key != key or not run.has_seed_of(about["seed"]):
+            fail("sweep", f"seed and key of run {key}", text, "must come from the sweep")
+        runs.append(run)
+    fixed = list(about["fixed"])
+    if any(name not in run.parameters for name in fixed for run in runs[:1]):
+        fail("sweep", "fixed", fixed, "must be parameters")
+    return runs, fixed
 
 
-def _lock(descriptor: int) -> bool:
+@contextlib.contextmanager
+def _opened(file: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    mode = "rwc" if create else "rw"  # a file that cannot be written is opened for reading
+    with (
+        _errors(file),
+        contextlib.closing(
+            sqlite3.connect(
+                f"{file.as_uri()}?mode={mode}", timeout=_PATIENCE, isolation_level=None, uri=True
+            )
+        ) as db,
+    ):
+        db.execute("PRAGMA trusted_schema = OFF")
+        yield db
+
+
+@contextlib.contextmanager
+def _errors(file: Path) -> Iterator[None]:
+    """Turn errors of SQLite into an OSError that names the file, or, if it is damaged, a ValueError."""
     try:
-        import fcntl  # noqa: PLC0415  # not on Windows, where the later of two sweeps stops the workers of the earlier one
-    except ImportError:
-        return True
+        yield
+    except sqlite3.Error as error:
+        code = _SYSTEM.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        if code is not None:
+            raise OSError(code, f"{os.strerror(code)} ({error})", str(file)) from error
+        msg = f"sweep: the file {str(file)!r} is damaged ({error}); use another folder"
+        raise ValueError(msg) from error
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    db.execute("BEGIN IMMEDIATE")
     try:
-        # lockf, unlike flock, belongs to the process: forked workers do not keep the lock.
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
+        yield db
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # a full disk may have ended it
+            db.execute("ROLLBACK")
+        raise
+
+
+def _npy(array: np.ndarray[Any, Any]) -> memoryview:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, allow_pickle=False)
+    return file.getbuffer()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,14 +14,12 @@ from spikelet._util.progress import wanted
 from spikelet._util.spelling import spelled
 from spikelet.experiments import hdf5
 from spikelet.experiments.code import name_of
-from spikelet.experiments.executors import check, opened, pickled
+from spikelet.experiments.executors import check, compute
 from spikelet.experiments.grid import Run, accepts, plan
-from spikelet.experiments.journal import Journal, pack
 from spikelet.experiments.record import Record
 from spikelet.experiments.result import SweepResult
-from spikelet.experiments.run import Outcome, run_batch
-from spikelet.experiments.scheduling import schedule
-from spikelet.experiments.store import Place, Store, folder_of
+from spikelet.experiments.run import perform
+from spikelet.experiments.store import Store, folder_of
 
 __all__ = ["load_sweep", "sweep"]
 
@@ -118,50 +114,39 @@ def sweep(
     accepts(fn, runs)
     check(executor, workers, threads)
     names = () if fixed is None else tuple(fixed)
-    everywhere = functools.partial(_run_all, fn, executor, workers, threads)
-    if store is None:
-        records: dict[str, Record] = {}
-        with _reporting(progress, len(runs)) as report:
-            why = everywhere(
-                runs, None, lambda run, record: records.__setitem__(run.key, record), dict, report
+    if store is not None:
+        kept = Store(folder_of("sweep", store))
+        name_of(fn)
+    with _reporting(progress, len(runs)) as report:
+        if store is None:
+            records: dict[str, Record] = {}
+
+            def take(pairs: list[tuple[Run, Record]]) -> None:
+                for run, record in pairs:
+                    records[run.key] = record
+                    report(record.status)
+
+            return SweepResult(
+                runs, records, names, _run_all(fn, runs, executor, workers, threads, take)
             )
-        return SweepResult(runs, records, names, why)
-    kept = Store(folder_of("sweep", store))
-    name_of(fn)
-    fresh = not kept.exists()
-    if not fresh:
-        if not resume:
-            fail("sweep", "store", str(kept.folder), "must not exist if resume is False")
-        kept.check(fn, int(seed))
-    with kept.locked(), _reporting(progress, len(runs)) as report:
-        if fresh and kept.exists():  # created by another sweep in the meantime
-            kept.check(fn, int(seed))
-        elif fresh:
-            kept.create(fn, int(seed))
-        place = kept.begin()
-        kept.set_plan(runs, names)
-        statuses = {
-            key: status
-            for key, status in kept.statuses().items()
-            if not (retry_failed and status == "failed")
-        }
-        for run in runs:
-            if run.key in statuses:
-                report(statuses[run.key])
-        missing = [run for run in runs if run.key not in statuses]
-        with contextlib.ExitStack() as stack:
+        with kept.writing(fn, int(seed), resume=resume) as writer:
+            writer.warn_of_other_code(fn)
+            writer.set_plan(runs, names)
+            missing = []
+            for run in runs:
+                entry = writer.entries.get(run.key)
+                if entry is None or (retry_failed and entry.record.status == "failed"):
+                    missing.append(run)
+                else:
+                    report(entry.record.status)
 
-            @functools.cache
-            def journal() -> Journal:
-                return stack.enter_context(kept.journal(place.session, 0)[0])
+            def keep(pairs: list[tuple[Run, Record]]) -> None:
+                writer.add(pairs)
+                for _, record in pairs:
+                    report(record.status)
 
-            def keep(run: Run, record: Record) -> None:  # for workers that do not see the store
-                journal().add(pack(run, record))
-                journal().sync()
-
-            why = everywhere(missing, place, keep, lambda: kept.statuses(place.session), report)
-        kept.end()
-        return SweepResult(runs, kept.entries(), names, why)
+            why = _run_all(fn, missing, executor, workers, threads, keep)
+            return SweepResult(runs, writer.entries, names, why)
 
 
 @spelled
@@ -181,43 +166,23 @@ def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
     folder = folder_of("load_sweep", store)
     if folder.is_file():
         return SweepResult(*hdf5.load(folder))
-    kept = Store(folder)
-    kept.description()
-    runs, names = kept.plan()
-    return SweepResult(runs, kept.entries(), tuple(names), None)
+    runs, names, entries = Store(folder).load()
+    return SweepResult(runs, entries, names)
 
 
 def _run_all(
     fn: Callable[..., Any],
+    runs: Sequence[Run],
     executor: Any,
     workers: int | None,
     threads: int | None,
-    runs: Sequence[Run],
-    place: Place | None,
-    keep: Callable[[Run, Record], None],
-    stored: Callable[[], Mapping[str, str]],
-    report: Callable[[str], None],
+    take: Callable[[list[tuple[Run, Record]]], None],
 ) -> str | None:
-    if not runs:
+    if executor == "serial":
+        for run in runs:
+            take([(run, perform(fn, run, threads))])
         return None
-
-    def take(run: Run, outcome: Outcome) -> None:
-        status, _, record = outcome
-        if record is not None:
-            keep(run, record)
-        report(status)
-
-    with opened(executor, workers, threads) as pool:
-        function = pickled(fn) if pool.pickles else fn
-        per_worker = threads if threads is not None or not pool.pickles else 1
-        batches = itertools.count(1)
-        why = schedule(
-            pool,
-            runs,
-            lambda batch: pool.submit(run_batch, function, batch, per_worker, place, next(batches)),
-            take,
-            stored,
-        )
+    why = compute(fn, runs, executor, workers, threads or 1, take) if runs else None
     if why is not None:
         warn_caller(
             f"the executor broke, and runs are missing ({why}); resume the sweep with a new executor",
@@ -228,19 +193,14 @@ def _run_all(
 
 @contextlib.contextmanager
 def _reporting(progress: bool | Progress, total: int) -> Iterator[Callable[[str], None]]:
-    done = {"done": 0, "failed": 0}
+    """Yield a function that counts a run by its status, and shows the counts."""
+    counts = {"done": 0, "failed": 0}
+    shown = runs_bar(total) if progress is True else contextlib.nullcontext(progress or None)
+    with shown as show:
 
-    def counting(show: Progress) -> Callable[[str], None]:
         def report(status: str) -> None:
-            done[status] += 1
-            show(done["done"], done["failed"], total - sum(done.values()))
+            counts[status] += 1
+            if show is not None:
+                show(counts["done"], counts["failed"], total - sum(counts.values()))
 
-        return report
-
-    if callable(progress):
-        yield counting(progress)
-    elif progress:
-        with runs_bar(total) as show:
-            yield counting(show)
-    else:
-        yield lambda _: None
+        yield report
