@@ -247,7 +247,7 @@ def test_calls_of_the_core_check_sizes():
 def core_engine():
     graph = _core.LayerGraph()
     graph.input((2, 2, 2), "constant", np.ones(1), is_signed=False, differential=False, levels=1)
-    graph.flatten(0, (8, 1, 1))
+    graph.gather([0], (8, 1, 1), np.arange(8))
     return _core.LayerEngine32(graph, whole=False, records=[], sizes=[])
 
 

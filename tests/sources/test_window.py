@@ -157,7 +157,7 @@ def test_a_union_has_one_window() -> None:
     group = net.inject(both, sl.SineCurrent(0.0, 100.0, start=1.0, stop=2.0))
     assert group.stop == 2.0
     group.stop = 1.5
-    assert [drive.stop for drive in group] == [1.5, 1.5]
+    assert [drive.stop for drive in group.parts] == [1.5, 1.5]
     net.run(1.0)
     assert (np.asarray(both.V_m) == -70.0).all()
     net.run(0.5)
