@@ -35,6 +35,8 @@ def test_a_loaded_network_makes_the_group_again(tmp_path: Path) -> None:
         sl.Projection.joined(V[:3], V, loaded.projections)
     with pytest.raises(ValueError, match="must be between these populations"):
         sl.Projection.joined(V, loaded.populations[0], loaded.projections)
+    with pytest.raises(ValueError, match="projections must hold at least one"):
+        sl.Projection.joined(V, V, [])
 
 
 def test_what_is_fixed_cannot_be_set() -> None:

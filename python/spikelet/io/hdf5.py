@@ -21,7 +21,7 @@ __all__ = ["check_heaps", "opened", "states_too_much"]
 _BROKEN = (
     OSError, RuntimeError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip
-"""What h5py raises for damaged files."""
+"""The errors that h5py raises for damaged files."""
 
 _MOST_RATIO = 1100  # deflate compresses 1032 times at best
 

@@ -196,7 +196,7 @@ class _Binary(Graded):
         return broadcast(where, shapes)
 
     def _factor(self, _constant: Floats) -> Floats | None:
-        """Return what the first input is multiplied by if the second one is constant; None if it is no product."""
+        """Return the constant factor of the first input; None if this is not a product with a constant."""
         return None
 
     def _add(self, views: Views, shape: Shape, a: View, b: View) -> View:

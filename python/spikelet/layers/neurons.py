@@ -72,7 +72,7 @@ class ReLU(Layer):
         return views.add(number, extent, shape, index)
 
 
-# What the core's neurons get without a threshold, and without a schedule (`PredictiveNeuron`).
+# The core's values for neurons without a threshold and without a schedule (`PredictiveNeuron`).
 _SILENT: dict[str, Any] = {
     **dict.fromkeys(("threshold", "pace", "limit", "ceiling", "offset", "scale"), NONE),
     "amplitude": np.ones(1),

@@ -1,4 +1,4 @@
-"""Groups: what `Network.connect`, `inject` and `record` return for a union of populations."""
+"""Recorders of unions: what `Network.record` returns for several populations."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class _UnionRecorder(Sealed, Recorded):
 
     Attributes
     ----------
-    target : Union
-        What is recorded.
+    target : Population
+        The union.
     recorders : tuple
         The recorder of each part. A file has these only.
     """
@@ -80,7 +80,7 @@ class _UnionRecorder(Sealed, Recorded):
             recorder.clear()
 
     def __bool__(self) -> bool:
-        """Return True: a recorder without data is one, too."""
+        """Return True, also while there is no data."""
         return True
 
     def __copy__(self) -> Any:

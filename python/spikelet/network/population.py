@@ -285,7 +285,7 @@ class Population:
 
     @property
     def whole(self) -> bool:
-        """Whether this is one whole population, neither a part nor a union."""
+        """True for one whole population, neither a part nor a union."""
         return self._ids is None and not self._parts
 
     def __len__(self) -> int:

@@ -123,9 +123,17 @@ class Projection(Sealed):
             Sources and targets: populations or unions.
         projections : sequence of Projection
             Projections between parts of them.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or one of them is between other populations.
         """
         places = [positions_in(end) for end in (pre, post)]
         blocks = tuple(block for projection in projections for block in projection.blocks)
+        if not blocks:
+            must = "must hold at least one projection between these populations"
+            fail("Projection.joined", "projections", projections, must)
         for block in blocks:
             for end, ids in zip((block.pre, block.post), places, strict=True):
                 own = ids.get(end.index)
@@ -138,7 +146,7 @@ class Projection(Sealed):
             index=-1,
             pre=pre,
             post=post,
-            receptor=blocks[0].receptor if blocks else -1,
+            receptor=blocks[0].receptor,
             _plasticity=None,
             _engine=pre.network.engine,
             _blocks=blocks,
@@ -159,11 +167,11 @@ class Projection(Sealed):
         """Return the values of all synapses (last axis) in canonical order, given those of each block."""
         if self._blocks is None:
             return values[0]
-        return np.concatenate(values, axis=-1)[..., self._order] if values else np.zeros(0)
+        return np.concatenate(values, axis=-1)[..., self._order]
 
     @functools.cached_property
     def _order(self) -> npt.NDArray[np.int64]:
-        """Where each synapse of the canonical order is, one block after the other; it never changes."""
+        """Positions, in the concatenated blocks, of the synapses in canonical order; they never change."""
         pre, post = (
             np.concatenate([self._ids_of(block, end) for block in self.blocks]) for end in (0, 1)
         )
@@ -304,7 +312,7 @@ class Projection(Sealed):
         Between runs, assign the same rule with other amplitudes to use those from now on:
         ``p.plasticity = dataclasses.replace(p.plasticity, A_plus=0.1)``.
         """
-        return next((block._plasticity for block in self.blocks), None)
+        return self.blocks[0]._plasticity
 
     @plasticity.setter
     @changing

@@ -22,7 +22,7 @@ from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, Rule
 from spikelet.spatial import DistanceDependent
 
-__all__ = ["Block", "Synapses", "find_each", "find_over_all", "row_lengths"]
+__all__ = ["Block", "NewSynapses", "find_each", "find_over_all", "row_lengths"]
 
 Ids: TypeAlias = npt.NDArray[np.uint32]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -38,7 +38,7 @@ class Block(NamedTuple):
     ids: tuple[Ids, Ids] | None
     """Sources and targets within the whole populations; None if the core draws them."""
     which: Any = slice(None)
-    """Their places among all synapses that were found together."""
+    """Their places among all new synapses."""
 
     @property
     def where(self) -> str:
@@ -46,7 +46,7 @@ class Block(NamedTuple):
         return f"connect {self.pre.name} -> {self.post.name}"
 
     def own(self, values: Any) -> Any:
-        """Return the values of these synapses, given those of all that were found together."""
+        """Select the values of this block from those of all new synapses."""
         one = isinstance(values, Distribution) or len(values) == 1
         return values if one else values[self.which]
 
@@ -90,8 +90,8 @@ class Block(NamedTuple):
             return sim.connect(*ends, rule.to_core(), *values, *how, int16)
 
 
-class Synapses(NamedTuple):
-    """Synapses that were found together, and how the values that a user gives belong to them."""
+class NewSynapses(NamedTuple):
+    """Synapses to add as one or several blocks, and the order of the values that a user gives for them."""
 
     where: str
     pre: Population
@@ -106,7 +106,7 @@ class Synapses(NamedTuple):
     places: tuple[Ints, Ints] | None = None
     """Sources and targets of all synapses within unions."""
     order: Ints | None = None
-    """Where each synapse was among those given."""
+    """Positions of the synapses among those given."""
 
     @property
     def matrix(self) -> tuple[int, int] | None:
@@ -156,7 +156,7 @@ def find_each(
     plasticity: Plasticity | None,
     *,
     by_core: bool,
-) -> list[Synapses]:
+) -> list[NewSynapses]:
     """Return the synapses of each pair of parts, which do not depend on those of others.
 
     Parameters
@@ -172,14 +172,14 @@ def find_each(
     plasticity : Plasticity or None
         The plasticity rule.
     by_core : bool
-        Whether the core draws the synapses.
+        True if the core draws the synapses.
     """
     found = []
     for k, (a, b) in enumerate((a, b) for a in pre.parts for b in post.parts):
         where = f"connect {a.name} -> {b.name}"
         if by_core:
             blocks = [Block(a, b, None)]
-            found.append(Synapses(where, a, b, rule, number + k, plasticity, blocks))
+            found.append(NewSynapses(where, a, b, rule, number + k, plasticity, blocks))
             continue
         sources, targets = _pairs(net, where, a, b, rule, number + k)
         order, learning = None, plasticity
@@ -189,7 +189,7 @@ def find_each(
             learning = _by_synapse(where, plasticity, order, net.seed, number + k)
         block = Block(a, b, (sources, targets))
         found.append(
-            Synapses(where, a, b, rule, number + k, learning, [block], len(sources), order=order)
+            NewSynapses(where, a, b, rule, number + k, learning, [block], len(sources), order=order)
         )
     return found
 
@@ -250,7 +250,7 @@ def find_over_all(
     rule: Any,
     number: int,
     plasticity: Plasticity | None,
-) -> Synapses:
+) -> NewSynapses:
     """Return synapses between unions, drawn over all parts at once, in a block for each pair of parts that has some.
 
     Parameters
@@ -279,7 +279,7 @@ def find_over_all(
         sources = pre.parts[a].ids[i[mine] - begins[0][a]]
         targets = post.parts[b].ids[j[mine] - begins[1][b]]
         blocks.append(Block(pre.parts[a], post.parts[b], (sources, targets), mine))
-    return Synapses(where, pre, post, rule, number, plasticity, blocks, n, (i, j))
+    return NewSynapses(where, pre, post, rule, number, plasticity, blocks, n, (i, j))
 
 
 def _drawn_pairs(

@@ -12,7 +12,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, named, representable, require
 from spikelet.network.base import NetworkBase
 from spikelet.network.distance import at_distance
-from spikelet.network.synapse_lists import Synapses
+from spikelet.network.synapse_lists import NewSynapses
 from spikelet.rules import Distribution, as_spec
 from spikelet.spatial import ByDistance
 
@@ -23,7 +23,7 @@ _CHUNK = 1 << 16
 
 
 def synapse_values(
-    net: NetworkBase, synapses: Synapses, argument: str, value: Any, unit: str, stream: int
+    net: NetworkBase, synapses: NewSynapses, argument: str, value: Any, unit: str, stream: int
 ) -> Any:
     """Return one number for all synapses, or one for each; or a distribution, if the core draws the synapses.
 
@@ -31,12 +31,12 @@ def synapse_values(
     ----------
     net : NetworkBase
         The network.
-    synapses : Synapses
-        What the value is for.
+    synapses : NewSynapses
+        The synapses that get the values.
     argument : str
         "weight" or "delay".
     value : float, array-like, Distribution or ByDistance
-        What was given.
+        The argument as given.
     unit : str
         Its unit.
     stream : int
@@ -50,10 +50,9 @@ def synapse_values(
     plain = type(value) is np.ndarray and (value.dtype, value.ndim) == (net.dtype, 1)
     if plain and argument == "weight" and n is not None:  # a long list is not copied
         spec: Any = value
-    else:
-        spec, plain = as_spec(where, argument, value, unit, synapses.matrix), False
-    if plain:
         require(where, argument, spec, "finite")
+    else:
+        spec = as_spec(where, argument, value, unit, synapses.matrix)
     if isinstance(spec, Distribution):
         if n is None:
             return spec

@@ -40,7 +40,7 @@ __all__ = [
 _OF_ALL = ("v_threshold", "surrogate", "alpha")
 _EITHER = {"tau_m": "decay", "decay": "tau_m"}  # of which only one is given
 _FIXED = ("convention", "learn_tau", "learn_threshold")
-# What decides the leak, which `learn_tau` makes a parameter.
+# The arguments that set the leak, which `learn_tau` makes a parameter.
 _OF_LEAK = ("tau_m", "dt", "decay", "beta", "tau", "tau_mem_inv")
 
 

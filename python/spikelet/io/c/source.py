@@ -16,7 +16,7 @@ from spikelet.layers.spiking_result import Operations
 
 __all__ = ["Interface", "cmake", "filled", "header", "main", "readme", "source", "weights"]
 
-# Instructions of a Cortex-M4F (gcc -O2) for each addition, product, and neuron at a step, fitted to counts of an emulator.
+# Instructions of a Cortex-M4F (gcc -O2) per addition, per product, and per neuron and step, fitted to counts of an emulator.
 _PER_ADDITION, _PER_PRODUCT, _PER_NEURON = 6.3, 4.0, 60.0
 
 
