@@ -5,6 +5,8 @@
 #include <deque>
 #include <functional>
 #include <limits>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -517,22 +519,23 @@ EventGradients event_backward(const EventLif& lif, const EventView& input, const
 
   Sums total(layer);
   std::vector<double> times(input.times.size());
-  std::vector<Sums> sums;  // of as many parts as there are threads
-  for (std::size_t first = 0; first < parts; first += sums.size()) {
-    sums.assign(std::min(static_cast<std::size_t>(threads), parts - first), Sums(layer));
-    parallel_for(threads, sums.size(), [&](std::size_t k) {
-      const std::size_t begin = (first + k) * each;
-      for (std::size_t b = begin; b < std::min(samples, begin + each); ++b) {
-        const Sample given(input, b), sent(output, b);
-        backward_sample(flow, layer, given, sent, currents.subspan(sent.first, sent.size),
-                        time_gradients.subspan(sent.first, sent.size), sums[k],
-                        std::span(times).subspan(given.first, given.size));
-      }
-    });
-    for (const Sums& sum : sums) {
-      total.add(sum);
+  std::mutex mutex;
+  std::vector<std::optional<Sums>> done(parts);
+  std::size_t next = 0;  // the part that is to be added to the total
+  parallel_for(threads, parts, [&](std::size_t part) {
+    Sums sums(layer);
+    for (std::size_t b = part * each; b < std::min(samples, (part + 1) * each); ++b) {
+      const Sample given(input, b), sent(output, b);
+      backward_sample(flow, layer, given, sent, currents.subspan(sent.first, sent.size),
+                      time_gradients.subspan(sent.first, sent.size), sums,
+                      std::span(times).subspan(given.first, given.size));
     }
-  }
+    const std::lock_guard lock(mutex);
+    done[part] = std::move(sums);
+    for (; next < parts && done[next]; done[next++].reset()) {
+      total.add(*done[next]);
+    }
+  });
   return {std::move(total.weights), std::move(total.delays), std::move(times)};
 }
 
