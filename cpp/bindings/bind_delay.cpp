@@ -1,54 +1,33 @@
-// Linear layers whose synapses have delays. torch/delay.py checks arguments by name; the checks
-// here only keep reads and writes within bounds, as operators can be called directly.
-#include <pybind11/numpy.h>
-
+// Linear layers whose synapses have delays.
 #include <algorithm>
 #include <cstdint>
-#include <initializer_list>
-#include <stdexcept>
 
 #include "bindings.hpp"
 #include "spikelet/train/delay.hpp"
+#include "tensor_shapes.hpp"
 
 namespace spikelet::train {
 namespace {
 
-template <class R>
-using Delayed = py::array_t<R, py::array::c_style>;
-using Lags = py::array_t<std::int32_t, py::array::c_style>;
-
-std::size_t length_of(const py::array& array, int axis) {
-  return static_cast<std::size_t>(array.shape(axis));
-}
+using Lags = Tensor<std::int32_t>;
 
 void require_sizes(const py::array& array, std::initializer_list<std::size_t> shape) {
-  bool same = static_cast<std::size_t>(array.ndim()) == shape.size();
-  int axis = 0;
-  for (const std::size_t n : shape) {
-    same = same && length_of(array, axis++) == n;
-  }
-  if (!same) {
-    throw std::invalid_argument(
-        "delayed layer: shapes of the input, weights and outputs must match");
-  }
+  require_shape(array, shape, "delayed layer");
 }
 
 DelayShape delay_shape(const py::array& x, const py::array& y, const Lags& lag,
                        std::size_t longest) {
-  if (x.ndim() != 3 || y.ndim() != 3) {
-    throw std::invalid_argument("delayed layer: input and output must be [steps, samples, units]");
-  }
-  const DelayShape shape{length_of(x, 0), length_of(x, 1), length_of(x, 2), length_of(y, 2),
-                         longest};
+  require(x.ndim() == 3 && y.ndim() == 3,
+          "delayed layer: input and output must be [steps, samples, units]");
+  const DelayShape shape{size_of(x, 0), size_of(x, 1), size_of(x, 2), size_of(y, 2), longest};
   require_sizes(y, {shape.steps, shape.samples, shape.outputs});
   require_sizes(lag, {shape.outputs, shape.inputs});
   const std::int32_t* values = lag.data();
   const bool fits = std::all_of(values, values + lag.size(), [&](std::int32_t n) {
     return n >= 0 && static_cast<std::size_t>(n) <= longest;
   });
-  if (!fits || longest > (std::size_t{1} << 30)) {
-    throw std::invalid_argument("delayed layer: lags must lie in 0 .. longest");
-  }
+  require(fits && longest <= (std::size_t{1} << 30),
+          "delayed layer: lags must lie in 0 .. longest");
   return shape;
 }
 
@@ -58,8 +37,8 @@ void bind_delay_of(py::module_& m) {
   const auto def = [&m](const char* name, Run run, bool back, const char* doc) {
     m.def(
         name,
-        [run, back](const Delayed<R>& x, const Delayed<R>& early, const Delayed<R>& late,
-                    const Lags& lag, std::size_t longest, Delayed<R>& y, int threads) {
+        [run, back](const Tensor<R>& x, const Tensor<R>& early, const Tensor<R>& late,
+                    const Lags& lag, std::size_t longest, Tensor<R>& y, int threads) {
           const DelayShape shape =
               back ? delay_shape(y, x, lag, longest) : delay_shape(x, y, lag, longest);
           require_sizes(early, {shape.outputs, shape.inputs});
@@ -81,8 +60,8 @@ void bind_delay_of(py::module_& m) {
       "Write y, the gradient of the input of `delayed`, given x, that of its output.");
   m.def(
       "delayed_weights",
-      [](const Delayed<R>& x, const Delayed<R>& by_y, const Lags& lag, std::size_t longest,
-         Delayed<R>& by_early, Delayed<R>& by_late, int threads) {
+      [](const Tensor<R>& x, const Tensor<R>& by_y, const Lags& lag, std::size_t longest,
+         Tensor<R>& by_early, Tensor<R>& by_late, int threads) {
         const DelayShape shape = delay_shape(x, by_y, lag, longest);
         require_sizes(by_early, {shape.outputs, shape.inputs});
         require_sizes(by_late, {shape.outputs, shape.inputs});

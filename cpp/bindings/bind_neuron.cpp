@@ -162,10 +162,13 @@ struct Recurrence {
   std::size_t neurons;
 };
 
-void check(const Recurrence& recurrence, std::size_t size) {
+void check(const Recurrence& recurrence, std::size_t size, bool complete) {
   if (recurrence.neurons == 0 || size % recurrence.neurons != 0) {
     throw std::invalid_argument(
         "the number of neurons must be a multiple of the rows of the recurrent weights");
+  }
+  if (!complete) {
+    throw std::invalid_argument("recurrent neurons need the input and the spikes of each step");
   }
 }
 
@@ -177,42 +180,49 @@ ParameterGradients<R> gradients(const Gradients& arrays, const Cell<R>& cell) {
 #undef SPIKELET_OUT
 }
 
-template <class R>
+// Calls run(R{}), where R is the type of the array.
+template <class Run>
+void in_type_of(const py::array& array, Run&& run) {
+  if (py::isinstance<py::array_t<float>>(array)) {
+    run(float{});
+  } else {
+    run(double{});
+  }
+}
+
 void run_forward(const Packed& packed, const Given& given, const py::array& x, std::size_t steps,
                  bool constant, const States& first, const Optional& spikes,
                  const Optional& charged, const Optional& v, const States& last,
                  const std::optional<Recurrence>& recurrence, const Optional& input, int threads) {
-  Forward<R> run;
-  run.steps = steps;
-  run.constant = constant;
-  run.size = static_cast<std::size_t>(x.size()) / (constant ? 1 : std::max<std::size_t>(steps, 1));
-  const std::size_t all = product(steps, run.size);
-  const Built<R> built(packed, given, run.size);
-  run.x = data<R>(x, constant ? run.size : all);
-  run.first = state<R>(first, run.size);
-  run.spikes = out<R>(spikes, all);
-  run.charged = out<R>(charged, all);
-  run.v = out<R>(v, all);
-  run.last = state_out<R>(last, run.size);
-  if (recurrence) {
-    check(*recurrence, run.size);
-    if (constant || run.spikes == nullptr) {
-      throw std::invalid_argument("recurrent neurons need the input and the spikes of each step");
+  require_threads(threads);
+  in_type_of(x, [&]<class R>(R) {
+    Forward<R> run;
+    run.steps = steps;
+    run.constant = constant;
+    run.size =
+        static_cast<std::size_t>(x.size()) / (constant ? 1 : std::max<std::size_t>(steps, 1));
+    const std::size_t all = product(steps, run.size);
+    const Built<R> built(packed, given, run.size);
+    run.x = data<R>(x, constant ? run.size : all);
+    run.first = state<R>(first, run.size);
+    run.spikes = out<R>(spikes, all);
+    run.charged = out<R>(charged, all);
+    run.v = out<R>(v, all);
+    run.last = state_out<R>(last, run.size);
+    if (!recurrence) {
+      const py::gil_scoped_release release;
+      return forward(built.cell, run, threads);
     }
-  }
-  if (recurrence) {
+    check(*recurrence, run.size, !constant && run.spikes != nullptr);
     RecurrentForward<R> r;
     r.neurons = recurrence->neurons;
-    r.samples = run.size / std::max<std::size_t>(r.neurons, 1);
+    r.samples = run.size / r.neurons;
     r.weights = data<R>(recurrence->weights, r.neurons * r.neurons);
     r.first_spikes = data<R>(recurrence->first_spikes, run.size);
     r.input = out<R>(input, all);
     const py::gil_scoped_release release;
     forward(built.cell, r, run, threads);
-    return;
-  }
-  const py::gil_scoped_release release;
-  forward(built.cell, run, threads);
+  });
 }
 
 // Whether a gradient has one row for all steps.
@@ -220,7 +230,6 @@ bool is_alike(const Optional& gradient, std::size_t steps, std::size_t size) {
   return gradient && steps > 1 && static_cast<std::size_t>(gradient->size()) == size;
 }
 
-template <class R>
 void run_backward(const Packed& packed, const Given& given, const Optional& x,
                   const Optional& charged, std::size_t steps, std::size_t size, bool constant,
                   const States& first, const Optional& by_spikes, const Optional& by_v,
@@ -228,37 +237,38 @@ void run_backward(const Packed& packed, const Given& given, const Optional& x,
                   const Gradients& by_parameters, const std::optional<Recurrence>& recurrence,
                   const Optional& spikes, const Optional& by_weights,
                   const Optional& by_first_spikes, int threads) {
-  Backward<R> run;
-  run.steps = steps;
-  run.size = size;
-  const std::size_t all = product(steps, size);
-  const Built<R> built(packed, given, size);
-  run.constant = constant;
-  run.x = data<R>(x, constant ? size : all);
-  run.charged = data<R>(charged, all);
-  run.first = state<R>(first, size);
-  run.spikes_alike = is_alike(by_spikes, steps, size);
-  run.v_alike = is_alike(by_v, steps, size);
-  run.by_spikes = data<R>(by_spikes, run.spikes_alike ? size : all);
-  run.by_v = data<R>(by_v, run.v_alike ? size : all);
-  run.by_last = state<R>(by_last, size);
-  run.by_x = out<R>(by_x, constant ? size : all);
-  run.by_first = state_out<R>(by_first, size);
-  run.by_parameters = gradients<R>(by_parameters, built.cell);
-  if (run.x == nullptr && (run.charged == nullptr || needs_input(built.cell, run.by_parameters))) {
-    throw std::invalid_argument(
-        "x must not be None: the backward pass of these neurons needs the input");
-  }
-  if (recurrence) {
-    check(*recurrence, size);
-    if (constant || run.x == nullptr || !spikes) {
-      throw std::invalid_argument("recurrent neurons need the input and the spikes of each step");
+  require_threads(threads);
+  in_type_of(by_x, [&]<class R>(R) {
+    Backward<R> run;
+    run.steps = steps;
+    run.size = size;
+    const std::size_t all = product(steps, size);
+    const Built<R> built(packed, given, size);
+    run.constant = constant;
+    run.x = data<R>(x, constant ? size : all);
+    run.charged = data<R>(charged, all);
+    run.first = state<R>(first, size);
+    run.spikes_alike = is_alike(by_spikes, steps, size);
+    run.v_alike = is_alike(by_v, steps, size);
+    run.by_spikes = data<R>(by_spikes, run.spikes_alike ? size : all);
+    run.by_v = data<R>(by_v, run.v_alike ? size : all);
+    run.by_last = state<R>(by_last, size);
+    run.by_x = out<R>(by_x, constant ? size : all);
+    run.by_first = state_out<R>(by_first, size);
+    run.by_parameters = gradients<R>(by_parameters, built.cell);
+    if (run.x == nullptr &&
+        (run.charged == nullptr || needs_input(built.cell, run.by_parameters))) {
+      throw std::invalid_argument(
+          "x must not be None: the backward pass of these neurons needs the input");
     }
-  }
-  if (recurrence) {
+    if (!recurrence) {
+      const py::gil_scoped_release release;
+      return backward(built.cell, run, threads);
+    }
+    check(*recurrence, size, !constant && run.x != nullptr && spikes);
     RecurrentBackward<R> r;
     r.neurons = recurrence->neurons;
-    r.samples = size / std::max<std::size_t>(r.neurons, 1);
+    r.samples = size / r.neurons;
     r.weights = data<R>(recurrence->weights, r.neurons * r.neurons);
     r.first_spikes = data<R>(recurrence->first_spikes, size);
     r.spikes = data<R>(spikes, all);
@@ -266,10 +276,7 @@ void run_backward(const Packed& packed, const Given& given, const Optional& x,
     r.by_first_spikes = out<R>(by_first_spikes, size);
     const py::gil_scoped_release release;
     backward(built.cell, r, run, threads);
-    return;
-  }
-  const py::gil_scoped_release release;
-  backward(built.cell, run, threads);
+  });
 }
 
 // Never destroyed: tensors may outlive the module.
@@ -320,32 +327,6 @@ py::array pooled(const std::vector<py::ssize_t>& shape, const py::dtype& dtype) 
   return py::array(dtype, shape, p, owner);
 }
 
-bool is_single(const py::array& array) { return py::isinstance<py::array_t<float>>(array); }
-
-void forward_of_any(const Packed& cell, const Given& parameters, const py::array& x,
-                    std::size_t steps, bool constant, const States& first, const Optional& spikes,
-                    const Optional& charged, const Optional& v, const States& last,
-                    const std::optional<Recurrence>& recurrence, const Optional& input,
-                    int threads) {
-  require_threads(threads);
-  const auto run = is_single(x) ? &run_forward<float> : &run_forward<double>;
-  run(cell, parameters, x, steps, constant, first, spikes, charged, v, last, recurrence, input,
-      threads);
-}
-
-void backward_of_any(const Packed& cell, const Given& parameters, const Optional& x,
-                     const Optional& charged, std::size_t steps, std::size_t size, bool constant,
-                     const States& first, const Optional& by_spikes, const Optional& by_v,
-                     const States& by_last, const py::array& by_x, const States& by_first,
-                     const Gradients& by_parameters, const std::optional<Recurrence>& recurrence,
-                     const Optional& spikes, const Optional& by_weights,
-                     const Optional& by_first_spikes, int threads) {
-  require_threads(threads);
-  const auto run = is_single(by_x) ? &run_backward<float> : &run_backward<double>;
-  run(cell, parameters, x, charged, steps, size, constant, first, by_spikes, by_v, by_last, by_x,
-      by_first, by_parameters, recurrence, spikes, by_weights, by_first_spikes, threads);
-}
-
 }  // namespace
 
 void bind_neuron(py::module_& m) {
@@ -360,7 +341,7 @@ void bind_neuron(py::module_& m) {
            }),
            py::arg("weights"), py::arg("first_spikes"), py::arg("neurons"),
            "Weights [to, from] and the spikes of the step before the first.");
-  m.def("train_forward", &forward_of_any, py::arg("cell"), py::arg("parameters"), py::arg("x"),
+  m.def("train_forward", &run_forward, py::arg("cell"), py::arg("parameters"), py::arg("x"),
         py::arg("steps"), py::arg("constant"), py::arg("first"), py::arg("spikes"),
         py::arg("charged"), py::arg("v"), py::arg("last"), py::arg("recurrence"),
         py::arg("x_total"), py::arg("threads"),
@@ -368,7 +349,7 @@ void bind_neuron(py::module_& m) {
         "potentials, potentials, the last states (v, i, a) and the input plus the recurrent one, "
         "each unless None. parameters: for each, None or (values, neurons that share each). All "
         "arrays are float32 or all float64.");
-  m.def("train_backward", &backward_of_any, py::arg("cell"), py::arg("parameters"), py::arg("x"),
+  m.def("train_backward", &run_backward, py::arg("cell"), py::arg("parameters"), py::arg("x"),
         py::arg("charged"), py::arg("steps"), py::arg("size"), py::arg("constant"),
         py::arg("first"), py::arg("by_spikes"), py::arg("by_v"), py::arg("by_last"),
         py::arg("by_x"), py::arg("by_first"), py::arg("by_parameters"), py::arg("recurrence"),

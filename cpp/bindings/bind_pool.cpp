@@ -1,51 +1,42 @@
-// Maxima of windows. torch/pool.py checks arguments; the checks here only keep reads and writes
-// within bounds.
-#include <pybind11/numpy.h>
+// Maxima of windows.
 #include <pybind11/stl.h>
 
 #include <array>
 #include <cstdint>
-#include <stdexcept>
 
 #include "bindings.hpp"
 #include "spikelet/train/pool.hpp"
+#include "tensor_shapes.hpp"
 
 namespace spikelet::train {
 namespace {
 
-template <class T>
-using Pixels = py::array_t<T, py::array::c_style>;  // [image, row, column, channel]
-
+// x [image, row, column, channel]
 template <class R>
-PoolShape pool_shape(const Pixels<R>& x, const Pixels<R>& y, const Pixels<std::uint8_t>& place,
+PoolShape pool_shape(const Tensor<R>& x, const Tensor<R>& y, const Tensor<std::uint8_t>& place,
                      std::array<std::size_t, 2> window, int threads) {
-  const auto fail = [](bool wrong) {
-    if (wrong) {
-      throw std::invalid_argument(
-          "max_pool: shapes of the input, the maxima and places must match");
-    }
-  };
-  fail(x.ndim() != 4 || y.ndim() != 4 || place.ndim() != 4 || threads < 1);
-  const auto size = [](const py::array& a, int axis) {
-    return static_cast<std::size_t>(a.shape(axis));
-  };
-  fail(window[0] == 0 || window[1] == 0 || window[0] > most_places ||
-       window[0] * window[1] > most_places);
-  const PoolShape shape{size(x, 0), size(x, 3), size(x, 1), size(x, 2), window[0], window[1]};
+  const char* const rule = "max_pool: shapes of the input, the maxima and places must match";
+  require(x.ndim() == 4 && y.ndim() == 4 && place.ndim() == 4 && threads > 0, rule);
+  require(window[0] > 0 && window[1] > 0 && window[0] <= most_places &&
+              window[0] * window[1] <= most_places,
+          rule);
+  const PoolShape shape{size_of(x, 0), size_of(x, 3), size_of(x, 1),
+                        size_of(x, 2), window[0],     window[1]};
   for (const py::array& out : {py::array(y), py::array(place)}) {
-    fail(size(out, 0) != shape.images || size(out, 1) != shape.out_height() ||
-         size(out, 2) != shape.out_width() || size(out, 3) != shape.channels);
+    require(size_of(out, 0) == shape.images && size_of(out, 1) == shape.out_height() &&
+                size_of(out, 2) == shape.out_width() && size_of(out, 3) == shape.channels,
+            rule);
   }
   return shape;
 }
 
 template <class R>
 void bind_pool_of(py::module_& m) {
-  using Places = Pixels<std::uint8_t>;
+  using Places = Tensor<std::uint8_t>;
   using Window = std::array<std::size_t, 2>;
   m.def(
       "max_pool",
-      [](const Pixels<R>& x, Pixels<R>& y, Places& place, Window window, int threads) {
+      [](const Tensor<R>& x, Tensor<R>& y, Places& place, Window window, int threads) {
         const PoolShape shape = pool_shape(x, y, place, window, threads);
         R* out = y.mutable_data();
         std::uint8_t* at = place.mutable_data();
@@ -57,7 +48,7 @@ void bind_pool_of(py::module_& m) {
       "Write the maxima of windows, and the place of each in its window.");
   m.def(
       "max_pool_spread",
-      [](const Pixels<R>& by_y, const Places& place, Pixels<R>& by_x, Window window, int threads) {
+      [](const Tensor<R>& by_y, const Places& place, Tensor<R>& by_x, Window window, int threads) {
         const PoolShape shape = pool_shape(by_x, by_y, place, window, threads);
         R* out = by_x.mutable_data();
         const py::gil_scoped_release release;

@@ -1,57 +1,30 @@
-// Linear and convolutional layers over sparse inputs. Arrays are C-contiguous views of tensors;
-// results are written in place. torch/sparse.py checks arguments by name; the checks here only keep
-// reads and writes within bounds, as operators can be called directly.
-#include <pybind11/numpy.h>
+// Linear and convolutional layers over sparse inputs.
 #include <pybind11/stl.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
-#include <stdexcept>
-#include <string>
 
 #include "bindings.hpp"
 #include "spikelet/train/conv_input.hpp"
 #include "spikelet/train/sparse.hpp"
+#include "tensor_shapes.hpp"
 
 namespace spikelet::train {
 namespace {
 
 template <class R>
-using In = py::array_t<R, py::array::c_style>;
-template <class R>
-using Out = py::array_t<R, py::array::c_style>;
-
-std::size_t size_of(const py::array& array, int axis) {
-  return static_cast<std::size_t>(array.shape(axis));
-}
-
-template <class R>
-const R* data_of(const std::optional<In<R>>& array) {
+const R* data_of(const std::optional<Tensor<R>>& array) {
   return array ? array->data() : nullptr;
 }
 
-void require(bool holds, const char* rule) {
-  if (!holds) {
-    throw std::invalid_argument(std::string("sparse layer: ") + rule);
-  }
-}
-
-void require_shape(const py::array& array, std::initializer_list<std::size_t> shape) {
-  bool same = static_cast<std::size_t>(array.ndim()) == shape.size();
-  int axis = 0;
-  for (const std::size_t n : shape) {
-    same = same && size_of(array, axis++) == n;
-  }
-  require(same, "shapes of the input, weights and outputs must match");
-}
+constexpr const char* sparse_layer = "sparse layer";
 
 template <class R>
-void require_bias(const std::optional<In<R>>& bias, std::size_t outputs) {
+void require_bias(const std::optional<Tensor<R>>& bias, std::size_t outputs) {
   if (bias) {
-    require_shape(*bias, {outputs});
+    require_shape(*bias, {outputs}, sparse_layer);
   }
 }
 
@@ -64,25 +37,25 @@ ConvShape conv_shape(const py::array& x, const py::array& weight, const py::arra
   const int c = channels_last ? 3 : 1;
   const int h = channels_last ? 1 : 2;
   require(x.ndim() == 4 && weight.ndim() == 4 && y.ndim() == 4,
-          "the input, weights and outputs of a convolution must have 4 dimensions");
+          "sparse layer: the input, weights and outputs of a convolution must have 4 dimensions");
   require(size_of(x, 0) == size_of(y, 0) && size_of(weight, 0) == size_of(y, 3),
-          "shapes of the input, weights and outputs must match");
+          "sparse layer: shapes of the input, weights and outputs must match");
   require(groups > 0 && size_of(weight, 1) * groups == size_of(x, c) &&
               size_of(weight, 0) % groups == 0,
-          "groups must divide the channels of the input and of the output");
+          "sparse layer: groups must divide the channels of the input and of the output");
   double places = static_cast<double>((size_of(weight, 0) / groups + 15) / 16 * 16);
   for (const int k : {0, 1}) {
     const auto axis = static_cast<std::size_t>(k);
     require(stride[axis] > 0 && dilation[axis] > 0 && size_of(weight, 2 + k) > 0,
-            "kernel, stride and dilation must be at least 1");
+            "sparse layer: kernel, stride and dilation must be at least 1");
     places *= static_cast<double>(size_of(x, h + k)) + static_cast<double>(size_of(y, 1 + k)) +
               static_cast<double>(padding[axis]) +
               static_cast<double>(dilation[axis]) * static_cast<double>(size_of(weight, 2 + k));
   }
   require(size_of(x, c) > 0 && size_of(x, h) > 0 && size_of(x, h + 1) > 0,
-          "an image must have at least one pixel and channel");
+          "sparse layer: an image must have at least one pixel and channel");
   require(!listed || places < 2147483648.0,
-          "an image with its margins must have fewer than 2^31 places");
+          "sparse layer: an image with its margins must have fewer than 2^31 places");
   return {.images = size_of(x, 0),
           .channels = size_of(x, c),
           .outputs = size_of(y, 3),
@@ -101,12 +74,13 @@ template <class R, class X>
 void bind_layers(py::module_& m) {
   m.def(
       "sparse_linear",
-      [](const In<X>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
-         int threads) {
-        require(x.ndim() == 2 && weight.ndim() == 2, "input and weights must have 2 dimensions");
+      [](const Tensor<X>& x, const Tensor<R>& weight, const std::optional<Tensor<R>>& bias,
+         Tensor<R>& y, int threads) {
+        require(x.ndim() == 2 && weight.ndim() == 2,
+                "sparse layer: input and weights must have 2 dimensions");
         const LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(weight, 0)};
-        require_shape(weight, {shape.outputs, shape.inputs});
-        require_shape(y, {shape.rows, shape.outputs});
+        require_shape(weight, {shape.outputs, shape.inputs}, sparse_layer);
+        require_shape(y, {shape.rows, shape.outputs}, sparse_layer);
         require_bias(bias, shape.outputs);
         require_threads(threads);
         R* out = y.mutable_data();
@@ -118,11 +92,12 @@ void bind_layers(py::module_& m) {
       "Write y = x weight^T + bias; only active inputs cost work.");
   m.def(
       "sparse_linear_weight",
-      [](const In<X>& x, const In<R>& grad_y, Out<R>& grad_weight, int threads) {
-        require(x.ndim() == 2 && grad_y.ndim() == 2, "input and outputs must have 2 dimensions");
+      [](const Tensor<X>& x, const Tensor<R>& grad_y, Tensor<R>& grad_weight, int threads) {
+        require(x.ndim() == 2 && grad_y.ndim() == 2,
+                "sparse layer: input and outputs must have 2 dimensions");
         const LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(grad_y, 1)};
-        require_shape(grad_y, {shape.rows, shape.outputs});
-        require_shape(grad_weight, {shape.outputs, shape.inputs});
+        require_shape(grad_y, {shape.rows, shape.outputs}, sparse_layer);
+        require_shape(grad_weight, {shape.outputs, shape.inputs}, sparse_layer);
         require_threads(threads);
         R* out = grad_weight.mutable_data();
         const py::gil_scoped_release release;
@@ -132,9 +107,9 @@ void bind_layers(py::module_& m) {
       py::arg("threads"), "Write the gradient of the weights of `sparse_linear`.");
   m.def(
       "sparse_conv",
-      [](const In<X>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
-         bool channels_last, std::size_t groups, Pair stride, Pair padding, Pair dilation,
-         int threads) {
+      [](const Tensor<X>& x, const Tensor<R>& weight, const std::optional<Tensor<R>>& bias,
+         Tensor<R>& y, bool channels_last, std::size_t groups, Pair stride, Pair padding,
+         Pair dilation, int threads) {
         const auto shape =
             conv_shape(x, weight, y, channels_last, groups, stride, padding, dilation);
         require_bias(bias, shape.outputs);
@@ -152,7 +127,7 @@ void bind_layers(py::module_& m) {
       "Write y [image, row, column, channel], the convolution of x; only active inputs cost work.");
   m.def(
       "sparse_conv_weight",
-      [](const In<X>& x, const In<R>& grad_y, Out<R>& grad_weight, bool channels_last,
+      [](const Tensor<X>& x, const Tensor<R>& grad_y, Tensor<R>& grad_weight, bool channels_last,
          std::size_t groups, Pair stride, Pair padding, Pair dilation, int threads) {
         const auto shape =
             conv_shape(x, grad_weight, grad_y, channels_last, groups, stride, padding, dilation);
@@ -175,7 +150,7 @@ template <class X>
 void bind_activity(py::module_& m) {
   m.def(
       "activity",
-      [](const In<X>& x, int threads) {
+      [](const Tensor<X>& x, int threads) {
         require_threads(threads);
         Activity found;
         {
@@ -195,9 +170,9 @@ void bind_sparse_of(py::module_& m) {
   bind_layers<R, std::uint8_t>(m);
   m.def(
       "column_sums",
-      [](const In<R>& x, Out<R>& sums, int threads) {
-        require(x.ndim() == 2, "input must have 2 dimensions");
-        require_shape(sums, {size_of(x, 1)});
+      [](const Tensor<R>& x, Tensor<R>& sums, int threads) {
+        require(x.ndim() == 2, "sparse layer: input must have 2 dimensions");
+        require_shape(sums, {size_of(x, 1)}, sparse_layer);
         require_threads(threads);
         R* out = sums.mutable_data();
         const py::gil_scoped_release release;
@@ -210,8 +185,8 @@ void bind_sparse_of(py::module_& m) {
 void bind_conv_input(py::module_& m) {
   m.def(
       "conv_input",
-      [](const In<float>& grad_y, const In<float>& weight, Out<float>& grad_x, Pair stride,
-         Pair padding, int threads) {
+      [](const Tensor<float>& grad_y, const Tensor<float>& weight, Tensor<float>& grad_x,
+         Pair stride, Pair padding, int threads) {
         const auto shape =
             conv_shape(grad_x, weight, grad_y, true, 1, stride, padding, Pair{1, 1}, false);
         require_threads(threads);

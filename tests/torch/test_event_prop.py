@@ -318,6 +318,12 @@ def test_bad_spikes(argument: str, value: Any, error: type[Exception], message: 
         ),
         (lambda: with_weights([[math.nan]])(one()), ValueError, "weights must be finite"),
         (lambda: with_weights([[1e9]])(one()), ValueError, "neuron 0 spike more than 65536 times"),
+        (lambda: looping(math.nan)(one()), ValueError, "recurrent weights must be finite"),
+        (
+            lambda: looping([[1.0]])(one()),
+            ValueError,
+            r"recurrent must have the shape \(2, 2\), got shape \(1, 1\)",
+        ),
         (lambda: layer(1, 2).revive(one(), 0.1), ValueError, "spikes must come from 2 neurons"),
         (
             lambda: EventSpikes.from_first(torch.tensor([[math.nan]])),
@@ -330,6 +336,14 @@ def test_bad_spikes(argument: str, value: Any, error: type[Exception], message: 
 def test_bad_calls(make: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+def looping(recurrent: Any) -> EventProp:
+    """Two neurons with recurrent weights: all those of a number, or the given ones."""
+    made = layer(1, 2, recurrent=True)
+    values = torch.tensor(recurrent, dtype=torch.float64)
+    made.recurrent.data = values if values.ndim else values.expand(2, 2).clone()
+    return made
 
 
 def one() -> EventSpikes:

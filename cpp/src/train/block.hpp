@@ -12,6 +12,11 @@ namespace spikelet::train {
 
 inline constexpr std::size_t padding = 16;  // lanes of the widest vector
 
+template <class R>
+R* offset(R* p, std::size_t n) {
+  return p == nullptr ? nullptr : p + n;
+}
+
 // Parameters of neurons first .. first + n, laid out for vectors.
 template <class R>
 class BlockLanes {

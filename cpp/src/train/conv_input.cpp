@@ -85,7 +85,7 @@ struct Panel {
 };
 
 std::vector<Panel> panels_of(std::size_t lines) {
-  const std::size_t n = parts_of(lines, tile_kernels().most_lines);
+  const std::size_t n = parts_of(lines, kernels_of<TileKernels>().most_lines);
   std::vector<Panel> panels;
   for (std::size_t k = 0; k < n; ++k) {
     panels.push_back({k * lines / n, (k + 1) * lines / n - k * lines / n});
@@ -120,8 +120,9 @@ RawBuffer<float> filters(const ConvShape& s, const Tiling& tiling, const std::ve
     for (const Panel& panel : panels) {
       const std::size_t n = panel.lines * line<float>;
       const std::size_t first = panel.first * line<float>;
-      tile_kernels().filters(filter.data() + first, places, width, n, matrix.data(),
-                             result.data() + first * s.outputs + o * n, s.outputs * width);
+      kernels_of<TileKernels>().filters(filter.data() + first, places, width, n, matrix.data(),
+                                        result.data() + first * s.outputs + o * n,
+                                        s.outputs * width);
     }
   });
   return result;
@@ -144,7 +145,7 @@ class TileRun {
 
   void run(std::size_t first, std::size_t n, const std::vector<Panel>& panels, const float* filters,
            const float* grad_y, float* grad_x) {
-    const TileKernels& kernels = tile_kernels();
+    const TileKernels& kernels = kernels_of<TileKernels>();
     for (std::size_t t = 0; t < n; ++t) {
       read(first + t, grad_y);
       kernels.points(pixels_.data(), tiling_.reads(), shape_.outputs, points_.data() + t * terms_,

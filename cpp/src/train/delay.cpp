@@ -81,7 +81,7 @@ void run(const DelayShape& shape, const Taps<R>& taps, const R* x, R* y, bool re
     std::fill_n(y, shape.steps * shape.samples * shape.outputs, R{});
     return;
   }
-  const auto tile = delay_kernels<R>().tile;
+  const auto tile = kernels_of<DelayKernels<R>>().tile;
   const std::size_t rows = rows_of(std::min(shape.steps, most_packed), most_rows);
   const std::size_t tiles = parts_of(std::min(shape.steps, most_packed), rows);
   const std::size_t parts = parts_of(shape.steps, tiles * rows);
@@ -138,7 +138,7 @@ void delayed_weights(const DelayShape& shape, const std::int32_t* lag, const R* 
                      R* by_early, R* by_late, int threads) {
   std::fill_n(by_early, shape.inputs * shape.outputs, R{});
   std::fill_n(by_late, shape.inputs * shape.outputs, R{});
-  const auto correlate = delay_kernels<R>().correlate;
+  const auto correlate = kernels_of<DelayKernels<R>>().correlate;
   const std::size_t rows = rows_of(shape.steps, most_correlated);
   const std::size_t before = shape.longest + 1;
   const std::size_t pitch = (before + rows) * line<R>;

@@ -1,24 +1,16 @@
-// One neuron of EventProp between the events that reach it: its potential and current, its spikes,
-// and its adjoint backwards in time. Shared by event_prop.cpp and event_network.cpp.
+// One neuron of EventProp between the events that reach it: its potential and current, its next
+// spike, and its adjoint backwards in time.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <string>
-#include <tuple>
-#include <vector>
 
 #include "spikelet/train/event_prop.hpp"
 
 namespace spikelet::train {
-
-// Parts of the batch whose gradients are summed apart; fixed, so that sums do not depend on the
-// threads.
-inline constexpr std::size_t chunks = 16;
 
 [[noreturn]] inline void refuse(const std::string& what) { throw std::invalid_argument(what); }
 
@@ -137,49 +129,6 @@ class Flow {
 inline void back(const Decay& d, double& p_v, double& p_i) {
   p_i = p_i * d.syn + p_v * d.across;
   p_v *= d.mem;
-}
-
-struct Spike {
-  double time;
-  std::int64_t id;
-  double current;
-};
-
-inline void in_order(std::vector<Spike>& spikes) {
-  std::sort(spikes.begin(), spikes.end(), [](const Spike& a, const Spike& b) {
-    return std::tie(a.time, a.id) < std::tie(b.time, b.id);
-  });
-}
-
-// The spikes of all samples, one after the other.
-inline EventOutput joined(const std::vector<std::vector<Spike>>& found) {
-  EventOutput out;
-  auto& [offsets, times, ids] = out.spikes;
-  offsets.push_back(0);
-  for (const auto& spikes : found) {
-    offsets.push_back(offsets.back() + static_cast<std::int64_t>(spikes.size()));
-  }
-  const auto total = static_cast<std::size_t>(offsets.back());
-  times.reserve(total);
-  ids.reserve(total);
-  out.currents.reserve(total);
-  for (const auto& spikes : found) {
-    for (const Spike& spike : spikes) {
-      times.push_back(spike.time);
-      ids.push_back(spike.id);
-      out.currents.push_back(spike.current);
-    }
-  }
-  return out;
-}
-
-// At most one thread per 4096 pairs of an input spike and a neuron.
-inline int team(int threads, std::size_t input_spikes, std::size_t n_out) {
-  if (threads < 1) {
-    refuse("threads must be >= 1, got " + std::to_string(threads));
-  }
-  const std::size_t worth = 1 + input_spikes * n_out / 4096;
-  return static_cast<int>(std::min(worth, static_cast<std::size_t>(threads)));
 }
 
 }  // namespace spikelet::train

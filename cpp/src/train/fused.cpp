@@ -68,11 +68,6 @@ std::size_t block_of(std::size_t size, std::size_t most, int threads) {
       line, most);
 }
 
-template <class R>
-R* offset(R* p, std::size_t n) {
-  return p == nullptr ? nullptr : p + n;
-}
-
 }  // namespace
 
 template <class R>
@@ -87,7 +82,7 @@ Cell<R> prepared(const Cell<R>& cell) {
 template <class R>
 void forward(const Cell<R>& given, const Forward<R>& run, int threads) {
   const Cell<R> cell = prepared(given);
-  const auto& kernels = fused_kernels<R>();
+  const auto& kernels = kernels_of<FusedKernels<R>>();
   const auto step = is_rich(cell) ? kernels.forward_rich : kernels.forward_plain;
   threads = team(run.steps, run.size, threads);
   const std::size_t block = block_of(run.size, rows_of_block, threads);
@@ -141,7 +136,7 @@ class Replay {
   // Runs steps from .. from + count, starting with state(). Rows of x are `size` apart.
   void run(const Lanes<R>& lanes, const R* x, std::size_t size, std::size_t from, std::size_t count,
            std::size_t steps, std::size_t n) {
-    const auto& kernels = fused_kernels<R>();
+    const auto& kernels = kernels_of<FusedKernels<R>>();
     const auto step = is_rich(cell_) ? kernels.forward_rich : kernels.forward_plain;
     ForwardStep<R> row;
     row.n = n;
@@ -189,7 +184,7 @@ class Replay {
 template <class R>
 void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
   const Cell<R> cell = prepared(given);
-  const auto& kernels = fused_kernels<R>();
+  const auto& kernels = kernels_of<FusedKernels<R>>();
   const bool replayed = run.x != nullptr;
   const bool rich = needs_input(cell, run.by_parameters);
   const auto step_back = rich ? kernels.backward_rich : kernels.backward_plain;

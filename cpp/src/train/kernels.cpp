@@ -46,9 +46,16 @@ constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};
 constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_points,
                             &tile_values};
 
-constinit const LevelTable kernel_table{
-    fused<float>, fused<double>, sparse<float>, sparse<double>, {&count_bytes, &find_bytes},
-    pool<float>,  pool<double>,  delay<float>,  delay<double>,  tiles};
+constinit const LevelTable kernel_table{fused<float>,
+                                        fused<double>,
+                                        sparse<float>,
+                                        sparse<double>,
+                                        ByteKernels{&count_bytes, &find_bytes},
+                                        pool<float>,
+                                        pool<double>,
+                                        delay<float>,
+                                        delay<double>,
+                                        tiles};
 
 }  // namespace spikelet::train::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
+#include <tuple>
 
 #include "core/levels.hpp"
 #include "spikelet/train/neuron.hpp"
@@ -181,54 +181,17 @@ struct TileKernels {
   void (*values)(const float* m, std::size_t step, std::size_t width, std::size_t side, float* y);
 };
 
-struct LevelTable {
-  FusedKernels<float> fused32;
-  FusedKernels<double> fused64;
-  SparseKernels<float> sparse32;
-  SparseKernels<double> sparse64;
-  ByteKernels bytes;
-  PoolKernels<float> pool32;
-  PoolKernels<double> pool64;
-  DelayKernels<float> delay32;
-  DelayKernels<double> delay64;
-  TileKernels tiles;
-};
+using LevelTable =
+    std::tuple<FusedKernels<float>, FusedKernels<double>, SparseKernels<float>,
+               SparseKernels<double>, ByteKernels, PoolKernels<float>, PoolKernels<double>,
+               DelayKernels<float>, DelayKernels<double>, TileKernels>;
 
 SPIKELET_LEVEL_TABLE(LevelTable)
 
-// Those of the level in use.
-template <class R>
-const FusedKernels<R>& fused_kernels() {
-  if constexpr (std::is_same_v<R, float>) {
-    return level_table().fused32;
-  } else {
-    return level_table().fused64;
-  }
+// Those of the level in use, such as kernels_of<FusedKernels<float>>().
+template <class Kernels>
+const Kernels& kernels_of() {
+  return std::get<Kernels>(level_table());
 }
-template <class R>
-const SparseKernels<R>& sparse_kernels() {
-  if constexpr (std::is_same_v<R, float>) {
-    return level_table().sparse32;
-  } else {
-    return level_table().sparse64;
-  }
-}
-template <class R>
-const PoolKernels<R>& pool_kernels() {
-  if constexpr (std::is_same_v<R, float>) {
-    return level_table().pool32;
-  } else {
-    return level_table().pool64;
-  }
-}
-template <class R>
-const DelayKernels<R>& delay_kernels() {
-  if constexpr (std::is_same_v<R, float>) {
-    return level_table().delay32;
-  } else {
-    return level_table().delay64;
-  }
-}
-inline const TileKernels& tile_kernels() { return level_table().tiles; }
 
 }  // namespace spikelet::train

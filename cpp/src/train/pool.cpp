@@ -32,7 +32,7 @@ void over_rows(const PoolShape& shape, int threads, Row&& row) {
 
 template <class R>
 void max_pool(const PoolShape& shape, const R* x, R* y, std::uint8_t* place, int threads) {
-  const auto max_row = pool_kernels<R>().max_row;
+  const auto max_row = kernels_of<PoolKernels<R>>().max_row;
   over_rows(shape, threads, [&](const PoolRow& row, std::size_t from, std::size_t to) {
     max_row(row, x + from, y + to, place + to);
   });
@@ -41,7 +41,7 @@ void max_pool(const PoolShape& shape, const R* x, R* y, std::uint8_t* place, int
 template <class R>
 void max_pool_spread(const PoolShape& shape, const R* by_y, const std::uint8_t* place, R* by_x,
                      int threads) {
-  const auto spread_row = pool_kernels<R>().spread_row;
+  const auto spread_row = kernels_of<PoolKernels<R>>().spread_row;
   const std::size_t pitch = shape.width * shape.channels;
   if (pitch == 0) {
     return;

@@ -10,6 +10,7 @@
 #include "train/block.hpp"
 #include "train/kernels.hpp"
 #include "train/reduce.hpp"
+#include "train/sparse_lists.hpp"
 
 namespace spikelet::train {
 namespace {
@@ -17,34 +18,20 @@ namespace {
 constexpr std::size_t samples_at_once = 8;   // they share each row of weights
 constexpr std::size_t senders_at_once = 64;  // they share each row of gradients
 
+// The transposed of an n x n matrix; threads share it where that is worth waking them.
 template <class R>
-R* offset(R* p, std::size_t n) {
-  return p == nullptr ? nullptr : p + n;
-}
-
-// Writes from[r][c] to to[c][r], in tiles that stay in the first-level cache.
-template <class R>
-void transpose(const R* from, R* to, std::size_t n, int threads) {
-  constexpr std::size_t tile = 32, worth_a_thread = 65536;
-  const std::size_t tiles = (n + tile - 1) / tile;
-  const std::size_t each = std::max<std::size_t>(1, worth_a_thread / (tile * (n + 1)));
-  parallel_for(threads, (tiles + each - 1) / each, [&](std::size_t k) {
-    for (std::size_t r = k * each * tile; r < std::min((k + 1) * each * tile, n); r += tile) {
-      for (std::size_t c = 0; c < n; c += tile) {
-        for (std::size_t row = r; row < std::min(r + tile, n); ++row) {
-          for (std::size_t column = c; column < std::min(c + tile, n); ++column) {
-            to[row * n + column] = from[column * n + row];
-          }
-        }
-      }
-    }
+void transpose_square(const R* from, R* to, std::size_t n, int threads) {
+  const std::size_t rows = parts_of(65536, 32 * (n + 1)) * 32;
+  parallel_for(threads, parts_of(n, rows), [&](std::size_t part) {
+    const std::size_t first = part * rows;
+    transpose(from + first * n, std::min(rows, n - first), n, n, to + first, n);
   });
 }
 
 // Adds the recurrent input from the spikes of one sample.
 template <class R>
 void add_recurrent(const R* spikes, const R* rows, R* x, std::size_t n) {
-  const auto& kernels = fused_kernels<R>();
+  const auto& kernels = kernels_of<FusedKernels<R>>();
   for (std::size_t from = 0; from < n; ++from) {
     if (spikes[from] != 0) {
       kernels.add_row(spikes[from], rows + from * n, x, n);
@@ -74,11 +61,11 @@ template <class R>
 void forward(const Cell<R>& given, const RecurrentForward<R>& recurrent, const Forward<R>& run,
              int threads) {
   const Cell<R> cell = prepared(given);
-  const auto& kernels = fused_kernels<R>();
+  const auto& kernels = kernels_of<FusedKernels<R>>();
   const auto step = is_rich(cell) ? kernels.forward_rich : kernels.forward_plain;
   const std::size_t neurons = recurrent.neurons;
   RawBuffer<R> rows(neurons * neurons);
-  transpose(recurrent.weights, rows.data(), neurons, threads);
+  transpose_square(recurrent.weights, rows.data(), neurons, threads);
   const std::size_t work = run.steps * neurons * neurons;
   over_samples(recurrent.samples, work, threads, [&](std::size_t sample, std::size_t samples) {
     const std::size_t first = sample * neurons, n = samples * neurons;
@@ -117,7 +104,7 @@ template <class R>
 void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const Backward<R>& run,
               int threads) {
   const Cell<R> cell = prepared(given);
-  const auto& kernels = fused_kernels<R>();
+  const auto& kernels = kernels_of<FusedKernels<R>>();
   const auto step = is_rich(cell) ? kernels.forward_rich : kernels.forward_plain;
   const std::size_t neurons = recurrent.neurons;
   GroupSums<R> sums(cell, run.by_parameters, run.size);
@@ -184,7 +171,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
   // Sending neurons over threads; each adds its gradients in the order of steps and samples.
   RawBuffer<R> by_rows(neurons * neurons);
   std::fill(by_rows.begin(), by_rows.end(), R{});
-  const auto add_row = fused_kernels<R>().add_row;
+  const auto add_row = kernels_of<FusedKernels<R>>().add_row;
   const std::size_t each = neurons / (2 * static_cast<std::size_t>(std::max(threads, 1)));
   const std::size_t part = std::clamp<std::size_t>(each, 1, senders_at_once);
   parallel_for(threads, (neurons + part - 1) / part, [&](std::size_t k) {
@@ -205,7 +192,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
       }
     }
   });
-  transpose(by_rows.data(), recurrent.by_weights, neurons, threads);
+  transpose_square(by_rows.data(), recurrent.by_weights, neurons, threads);
 }
 
 template void forward(const Cell<float>&, const RecurrentForward<float>&, const Forward<float>&,

@@ -75,12 +75,12 @@ Activity activity(const X* x, std::size_t n, int threads) {
     const std::size_t number = std::min(part, n - p * part);
     if constexpr (std::is_floating_point_v<X>) {
       X rest = 0;
-      active += sparse_kernels<X>().count(from, number, rest);
+      active += kernels_of<SparseKernels<X>>().count(from, number, rest);
       if (rest != 0) {
         finite = false;
       }
     } else {
-      active += level_table().bytes.count(from, number);
+      active += kernels_of<ByteKernels>().count(from, number);
     }
   });
   return {active, finite};
@@ -89,7 +89,7 @@ Activity activity(const X* x, std::size_t n, int threads) {
 template <class R, class X>
 void sparse_linear(const LinearShape& shape, const X* x, const R* weight, const R* bias, R* y,
                    int threads) {
-  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const SparseKernels<R>& kernels = kernels_of<SparseKernels<R>>();
   const auto [rows, inputs, outputs] = shape;
   const std::size_t width = chunk_width<R>(outputs);
   const std::size_t chunks = parts_of(outputs, width);
@@ -186,7 +186,7 @@ std::size_t rows_of_part(const X* x, std::size_t rows, std::size_t inputs) {
 template <class R, class X>
 void narrow_weight(const LinearShape& shape, const X* x, const R* grad_y, R* grad_weight,
                    int threads) {
-  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const SparseKernels<R>& kernels = kernels_of<SparseKernels<R>>();
   const auto [rows, inputs, outputs] = shape;
   const std::size_t width = padded<R>(outputs);
   const std::size_t range =
@@ -214,7 +214,7 @@ void narrow_weight(const LinearShape& shape, const X* x, const R* grad_y, R* gra
 template <class R, class X>
 void sparse_linear_weight(const LinearShape& shape, const X* x, const R* grad_y, R* grad_weight,
                           int threads) {
-  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const SparseKernels<R>& kernels = kernels_of<SparseKernels<R>>();
   const auto [rows, inputs, outputs] = shape;
   const std::size_t pitch = padded<R>(outputs);
   if (pitch * sizeof(R) <= narrow_bytes && inputs * pitch * sizeof(R) <= narrow_sums) {
@@ -266,7 +266,7 @@ void sparse_linear_weight(const LinearShape& shape, const X* x, const R* grad_y,
 
 template <class R>
 void column_sums(const R* x, std::size_t rows, std::size_t n, R* sums, int threads) {
-  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const SparseKernels<R>& kernels = kernels_of<SparseKernels<R>>();
   const std::size_t part = std::max<std::size_t>(256, parts_of(rows, 64));
   const std::size_t parts = parts_of(rows, part);
   std::vector<R> partial(parts * n);

@@ -42,7 +42,7 @@ class Convolution {
         whole_(s.groups == 1 && (s.dilation.width == 1 || s.kernel.width == 1)),
         taps_(whole_ ? 1 : s.kernel.width) {
     const std::size_t lines = parts_of(outputs, line<R>);
-    const std::size_t n_chunks = parts_of(lines, sparse_kernels<R>().most_lines);
+    const std::size_t n_chunks = parts_of(lines, kernels_of<SparseKernels<R>>().most_lines);
     const std::size_t rows = s.kernel.height * s.kernel.width * channels;
     for (std::size_t k = 0; k < n_chunks; ++k) {
       const std::size_t first = k * lines / n_chunks;
@@ -203,7 +203,7 @@ Buffer<R> by_chunk(const Convolution<R, X>& conv, const R* weight) {
 template <class R, class X>
 void sparse_conv(const ConvShape& shape, const X* x, const R* weight, const R* bias, R* y,
                  int threads) {
-  const auto gather = sparse_kernels<R>().gather_windows;
+  const auto gather = kernels_of<SparseKernels<R>>().gather_windows;
   const Convolution<R, X> conv(shape);
   const Buffer<R> weights = by_chunk(conv, weight);
   const auto [height, width] = shape.output;

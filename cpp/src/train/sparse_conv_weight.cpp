@@ -195,7 +195,7 @@ class WeightGradient {
   }
 
   void add_line(std::size_t group, const Scratch& scratch, const R* gradients, R* sums) const {
-    const auto correlate = sparse_kernels<R>().correlate;
+    const auto correlate = kernels_of<SparseKernels<R>>().correlate;
     for (std::size_t c = 0; c < channels_; ++c, sums += taps() * line<R>) {
       for (std::size_t cy = 0; cy < rows_.stride; ++cy) {
         for (std::size_t cx = 0; cx < columns_.stride; ++cx) {
@@ -246,8 +246,9 @@ void sparse_conv_weight(const ConvShape& shape, const X* x, const R* grad_y, R* 
   Buffer<R> total(size);
   constexpr std::size_t block = 4096;
   parallel_for(threads, parts_of(size, block), [&](std::size_t b) {
-    sparse_kernels<R>().sum_rows(partial.data() + b * block, limit, size,
-                                 std::min(block, size - b * block), total.data() + b * block);
+    kernels_of<SparseKernels<R>>().sum_rows(partial.data() + b * block, limit, size,
+                                            std::min(block, size - b * block),
+                                            total.data() + b * block);
   });
   const std::size_t taps = shape.kernel.height * shape.kernel.width;
   for (std::size_t o = 0; o < shape.outputs; ++o) {

@@ -30,9 +30,9 @@ constexpr std::size_t parts_of(std::size_t n, std::size_t part) { return (n + pa
 template <class X>
 std::size_t find_active(const X* x, std::size_t n, std::uint32_t* index, bool& ones) {
   if constexpr (std::is_same_v<X, std::uint8_t>) {
-    return level_table().bytes.find(x, n, index, ones);
+    return kernels_of<ByteKernels>().find(x, n, index, ones);
   } else {
-    return sparse_kernels<X>().find(x, n, index, ones);
+    return kernels_of<SparseKernels<X>>().find(x, n, index, ones);
   }
 }
 

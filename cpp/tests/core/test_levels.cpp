@@ -25,8 +25,10 @@ TEST_CASE("each level has kernels of its own, with vectors of its own width") {
     layers.insert(&layers::level_table(level));
     train.insert(&train::level_table(level));
     // How many lines are summed in registers follows from the width.
-    CHECK(train::level_table(level).sparse32.most_lines == (level == SimdLevel::baseline ? 2 : 4));
-    CHECK(train::level_table(level).tiles.most_lines == (level == SimdLevel::v4 ? 4 : 1));
+    CHECK(std::get<train::SparseKernels<float>>(train::level_table(level)).most_lines ==
+          (level == SimdLevel::baseline ? 2 : 4));
+    CHECK(std::get<train::TileKernels>(train::level_table(level)).most_lines ==
+          (level == SimdLevel::v4 ? 4 : 1));
   }
   CHECK(core.size() == available_simd_levels().size());
   CHECK(layers.size() == core.size());

@@ -38,15 +38,3 @@ TEST_CASE("event flow: adjoints go back by the transposed decay") {
   CHECK(p_v == 0.7 * d.mem);
   CHECK(p_i == -0.2 * d.syn + 0.7 * d.across);
 }
-
-TEST_CASE("event flow: a team has work, and spikes are ordered by time, then neuron") {
-  CHECK(team(8, 10, 10) == 1);
-  CHECK(team(8, 4096, 3) == 4);
-  CHECK_THROWS_AS(team(0, 1, 1), std::invalid_argument);
-  std::vector<Spike> spikes{{2, 0, 5}, {1, 3, 6}, {1, 2, 7}};
-  in_order(spikes);
-  const EventOutput out = joined({spikes, {}});
-  CHECK(out.spikes.ids == std::vector<std::int64_t>{2, 3, 0});
-  CHECK(out.currents == std::vector<double>{7, 6, 5});
-  CHECK(out.spikes.offsets == std::vector<std::int64_t>{0, 3, 3});
-}

@@ -23,11 +23,7 @@ using test::sparse_values;
 
 template <class R>
 const SparseKernels<R>& kernels_at(SimdLevel level) {
-  if constexpr (sizeof(R) == 4) {
-    return level_table(level).sparse32;
-  } else {
-    return level_table(level).sparse64;
-  }
+  return std::get<SparseKernels<R>>(level_table(level));
 }
 
 // What kernels at one level give, for 1 to 11 lines of 64 bytes.
@@ -214,11 +210,7 @@ TEST_CASE_TEMPLATE("every SIMD level gives the same bits", R, float, double) {
     return all;
   };
   const auto kernels = [](SimdLevel level) -> const FusedKernels<R>& {
-    if constexpr (sizeof(R) == 4) {
-      return level_table(level).fused32;
-    } else {
-      return level_table(level).fused64;
-    }
+    return std::get<FusedKernels<R>>(level_table(level));
   };
   for (const Surrogate surrogate :
        {Surrogate::atan, Surrogate::sigmoid, Surrogate::fast_sigmoid, Surrogate::triangle,
@@ -262,8 +254,9 @@ TEST_CASE("the kernels of tiles have the same bits at all levels") {
     INFO("level ", std::string(to_string(level)));
     for (std::size_t lines = 1; lines <= 6; ++lines) {
       const std::size_t places = 2 + lines % 4;
-      CHECK(same_bits(tiles_of(level_table(level).tiles, lines, places),
-                      tiles_of(level_table(SimdLevel::baseline).tiles, lines, places)));
+      CHECK(same_bits(
+          tiles_of(std::get<TileKernels>(level_table(level)), lines, places),
+          tiles_of(std::get<TileKernels>(level_table(SimdLevel::baseline)), lines, places)));
     }
   }
 }
@@ -277,7 +270,7 @@ TEST_CASE_TEMPLATE("the sums of events are those of plain loops", R, float, doub
 
 TEST_CASE("active bytes are found and counted") {
   for (const SimdLevel level : available_simd_levels()) {
-    const ByteKernels& kernels = level_table(level).bytes;
+    const ByteKernels& kernels = std::get<ByteKernels>(level_table(level));
     for (const std::size_t n : {0u, 1u, 63u, 64u, 65u, 203u}) {
       for (const double density : {0.0, 0.1, 1.0}) {
         for (const bool ones : {true, false}) {

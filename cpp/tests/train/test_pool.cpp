@@ -72,13 +72,7 @@ TEST_CASE_TEMPLATE("a pool finds the first of the greatest", R, float, double) {
                       shape.width * shape.channels};
     const std::size_t first = row.windows * row.channels;
     for (const SimdLevel level : available_simd_levels()) {
-      const auto& kernels = [&]() -> const PoolKernels<R>& {
-        if constexpr (sizeof(R) == 4) {
-          return level_table(level).pool32;
-        } else {
-          return level_table(level).pool64;
-        }
-      }();
+      const auto& kernels = std::get<PoolKernels<R>>(level_table(level));
       std::vector<R> y(first), by_x(n);
       std::vector<std::uint8_t> found(first);
       kernels.max_row(row, x.data(), y.data(), found.data());

@@ -2,7 +2,7 @@
 
 There are no time steps and no surrogate gradient: spike times solve the equations of the neuron, and the
 adjoint equations are integrated backwards from spike to spike. Memory grows with the number of spikes; with
-`recurrent`, the backward pass keeps the arrivals of each spike at all neurons.
+delays, the backward pass needs memory for the arrivals of each spike at all neurons.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
@@ -25,7 +24,8 @@ from spikelet.torch.losses import check_labels
 __all__ = ["EventProp", "EventSpikes", "first_spike_cross_entropy"]
 
 
-_Model: TypeAlias = tuple[float, float, float, float]  # tau_mem, tau_syn, v_threshold, t_max
+# tau_mem, tau_syn, v_threshold, t_max, in_features
+_Model: TypeAlias = tuple[float, float, float, float, int]
 
 
 class EventSpikes:
@@ -179,8 +179,8 @@ class EventProp(nn.Module):
     The gradient of a delay is that of the arrival time: ``weight / tau_syn * dL/dI - weight / tau_mem * dL/dV`` at the
     arrival, summed over spikes. Delays are exact numbers, not steps.
 
-    Results and gradients are bit-identical for any number of threads (``torch.get_num_threads()``). Without delays and
-    recurrence, neurons share the work of their inputs, which is faster.
+    Results and gradients are bit-identical for any number of threads (``torch.get_num_threads()``). A layer is fastest
+    without delays, because spikes then arrive at all neurons at the same times, and without recurrence.
 
     References
     ----------
@@ -320,27 +320,34 @@ class EventProp(nn.Module):
         if spikes.n != self.in_features:
             rule = f"must come from {self.in_features} neurons"
             fail("EventProp", "spikes", spikes.n, rule, got="n =")
-        _tensor("EventProp", "weight", self.weight, 2, "floating")
-        if self.recurrent is not None:
-            _tensor("EventProp", "recurrent", self.recurrent, 2, "floating")
-        delays = [self._checked_delay(name) for name in ("delay", "recurrent_delay")]
-        network = (self.weight, delays[0], self.recurrent, delays[1])
-        model = (self.tau_mem, self.tau_syn, self.v_threshold, self.t_max)
+        model = (self.tau_mem, self.tau_syn, self.v_threshold, self.t_max, self.in_features)
         times, ids, offsets = _Solved.apply(
-            model, spikes.offsets, spikes.ids, spikes.times, *network
+            model,
+            spikes.offsets,
+            spikes.ids,
+            spikes.times,
+            self._synapses("weight", "recurrent"),
+            self._synapses("delay", "recurrent_delay"),
         )
         return EventSpikes._made(times, ids, offsets, self.out_features)
 
-    def _checked_delay(self, name: str) -> Any:
-        """Return the delays of all synapses, within their bounds."""
-        delay = getattr(self, name)
-        if delay is None:
-            return None
-        _tensor("EventProp", name, delay, delay.ndim, "floating")
-        delay = kept_within("EventProp", name, delay, self.max_delay, training=self.training)
-        loops = name == "recurrent_delay"
-        sources = self.out_features if loops else self.in_features
-        return expanded(delay, "synapse" if loops else self.per, (self.out_features, sources))
+    def _synapses(self, of_inputs: str, of_neurons: str) -> Any:
+        """Return the weights or delays of all synapses: those of the inputs, then the recurrent ones."""
+        found = []
+        for name, sources in ((of_inputs, self.in_features), (of_neurons, self.out_features)):
+            values, shape = getattr(self, name), (self.out_features, sources)
+            if values is None:
+                continue
+            _tensor("EventProp", name, values, values.ndim, "floating")
+            if "delay" in name:
+                bound = self.max_delay
+                values = kept_within("EventProp", name, values, bound, training=self.training)
+                values = expanded(values, "synapse" if name == of_neurons else self.per, shape)
+            if values.shape != shape:
+                got = tuple(values.shape)
+                fail("EventProp", name, got, f"must have the shape {shape}", got="shape")
+            found.append(values)
+        return None if not found else found[0] if len(found) == 1 else torch.cat(found, 1)
 
     def revive(self, spikes: EventSpikes, amount: float, *, least: float = 0.0) -> int:
         """Add `amount` to all weights of the neurons that are silent too often.
@@ -386,18 +393,20 @@ class EventProp(nn.Module):
 
 
 class _Solved(torch.autograd.Function):
-    """Spikes of the layer, by its weights, delays, recurrent weights and recurrent delays, of which all but weights may be None."""
+    """Spikes of the layer, by the weights and delays of all synapses; without delays these are None."""
 
     @staticmethod
-    def forward(ctx: Any, model: _Model, offsets: Any, ids: Any, times: Any, *network: Any) -> Any:
-        given: Any = [None if t is None else _array(t) for t in (offsets, times, ids, *network)]
+    def forward(
+        ctx: Any, model: _Model, offsets: Any, ids: Any, times: Any, weights: Any, delays: Any
+    ) -> Any:
+        given: Any = map(_array, (offsets, times, ids, weights, delays))
         with named("EventProp"):
             out_offsets, out_times, out_ids, ctx.currents = _core.event_forward(
                 *model, *given, *[torch.get_num_threads()]
             )
         out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
         ctx.mark_non_differentiable(*out[1:])
-        ctx.save_for_backward(offsets, times, ids, *network, *out)
+        ctx.save_for_backward(offsets, times, ids, weights, delays, *out)
         ctx.model = model
         return out
 
@@ -405,28 +414,24 @@ class _Solved(torch.autograd.Function):
     @once_differentiable  # type: ignore[untyped-decorator]  # torch is not type-checked
     def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
         saved = ctx.saved_tensors
-        network = saved[3:7]
-        arrays = [None if t is None else _array(t) for t in saved]
-        times, ids, offsets = arrays[7:]
-        given: Any = [*arrays[:7], offsets, times, ids, ctx.currents, _array(grad_times)]
+        inputs = (saved[1], *saved[3:5])  # times, weights, delays
+        *given, times, ids, offsets = map(_array, saved)
+        arrays: Any = [*given, offsets, times, ids, ctx.currents, _array(grad_times)]
         with named("EventProp"):
-            *found, input_times = _core.event_backward(
-                *ctx.model, *given, *[torch.get_num_threads()]
-            )
+            found = _core.event_backward(*ctx.model, *arrays, *[torch.get_num_threads()])
         gradients = [
-            None if given is None else torch.from_numpy(gradient).to(given.dtype)
-            for given, gradient in zip(network, found, strict=True)
+            None if gradient is None else torch.from_numpy(gradient).to(values.dtype)
+            for values, gradient in zip(inputs, found, strict=True)
         ]
-        return None, None, None, torch.from_numpy(input_times), *gradients
+        return None, None, None, *gradients
 
 
-def _array(tensor: Any) -> np.ndarray[Any, Any]:
-    """Return a tensor as an array for the core: float64 or int64."""
+def _array(tensor: Any) -> Any:
+    """Return a tensor as an array for the core, float64 or int64, and None as None."""
+    if tensor is None:
+        return None
     tensor = tensor.detach()
-    array: np.ndarray[Any, Any] = (
-        tensor.double() if tensor.is_floating_point() else tensor
-    ).numpy()
-    return array
+    return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
 
 
 def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) -> None:

@@ -1,12 +1,13 @@
 // EventProp (Wunderlich & Pehle 2021): a layer of LIF neurons solved exactly in continuous time,
-// and the exact gradients of its spike times. Work and memory grow with spikes; there are no time
-// steps.
+// and the exact gradients of its spike times. Synapses may have delays of their own, and neurons
+// may reach each other (Meszaros, Knight & Nowotny 2025). Work and memory grow with spikes; there
+// are no time steps.
 //
-//   tau_mem V' = -V + I,   tau_syn I' = -I,   I jumps by a weight at each input spike;
+//   tau_mem V' = -V + I,   tau_syn I' = -I,   I jumps by a weight when a spike arrives;
 //   V reaching v_threshold from below: a spike, V -> 0, I goes on.
 //
 // A potential that only touches the threshold (V' = 0 there, to 12 digits) does not spike, so that
-// every spike time has a gradient. An output spike at the time of an input spike comes before it.
+// every spike time has a gradient. An output spike at the time of an arrival comes before it.
 // Results are the same bits for any number of threads.
 #pragma once
 
@@ -25,6 +26,17 @@ struct EventLif {
 
 // A neuron that spikes more often than this in one sample is refused: its weights have exploded.
 inline constexpr std::size_t most_spikes = 1 << 16;
+
+// Synapses onto n_out neurons from n_in inputs, and from the neurons themselves if they are
+// recurrent: then sources n_in .. n_in + n_out - 1.
+struct EventLayer {
+  std::size_t n_in, n_out;
+  bool recurrent;
+  std::span<const double> weights;  // [n_out, sources()], finite
+  std::span<const double> delays;   // the same, finite, >= 0; empty if all are 0
+
+  std::size_t sources() const { return n_in + (recurrent ? n_out : 0); }
+};
 
 // Spikes of a batch: sample b owns offsets[b] .. offsets[b + 1], in the order of their times.
 struct EventView {
@@ -47,22 +59,21 @@ struct EventOutput {
 };
 
 struct EventGradients {
-  std::vector<double> weights;  // [n_out, n_in]
-  std::vector<double> times;    // [input spikes]; 0 for those after t_max
+  std::vector<double> weights;  // [n_out, sources()]
+  std::vector<double> delays;   // the same, or empty if there are none
+  std::vector<double> times;    // [input spikes]; 0 for those that arrive after t_max only
 };
 
 // Throws std::invalid_argument if the spikes are not as EventView requires or an id is not in
 // 0 .. n - 1.
 void check(const EventView& spikes, std::size_t n);
 
-// weights [n_out, n_in]. Both throw std::invalid_argument if a condition above is violated.
-EventOutput event_forward(const EventLif& lif, const EventView& input,
-                          std::span<const double> weights, std::size_t n_in, std::size_t n_out,
+// Both throw std::invalid_argument if a condition above is violated.
+EventOutput event_forward(const EventLif& lif, const EventView& input, const EventLayer& layer,
                           int threads);
 
 // output, currents: what event_forward returned; time_gradients: dL/dt of each output spike.
-EventGradients event_backward(const EventLif& lif, const EventView& input,
-                              std::span<const double> weights, std::size_t n_in, std::size_t n_out,
+EventGradients event_backward(const EventLif& lif, const EventView& input, const EventLayer& layer,
                               const EventView& output, std::span<const double> currents,
                               std::span<const double> time_gradients, int threads);
 
