@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from spikelet import layers
 from spikelet.layers import Foreign, Graded, Layer, Reduce, ReLU, Reshape, Take
-from spikelet.layers.views import Shape
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.segment import Packed, Segment, Stored
 from spikelet.layers.to_core import Source
+from spikelet.layers.views import Shape
 
 __all__ = [
     "MAX_POOLS",
