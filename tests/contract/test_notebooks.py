@@ -22,7 +22,7 @@ def network() -> sl.Network:
     cells = net.population(10, sl.LIF(I_e=np.linspace(300.0, 500.0, 10)), name=NASTY)
     source = net.population(4, sl.PoissonSource(50.0), name="X")
     net.connect(source, cells, sl.AllToAll(), weight=0.5, plasticity=sl.STDP())
-    net.connect(cells, cells, sl.AllToAll(), weight=1.0, delay=1.5, weights="int16")
+    net.connect(cells, cells, sl.AllToAll(), weight=1.0, delay=1.5, weight_dtype="int16")
     net.inject(cells, sl.PoissonInput(rate=100.0, weight=1.0))
     net.record(cells, "spikes")
     net.record(cells, ["V_m", "theta"], every=1.0)

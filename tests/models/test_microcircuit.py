@@ -209,7 +209,7 @@ def test_16_bits_and_one_current_keep_the_rates() -> None:
     rates = []
     for fast in (False, True):
         circuit = sl.models.microcircuit(
-            0.1, seed=1, weights="int16" if fast else "float", one_current=fast
+            0.1, seed=1, weight_dtype="int16" if fast else "float", one_current=fast
         )
         circuit.run(200.0)
         circuit.record()

@@ -44,7 +44,7 @@ def test_many_projections_of_16_bits() -> None:
     for k in range(MANY):
         case.add(12, 1 + k % 5)
     found = []
-    for options in ({}, {"weights": sl.Int16(8.0)}):
+    for options in ({}, {"weight_dtype": sl.Int16(8.0)}):
         net = make()
         source = net.population(60, sl.SpikeSource(case.stamps * 0.1, case.ids, snap=True))
         pre, post = net.population(60, sl.LIF()), net.population(120, sl.LIF(**FLEETING))

@@ -87,7 +87,7 @@ def test_what_arrives_is_the_exact_sum(
     short = {p: 1e-4 for p in ("tau_syn", "tau_syn_ex", "tau_syn_in") if hasattr(model, p)}
     cells = net.population(n, model(**NEVER, **short))
     pre, post, weight, delay = lists(30, n, 5000, signs)
-    p = net.connect(relay, cells, (pre, post), weight=weight, delay=delay * 0.1, weights="int16")
+    p = net.connect(relay, cells, (pre, post), weight=weight, delay=delay * 0.1, weight_dtype="int16")
     step = 2.0**-7  # the largest is below 300
     on_grid = np.rint(weight / step) * step
     recorders = [net.record(cells, state) for state in states]
@@ -149,10 +149,10 @@ def busy(threads: int = 1, dtype: Any = "float32") -> tuple[Any, ...]:
         net.inject(cells, sl.PoissonInput(rate=rate, weight=90.0))
     delay = sl.Uniform(0.1, 4.0)
     p = net.connect(
-        E, E, sl.FixedIndegree(40), weight=sl.Normal(60.0, 20.0), delay=delay, weights="int16"
+        E, E, sl.FixedIndegree(40), weight=sl.Normal(60.0, 20.0), delay=delay, weight_dtype="int16"
     )
     net.connect(
-        E, I, sl.FixedTotalNumber(20000), weight=sl.Normal(60.0, 6.0), delay=delay, weights="int16"
+        E, I, sl.FixedTotalNumber(20000), weight=sl.Normal(60.0, 6.0), delay=delay, weight_dtype="int16"
     )
     net.connect(
         I,
@@ -160,12 +160,12 @@ def busy(threads: int = 1, dtype: Any = "float32") -> tuple[Any, ...]:
         sl.FixedProbability(0.1),
         weight=sl.Normal(-200.0, 20.0),
         delay=delay,
-        weights=sl.Int16(1000.0),
+        weight_dtype=sl.Int16(1000.0),
     )
-    net.connect(I, I, sl.FixedProbability(0.1), weight=-90.0, delay=0.7, weights="int16")
+    net.connect(I, I, sl.FixedProbability(0.1), weight=-90.0, delay=0.7, weight_dtype="int16")
     net.connect(E, E, sl.FixedProbability(0.01), weight=sl.Normal(20.0, 2.0), delay=delay)
     net.connect(
-        E, D, sl.FixedProbability(0.05), weight=sl.Normal(1.0, 1.0), delay=delay, weights="int16"
+        E, D, sl.FixedProbability(0.05), weight=sl.Normal(1.0, 1.0), delay=delay, weight_dtype="int16"
     )
     return net, (E, I, D), [net.record(x, "spikes") for x in (E, I, D)], p
 
@@ -226,7 +226,7 @@ def test_saved_networks_go_on_alike(tmp_path: Path) -> None:
 def test_a_damaged_step_is_refused(tmp_path: Path, step: Any) -> None:
     net = make()
     a = net.population(4, sl.LIF())
-    net.connect(a, a, sl.AllToAll(), weight=87.75, weights="int16")
+    net.connect(a, a, sl.AllToAll(), weight=87.75, weight_dtype="int16")
     net.save(tmp_path / "a.npz")
     with (
         zipfile.ZipFile(tmp_path / "a.npz") as old,
@@ -287,7 +287,7 @@ def test_any_number_of_synapses_has_an_exact_sum(dtype: Any) -> None:
     def arrived(threads: int) -> Any:
         net = make(threads=threads, dtype=dtype)
         a, b = net.population(n, sl.LIF(I_e=1e6)), net.population(200, sl.LIF(V_th=1e300))
-        net.connect(a, b, (np.arange(n), np.zeros(n, int)), weight=weight, weights="int16")
+        net.connect(a, b, (np.arange(n), np.zeros(n, int)), weight=weight, weight_dtype="int16")
         current = net.record(b, "I_syn_ex")
         net.run(2.0)
         return current.values
@@ -303,8 +303,8 @@ def test_projections_together_have_an_exact_sum() -> None:
     n = 3000
     net = make()
     a, b = net.population(n, sl.LIF(I_e=1e6)), net.population(1, sl.LIF(V_th=1e300))
-    large = net.connect(a, b, sl.AllToAll(), weight=60_000.0, weights="int16")
-    small = net.connect(a, b, sl.AllToAll(), weight=2.0, weights="int16")
+    large = net.connect(a, b, sl.AllToAll(), weight=60_000.0, weight_dtype="int16")
+    small = net.connect(a, b, sl.AllToAll(), weight=2.0, weight_dtype="int16")
     current = net.record(b, "I_syn_ex")
     net.run(2.0)
     total = np.asarray(large.weights).sum() + np.asarray(small.weights).sum()
@@ -315,25 +315,25 @@ def test_projections_together_have_an_exact_sum() -> None:
 def test_weights_that_differ_too_much_for_one_sum_are_refused_by_connect() -> None:
     net = make()
     a, b = net.population(3, sl.LIF(I_e=1e6)), net.population(3, sl.LIF(), name="b")
-    net.connect(a, b, sl.AllToAll(), weight=1.0, weights="int16")
-    words = r"connect .*within a factor of 32768 .*Int16\(largest=\.\.\.\) for both, or weights=\"float\""
+    net.connect(a, b, sl.AllToAll(), weight=1.0, weight_dtype="int16")
+    words = r"connect .*within a factor of 32768 .*Int16\(largest=\.\.\.\) for both, or weight_dtype=\"float\""
     for weight in (1e-5, 1e5):
         with pytest.raises(ValueError, match=words):
-            net.connect(a, b, sl.AllToAll(), weight=weight, weights="int16")
+            net.connect(a, b, sl.AllToAll(), weight=weight, weight_dtype="int16")
     assert len(net.projections) == 1
-    net.connect(a, b, sl.AllToAll(), weight=1e-5, weights=sl.Int16(largest=1.0))
+    net.connect(a, b, sl.AllToAll(), weight=1e-5, weight_dtype=sl.Int16(largest=1.0))
     net.connect(a, b, sl.AllToAll(), weight=1e-5)
-    net.connect(a, a, sl.AllToAll(), weight=1e-5, weights="int16")  # of another population
+    net.connect(a, a, sl.AllToAll(), weight=1e-5, weight_dtype="int16")  # of another population
     net.run(1.0)
 
 
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"weights": "int8"}, ValueError, 'weights must be "float", "int16" or sl.Int16'),
-        ({"weights": 16}, TypeError, "weights must be"),
-        ({"weights": "int16", "plasticity": sl.STDP(w_max=100.0)}, ValueError, "plastic"),
-        ({"weights": sl.Int16(50.0)}, ValueError, "at most 63.999"),
+        ({"weight_dtype": "int8"}, ValueError, 'weight_dtype must be "float", "int16" or sl.Int16'),
+        ({"weight_dtype": 16}, TypeError, "weights must be"),
+        ({"weight_dtype": "int16", "plasticity": sl.STDP(w_max=100.0)}, ValueError, "plastic"),
+        ({"weight_dtype": sl.Int16(50.0)}, ValueError, "at most 63.999"),
     ],
 )
 def test_what_cannot_have_16_bits_is_refused(options: Any, error: Any, words: str) -> None:
@@ -348,8 +348,8 @@ def test_sources_are_refused_because_they_may_spike_twice_in_a_step() -> None:
     net = make()
     a = net.population(5, sl.LIF(), name="a")
     for kind in (sl.SpikeSource([0.1], [0]), sl.PoissonSource(rate=10.0)):
-        with pytest.raises(ValueError, match=r'connect .*at most once in a step.*weights="float"'):
-            net.connect(net.population(1, kind), a, sl.AllToAll(), weights="int16")
+        with pytest.raises(ValueError, match=r'connect .*at most once in a step.*weight_dtype="float"'):
+            net.connect(net.population(1, kind), a, sl.AllToAll(), weight_dtype="int16")
 
 
 @pytest.mark.parametrize("largest", [0.0, -1.0, float("inf"), float("nan"), "big"])
@@ -378,7 +378,7 @@ def sparse(
         weight = np.r_[weight, np.tile([1.0, -1.0], 30 * 40 * filler)]
         cells = net.population(n + 1, sl.LIFOneCurrent(**NEVER, tau_syn=1e-4))
     p = net.connect(
-        relay, cells, (pre, post), weight=weight, delay=delay * 0.1, weights=sl.Int16(400.0)
+        relay, cells, (pre, post), weight=weight, delay=delay * 0.1, weight_dtype=sl.Int16(400.0)
     )
     given = arrivals(fires, pre[:size], post[:size], weight[:size], delay[:size], n)[:steps]
     return net, p, net.record(cells[:n], "I_syn"), given, steps * 0.1
@@ -437,7 +437,7 @@ def test_queued_rows_of_both_signs_hold_the_longest_delays() -> None:
     fires = net.population(1, sl.LIF(I_e=1e6, t_ref=1e9))
     cells = net.population(8, sl.LIFOneCurrent(**NEVER, tau_syn=1e-4))
     lists = (np.zeros(8, int), np.arange(8))
-    p = net.connect(fires, cells, lists, weight=given, delay=delay, weights="int16")
+    p = net.connect(fires, cells, lists, weight=given, delay=delay, weight_dtype="int16")
     at, current = net.record(fires, "spikes"), net.record(cells, "I_syn")
     net.run(6555.0)
     assert "queued rows" in repr(p)
@@ -471,7 +471,7 @@ def test_more_neurons_than_lines_reach_have_one_partition_of_queued_rows() -> No
         a = net.population(n, sl.LIF(I_e=1e6, t_ref=1.0))
         b = net.population(n, sl.LIF(V_th=1e300))
         p = net.connect(a, b, sl.FixedIndegree(8), weight=sl.Normal(1.0, 3.0),
-                        delay=sl.Uniform(0.1, 1.6), weights="int16")  # fmt: skip
+                        delay=sl.Uniform(0.1, 1.6), weight_dtype="int16")  # fmt: skip
         net.run(4.0)
         assert "queued rows of 16-bit weights" in repr(p)
         found.append([np.array(b.I_syn_ex), np.array(b.I_syn_in), np.array(p.weights)])
@@ -483,7 +483,7 @@ def test_more_neurons_than_lines_reach_have_one_partition_of_queued_rows() -> No
 def test_unions_pass_it_on() -> None:
     net = make()
     a, b = net.population(50, sl.LIF()), net.population(60, sl.LIF())
-    group = net.connect(a + b, a + b, sl.FixedProbability(0.2), weight=30.0, weights="int16")
+    group = net.connect(a + b, a + b, sl.FixedProbability(0.2), weight=30.0, weight_dtype="int16")
     assert len(group.blocks) == 4
     assert all("steps of" in repr(p) for p in group.blocks)
 
@@ -493,9 +493,9 @@ def test_zeros_need_no_grid() -> None:
     net = sl.Network()
     a, b = net.population(3, sl.LIF()), net.population(4, sl.LIF())
     none = np.array([], dtype=int)
-    net.connect(a, b, sl.AllToAll(), weight=0.5, weights="int16")
-    net.connect(a, b, (none, none), weight=[], weights="int16")
-    zeros = net.connect(a, b, sl.AllToAll(), weight=0.0, weights="int16")
+    net.connect(a, b, sl.AllToAll(), weight=0.5, weight_dtype="int16")
+    net.connect(a, b, (none, none), weight=[], weight_dtype="int16")
+    zeros = net.connect(a, b, sl.AllToAll(), weight=0.0, weight_dtype="int16")
     net.run(1.0)
     zeros.weights = 0.3
     np.testing.assert_allclose(zeros.weights, 0.3, rtol=1e-6)

@@ -156,8 +156,8 @@ def of_16_bits() -> None:
         for post in (E, I):
             weight = sl.Normal(9.0 * sign, 0.9)
             delay = sl.Uniform(0.3, 4.0)
-            net.connect(pre, post, dense, weight=weight, delay=1.5, weights="int16")
-            net.connect(pre, post, sparse, weight=weight, delay=delay, weights="int16")
+            net.connect(pre, post, dense, weight=weight, delay=1.5, weight_dtype="int16")
+            net.connect(pre, post, sparse, weight=weight, delay=delay, weight_dtype="int16")
     if start.exists():  # go on from what other ranks saved
         net = sl.Network.load(start, threads=1)
     else:

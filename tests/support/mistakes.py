@@ -202,7 +202,7 @@ MISTAKES = [
     Mistake(
         "net.connect(E, I, sl.AllToAll(), weights=1.0)",
         TypeError,
-        'connect E -> I: weights must be "float", "int16" or sl.Int16(...); the weights themselves are weight=..., got 1.0',
+        'connect E -> I: weight_dtype must be "float", "int16" or sl.Int16(...); the weights themselves are weight=..., got 1.0',
     ),
     Mistake(
         "net.connect(E, I, sl.AllToAll(), weight=[1.0, 2.0])",

@@ -271,7 +271,7 @@ def microcircuit(
     dtype: Literal["float32", "float64"] = "float32",
     dt: float = 0.1,
     input: Literal["poisson", "dc"] = "poisson",  # noqa: A002
-    weights: Literal["float", "int16"] = "float",
+    weight_dtype: Literal["float", "int16"] = "float",
     one_current: bool = False,
     initial: Literal["optimised", "original"] = "optimised",
 ) -> Microcircuit:
@@ -291,7 +291,7 @@ def microcircuit(
     input : "poisson" or "dc"
         External input: Poisson trains of 8 Hz times the number of inputs, or a constant current of the same mean.
         The current does not suffice with a small `K_scale`: below about 0.3, populations fall silent.
-    weights : "float" or "int16"
+    weight_dtype : "float" or "int16"
         How weights are stored (see `spikelet.Int16`): with "int16" they are rounded to 1/128 pA, inhibitory ones to
         1/64 pA, at full in-degree, which is 4.4e-5 of the mean weight.
     one_current : bool
@@ -322,7 +322,7 @@ def microcircuit(
     True
     """
     given = parameters(scale, K_scale, input=input)
-    choice("microcircuit", "weights", weights, "float", "int16")
+    choice("microcircuit", "weight_dtype", weight_dtype, "float", "int16")
     choice("microcircuit", "initial", initial, *V_M)
     step = number("microcircuit", "dt", dt, "ms")
     if step > DELAYS.min():
@@ -348,7 +348,7 @@ def microcircuit(
         delay = sl.Normal(mean_delay, mean_delay * DELAY_SD, redraw=limits)
         # One grid for all weights of a sign, so that the synapses of a source share rows.
         largest = (1 + WEIGHT_SPREADS * WEIGHT_SD) * np.abs(given.weights[:, j % 2 :: 2]).max()
-        bits: Any = "float" if weights == "float" else sl.Int16(largest)
+        bits: Any = "float" if weight_dtype == "float" else sl.Int16(largest)
         for i, target in enumerate(POPULATIONS):
             total, mean_weight = int(given.synapses[i, j]), given.weights[i, j]
             if total == 0:
@@ -363,6 +363,6 @@ def microcircuit(
                     mean_weight, sd, redraw=(mean_weight - reach, mean_weight + reach)
                 ),
                 delay=delay,
-                weights=bits,
+                weight_dtype=bits,
             )
     return Microcircuit(net, populations, projections, given)

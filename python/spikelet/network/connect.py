@@ -55,7 +55,7 @@ def connect(
     delay: Any,
     receptor: str | None,
     plasticity: Plasticity | None,
-    weights: Any = "float",
+    weight_dtype: Any = "float",
 ) -> Projection:
     """Check and add a projection; see `Network.connect`."""
     check_own(net, "connect", pre, "pre")
@@ -64,7 +64,7 @@ def connect(
     for a in pre.parts:
         for b in post.parts:
             check_call(net, a, b, receptor, plasticity)
-    int16 = largest_of(where, weights, plasticity)
+    int16 = largest_of(where, weight_dtype, plasticity)
     if isinstance(rule, OneToOne) and len(pre) != len(post):
         sizes = len(pre), len(post)
         fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")

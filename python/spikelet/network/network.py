@@ -109,7 +109,7 @@ class Network(NetworkContents):
         delay: Any = 1.0,
         receptor: str | None = None,
         plasticity: Plasticity | None = None,
-        weights: Literal["float", "int16"] | Int16 = "float",
+        weight_dtype: Literal["float", "int16"] | Int16 = "float",
     ) -> Projection:
         """Connect two populations, parts of them, or unions.
 
@@ -134,7 +134,7 @@ class Network(NetworkContents):
             has these two, the sign of each weight selects one by default.
         plasticity : Plasticity, optional
             Plasticity rule, for example `spikelet.STDP`.
-        weights : "float", "int16" or Int16
+        weight_dtype : "float", "int16" or Int16
             How static weights of neurons are stored: as floats, or rounded to 16 bits (see `spikelet.Int16`), which
             takes a third less memory and time where a source has many targets for each delay.
 
@@ -147,7 +147,7 @@ class Network(NetworkContents):
         ValueError, TypeError
             If an argument is invalid; the network is unchanged then.
         """
-        return connect(self, pre, post, rule, weight, delay, receptor, plasticity, weights)
+        return connect(self, pre, post, rule, weight, delay, receptor, plasticity, weight_dtype)
 
     @changing
     def inject(self, target: Population, what: Input) -> Drive:

@@ -39,17 +39,17 @@ class Int16:
             object.__setattr__(self, "largest", float(value))
 
 
-def largest_of(where: str, weights: Any, plasticity: Plasticity | None) -> float | None:
+def largest_of(where: str, weight_dtype: Any, plasticity: Plasticity | None) -> float | None:
     """Return the largest magnitude of weights of 16 bits, 0.0 for that of the weights, or None for floats."""
-    if isinstance(weights, str) and weights == "float":
+    if isinstance(weight_dtype, str) and weight_dtype == "float":
         return None
-    if isinstance(weights, str) and weights == "int16":
-        weights = Int16()
-    if not isinstance(weights, Int16):
-        error = ValueError if isinstance(weights, str) else TypeError
-        hint = "" if isinstance(weights, str) else "; the weights themselves are weight=..."
-        fail(where, "weights", weights, _ALLOWED + hint, error=error)
+    if isinstance(weight_dtype, str) and weight_dtype == "int16":
+        weight_dtype = Int16()
+    if not isinstance(weight_dtype, Int16):
+        error = ValueError if isinstance(weight_dtype, str) else TypeError
+        hint = "" if isinstance(weight_dtype, str) else "; the weights themselves are weight=..."
+        fail(where, "weight_dtype", weight_dtype, _ALLOWED + hint, error=error)
     if plasticity is not None:
         rule = 'must be "float" for plastic synapses'
-        fail(where, "weights", weights, rule)
-    return weights.largest or 0.0
+        fail(where, "weight_dtype", weight_dtype, rule)
+    return weight_dtype.largest or 0.0
