@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 
 from diehl_cook import PROTOCOLS
-from processes import Record, busy, headline, machine, run
+
+from spikelet.cli.bench_harness import Record, about, busy, headline, run
 
 WORKER = Path(__file__).with_name("diehl_cook_worker.py")
 SIMULATORS = ("spikelet", "bindsnet")
@@ -164,7 +165,7 @@ def table(results: dict[Case, list[Record]]) -> str:
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     results = run_all(args)
 
     versions: dict[str, dict[str, str]] = {}
@@ -181,7 +182,7 @@ def main() -> None:
 
     if args.json:
         record = {
-            "machine": host,
+            **host,
             "arguments": {
                 k: v for k, v in vars(args).items() if not k.endswith(("python", "json", "mnist"))
             },

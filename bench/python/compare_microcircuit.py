@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from microcircuit import describe
 from microcircuit_report import activity, costs, distances, pairwise, rates, verdict
-from processes import Record, busy, headline, machine, run
+
+from spikelet.cli.bench_harness import Record, about, busy, headline, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,7 +161,7 @@ def main() -> None:
         circuit = describe(args.scale, args.K_scale, args.input, args.dt)
     except ValueError as error:
         sys.exit(f"compare_microcircuit.py: error: {error}")
-    host = machine()
+    host = about()
     with tempfile.TemporaryDirectory() as folder:
         results = run_all(args, circuit, Path(folder))
 
@@ -188,7 +189,7 @@ def main() -> None:
 
     if args.json:
         record = {
-            "machine": host,
+            **host,
             "arguments": {
                 k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))
             },

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import networks
 import numpy as np
 import torch
-from pages import has_place, markers, put
 
 import spikelet as sl
+from spikelet.cli.bench_harness import has_place, place_of, put
 from spikelet.conversion import frontier
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
     if min(*args.steps, args.images, args.calibration, args.threads) <= 0:
         parser.error("numbers must be positive")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     return args
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from microcircuit_report import DISTRIBUTIONS, activity, markdown
-from processes import busy
 from scipy.stats import ks_2samp
+
+from spikelet.cli.bench_harness import busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

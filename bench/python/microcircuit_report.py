@@ -11,12 +11,12 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from spikelet import statistics
+from spikelet.cli.bench_harness import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from processes import Record
 
 DISTRIBUTIONS = ("rate", "CV", "correlation")
 FACTOR = 1.5

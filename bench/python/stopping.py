@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import networks
 import numpy as np
 import torch
-from pages import has_place, markers, put
 
 import spikelet as sl
+from spikelet.cli.bench_harness import has_place, place_of, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
     if min(*args.steps, args.images, args.threads) <= 0:
         parser.error("numbers must be positive")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     return args
 
 
