@@ -22,9 +22,9 @@ from pathlib import Path
 from microcircuit import describe
 from microcircuit_accuracy import report
 
-from spikelet.cli.bench_harness import Record, about, has_place, headline, kept, put, run
+from spikelet.cli.bench_harness import Record, about, call, has_place, headline, kept, put
 
-WORKER = Path(__file__).with_name("microcircuit_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 CASES = {
     "float64": ("float64", "float", "poisson"),
     "float32": ("float32", "float", "poisson"),
@@ -113,9 +113,9 @@ def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
         "presim": args.presim,
         "duration": args.seconds * 1e3,
     }
-    command = [sys.executable, str(WORKER), "spikelet", str(description), str(part)]
-    command += [f"--{name}={value}" for name, value in settings.items()]
-    record = run(command, args.threads)
+    given = settings | {"circuit": description, "spikes": part}
+    function = "microcircuit_on_spikelet.run"
+    record = call(sys.executable, WORKER, function, given, threads=args.threads)
     if "wall_s" not in record:
         sys.exit(f"{case} seed {seed}: {record}")
     record |= settings | {"case": case, "circuit": circuit, "machine": about()}
