@@ -67,7 +67,12 @@ def arguments() -> argparse.Namespace:
     for name in PROGRAMS:
         add(f"--{name}-python", metavar="PATH",
             help=f"interpreter that can import {name}")  # fmt: skip
-    add("--page", type=Path, metavar="PATH", help="put the tables into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     least = (args.images, args.large_images, args.runs, args.seconds, args.speed_images,

@@ -44,7 +44,12 @@ def arguments() -> argparse.Namespace:
     add("--calibration", type=int, default=1500, metavar="N", help="images (default: 1500)")
     add("--images", type=int, default=10000, help="test images (default: 10000)")
     add("--threads", type=int, default=1)
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     add("--picture", type=Path, metavar="PATH", help="draw the frontiers into this file")
     args = parser.parse_args()
     if min(*args.steps, args.images, args.calibration, args.threads) <= 0:

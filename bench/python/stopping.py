@@ -48,7 +48,12 @@ def arguments() -> argparse.Namespace:
     add("--neuron", help="see sl.convert (default: binary spikes)")
     add("--dtype", default="int16")
     add("--threads", type=int, default=1)
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     args = parser.parse_args()
     if min(*args.steps, args.images, args.threads) <= 0:
         parser.error("numbers must be positive")

@@ -33,7 +33,12 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--depth", type=int, default=4, metavar="N", help="blocks (default: 4)")
     add("--threads", type=int, default=1)
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     args = parser.parse_args()
     if min(args.depth, args.threads) <= 0:
         parser.error("numbers must be positive")

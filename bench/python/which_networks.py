@@ -42,7 +42,12 @@ def arguments() -> argparse.Namespace:
     add("--limit", type=float, default=600.0, metavar="SECONDS", help="for one network")
     add("--memory", type=float, default=8.0, metavar="GB", help="for one network (default: 8)")
     add("--keep", type=Path, metavar="FOLDER", help="store each network's result, and reuse it")
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     args = parser.parse_args()
     if min(*args.steps, args.limit, args.memory) <= 0:
         parser.error("--steps, --limit and --memory must be positive")
