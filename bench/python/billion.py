@@ -15,7 +15,8 @@ import os
 from pathlib import Path
 
 from driven import Point, measure
-from processes import headline, machine
+
+from spikelet.cli.bench_harness import about, headline
 
 
 def arguments() -> argparse.Namespace:
@@ -40,7 +41,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     record = measure(
         Point(
             neurons=round(args.synapses / args.indegree),
@@ -77,7 +78,7 @@ def main() -> None:
     for name, value in rows.items():
         print(f"| {name} | {value} |")
     if args.json:
-        args.json.write_text(json.dumps({"machine": host} | record, indent=1) + "\n")
+        args.json.write_text(json.dumps({**host} | record, indent=1) + "\n")
 
 
 if __name__ == "__main__":

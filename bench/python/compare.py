@@ -10,41 +10,61 @@ program checks that all simulators show the same activity.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+from dataclasses import dataclass, replace
 from itertools import product
+from math import sqrt
 from pathlib import Path
+from statistics import fmean, stdev
 
 from models import DT, MODELS
-from processes import Record, busy, headline, machine, run
-from report import Case, costs, judge, speedups, summarise, table
-from worker import PACKAGES
+
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record, middle
 
 WORKER = Path(__file__).with_name("worker.py")
+SIMULATORS = {
+    "spikelet": ("spikelet", "on_spikelet.run"),
+    "equations": ("spikelet", "on_spikelet.of_text"),
+    "nest": ("nest", "on_nest.run"),
+    "brian2": ("brian2", "on_brian2.standalone"),
+    "brian2_runtime": ("brian2", "on_brian2.in_python"),
+}
+"""The package that each simulator needs, and the function that runs it."""
+
+STATISTICS = {"rate_hz": "rate", "cv": "CV", "weight_mean": "mean weight", "weight_sd": "SD of weights"}  # fmt: skip
+"""The compared statistics: the key in a record and its name; weights only if they change."""
+
+SPREADS = 3.0
+"""Means may differ by this many standard deviations between seeds."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    model: str
+    threads: int
+    simulator: str
+    dtype: str
+
+
+Results = dict[Case, list[Record]]
 
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, "spikelet", "nest", "brian2", runs=3, seed=1)
     add = parser.add_argument
     add("--model", nargs="+", choices=MODELS, default=["cuba"],
         help="a plastic model also runs its static counterpart (default: cuba)")  # fmt: skip
-    add("--simulators", nargs="+", choices=PACKAGES, default=["spikelet", "nest", "brian2"],
+    add("--simulators", nargs="+", choices=SIMULATORS, default=["spikelet", "nest", "brian2"],
         help="equations: spikelet, with all neurons from text; brian2_runtime: Brian2 without standalone mode "
         "(default: spikelet nest brian2)")  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
         help="data type of spikelet; NEST and Brian2 compute in float64")  # fmt: skip
-    add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
-    add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
     add("--model-time", type=float, metavar="MS", help="simulated time (default: the model's)")
     add("--scale", type=float, default=1.0, help="factor on the number of neurons")
-    for name in ("spikelet", "nest", "brian2"):
-        add(f"--{name}-python", default=sys.executable, metavar="PATH",
-            help=f"interpreter that can import {name} (default: this one)")  # fmt: skip
-    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     if args.runs < 1 or min(args.threads) < 1 or args.scale <= 0:
         parser.error("--runs, --threads and --scale must be positive")
@@ -59,7 +79,7 @@ def cases(args: argparse.Namespace) -> list[Case]:
     """Return the rows of the table; spikelet comes first, as the others refer to it."""
     variants = [
         (simulator, dtype)
-        for simulator, package in PACKAGES.items()
+        for simulator, (package, _) in SIMULATORS.items()
         if simulator in args.simulators
         for dtype in (args.dtype if package == "spikelet" else ["float64"])
     ]
@@ -69,78 +89,173 @@ def cases(args: argparse.Namespace) -> list[Case]:
     ]
 
 
-def run_once(case: Case, seed: int, args: argparse.Namespace) -> Record:
-    """Run one case in its own process and return what it printed."""
-    python = getattr(args, f"{PACKAGES[case.simulator]}_python")
-    settings = {
-        "dtype": case.dtype,
-        "threads": case.threads,
-        "seed": seed,
-        "model-time": args.model_time or MODELS[case.model].duration,
-        "scale": args.scale,
+def seed_spread(groups: list[list[float]]) -> float | None:
+    """Return the standard deviation from seed to seed, pooled over simulators.
+
+    None if no simulator ran with two seeds.
+    """
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom == 0:
+        return None
+    return sqrt(sum((x - fmean(group)) ** 2 for group in groups for x in group) / freedom)
+
+
+def differences(runs: list[Record], reference: list[Record], peers: list[list[Record]]) -> str:
+    """State whether the statistics of `runs` are those of `reference` within the spread of seeds.
+
+    `peers` are the runs of all simulators, which give the spread.
+    """
+    if runs is reference:
+        return "reference"
+    found = []
+    for key, name in STATISTICS.items():
+        values, expected, *groups = (
+            [run[key] for run in group if run[key] is not None]
+            for group in (runs, reference, *peers)
+        )
+        if not values and not expected:
+            continue
+        if not values or not expected:
+            found.append(f"{name} undefined in one of the two")
+            continue
+        spread = seed_spread([group for group in groups if group])
+        if spread is None:
+            return "not checked: one seed"
+        change = fmean(values) - fmean(expected)
+        if abs(change) > SPREADS * spread:
+            relative = f"{change / fmean(expected):+.1%}" if fmean(expected) else f"{change:+.3g}"
+            found.append(f"{name} {relative}")
+    return "NO: " + ", ".join(found) if found else "yes"
+
+
+def judge(results: Results) -> dict[Case, str]:
+    """Return the verdict of `differences` for each case that has runs."""
+    done = {case: runs for case, runs in results.items() if "rate_hz" in runs[0]}
+    verdicts = {}
+    for case, runs in done.items():
+        rivals = [c for c in done if (c.model, c.threads) == (case.model, case.threads)]
+        verdicts[case] = differences(runs, done[rivals[0]], [done[c] for c in rivals])
+    return verdicts
+
+
+def summarise(verdicts: dict[Case, str]) -> str:
+    """Return one sentence about the check that precedes the comparison of speed."""
+    wrong = [f"  {case}: {verdict}" for case, verdict in verdicts.items() if verdict[:2] == "NO"]
+    if wrong:
+        head = "ACTIVITY DIFFERS: these rows did not simulate the same thing; do not trust their ratios"
+        return "\n".join([head, *wrong])
+    if any(verdict.startswith("not checked") for verdict in verdicts.values()):
+        return "Activity NOT CHECKED: it takes two seeds (--runs) to know their spread"
+    if "yes" not in verdicts.values():
+        return "Activity NOT CHECKED: there is nothing to compare with"
+    return (
+        "Activity agrees: all rates, CVs and plastic weights lie within "
+        f"{SPREADS:g} standard deviations of a seed"
+    )
+
+
+def times(results: Results, verdicts: dict[Case, str]) -> str:
+    """Return the comparison as one Markdown table."""
+    walls = {
+        (case.model, case.threads): middle(runs, "wall_s")
+        for case, runs in reversed(results.items())
+        if case.simulator == "spikelet"
     }
-    command = [python, str(WORKER), case.simulator, case.model]
-    command += [f"--{name}={value}" for name, value in settings.items()]
-    record = run(command, case.threads)
-    return record | {"seed": seed} if "wall_s" in record else record
+
+    def ratio(case: Case, runs: list[Record]) -> str:
+        ours = walls.get((case.model, case.threads))
+        return f"{middle(runs, 'wall_s') / ours:.2f}" if ours else "-"
+
+    columns = {
+        "runs": lambda _, runs: str(len(runs)),
+        "build s": "build_s .2f",
+        "compile s": "compile_s .1f",
+        "sim wall s (min..max)": harness.spread("wall_s"),
+        "wall / spikelet": ratio,
+        "rate Hz": "rate_hz .3f",
+        "CV ISI": "cv .3f",
+        "same activity": lambda case, _: verdicts[case],
+        "syn. events": lambda _, runs: f"{middle(runs, 'events') / 1e6:.1f} M",
+        "ns/event": "ns_per_event .2f",
+        "peak RSS MB": "peak_rss_mb .0f",
+    }
+    return harness.table(results, ("model", "threads", "simulator", "dtype"), columns)
 
 
-def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
-    """Run all cases with all seeds, simulators in turn; a case that fails is not repeated."""
-    results: dict[Case, list[Record]] = {case: [] for case in cases(args)}
-    for seed in range(args.seed, args.seed + args.runs):
-        for case, runs in results.items():
-            if runs and "wall_s" not in runs[-1]:
-                continue
-            record = run_once(case, seed, args)
-            if "wall_s" in record:
-                runs.append(record)
-                text = f"{record['wall_s']:.3f} s, {record['rate_hz']:.2f} Hz"
-            else:
-                runs[:] = [record]
-                text = next(f"{key}: {value}" for key, value in record.items())
-            row = f"{case.model} {case.simulator} {case.dtype} threads {case.threads} seed {seed}"
-            print(f"{row}: {text}", file=sys.stderr, flush=True)
-    return results
+def costs(results: Results) -> str:
+    """Return a Markdown table of the cost of plasticity: the same network with and without it."""
+
+    def weights(runs: list[Record], key: str) -> str:
+        values = [run[key] for run in runs if run[key] is not None]
+        if not values:
+            return "-"
+        return f"{fmean(values):.6f}" + (f" ± {stdev(values):.6f}" if len(values) > 1 else "")
+
+    lines = []
+    for case, runs in results.items():
+        static = results.get(replace(case, model=MODELS[case.model].static or ""), [{}])
+        if "wall_s" not in runs[0] or "wall_s" not in static[0]:
+            continue
+        one, other = (middle(group, "wall_s") for group in (static, runs))
+        rates = [f"{middle(group, 'rate_hz'):.2f}" for group in (static, runs)]
+        lines.append(
+            [case.model, str(case.threads), case.simulator, case.dtype, f"{one:.4g}", f"{other:.4g}",
+             f"{other / one:.2f}", *rates, *(weights(runs, key) for key in ("weight_mean", "weight_sd"))]
+        )  # fmt: skip
+    header = ("model", "threads", "simulator", "dtype", "static wall s", "plastic wall s", "cost of plasticity",
+              "static rate Hz", "plastic rate Hz", "mean weight (SD of seeds)", "SD of weights (SD of seeds)")  # fmt: skip
+    return harness.markdown(header, lines)
+
+
+def speedups(results: Results) -> str:
+    """Return a Markdown table of the speed-up over the fewest threads."""
+    lines = []
+    fewest: dict[Case, tuple[int, list[Record]]] = {}
+    for case, runs in sorted(results.items(), key=lambda item: item[0].threads):
+        if "wall_s" not in runs[0]:
+            continue
+        threads, base = fewest.setdefault(replace(case, threads=0), (case.threads, runs))
+        if threads == case.threads:
+            continue
+        wall, alone = (middle(group, "wall_s") for group in (runs, base))
+        ratios = [a["wall_s"] / b["wall_s"] for a, b in zip(base, runs, strict=False)]
+        gain = f"{alone / wall:.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
+        lines.append(
+            [case.model, case.simulator, case.dtype, str(case.threads), f"{wall:.4g}", str(threads), f"{alone:.4g}", gain]
+        )  # fmt: skip
+    header = ("model", "simulator", "dtype", "threads", "sim wall s", "fewest threads", "their wall s",
+              "speed-up (min..max by seed)")  # fmt: skip
+    return harness.markdown(header, lines)
 
 
 def main() -> None:
-    args = arguments()
-    host = machine()
-    results = run_all(args)
+    args, origin = arguments(), harness.about()
+    durations = {name: args.model_time or MODELS[name].duration for name in args.model}
+
+    def once(case: Case, seed: int) -> Record:
+        package, function = SIMULATORS[case.simulator]
+        settings = {"name": case.model, "dtype": case.dtype, "threads": case.threads, "seed": seed,
+                    "duration": durations[case.model], "scale": args.scale}  # fmt: skip
+        python = getattr(args, f"{package}_python")
+        return harness.call(python, WORKER, function, settings, threads=case.threads)
+
+    seeds = range(args.seed, args.seed + args.runs)
+    results = harness.take_turns(cases(args), seeds, once, "{wall_s:.3f} s, {rate_hz:.2f} Hz")
     verdicts = judge(results)
-
-    versions: dict[str, dict[str, str]] = {}
-    for case, runs in results.items():
-        versions.setdefault(case.simulator, {}).update(runs[0].get("versions", {}))
-    print(headline(host))
-    for simulator, found in versions.items():
-        print(f"{simulator}: {', '.join(f'{k} {v}' for k, v in found.items()) or 'did not run'}")
-    times = {m: args.model_time or MODELS[m].duration for m in args.model}
-    print(f"dt {DT} ms; scale {args.scale:g}; "
-          + "; ".join(f"{m} {t / 1e3:g} s" for m, t in times.items())
-          + f"; seeds {args.seed} to {args.seed + args.runs - 1}; medians")  # fmt: skip
-    if warning := busy(run for runs in results.values() for run in runs):
-        print(warning)
-    print(f"\n{summarise(verdicts)}\n\n{table(results, verdicts)}")
+    simulated = "; ".join(f"{name} {t / 1e3:g} s" for name, t in durations.items())
+    settings = (
+        f"dt {DT} ms; scale {args.scale:g}; {simulated}; seeds {args.seed} to {seeds[-1]}; medians"
+    )
+    texts = [settings, summarise(verdicts), times(results, verdicts)]
     if any(MODELS[case.model].static for case in results):
-        print(f"\n{costs(results, {model.name: model.static for model in MODELS.values()})}")
-    if gains := speedups(results):
-        print(f"\n{gains}")
-
-    if args.json:
-        record = {
-            "machine": host,
-            "arguments": {
-                k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))
-            },
-            "check": summarise(verdicts),
-            "cases": [
-                vars(case) | {"same_activity": verdicts.get(case), "runs": runs}
-                for case, runs in results.items()
-            ],
-        }
-        args.json.write_text(json.dumps(record, indent=1) + "\n")
+        texts.append(costs(results))
+    if len(args.threads) > 1:
+        texts.append(speedups(results))
+    harness.show(
+        args, origin, (run for runs in results.values() for run in runs), texts,
+        check=summarise(verdicts),
+        cases=[vars(c) | {"same_activity": verdicts.get(c), "runs": runs} for c, runs in results.items()],
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ from conversion_report import (
     middle,
     speeds,
 )
-from processes import Record, busy, headline, machine, run
+
+from spikelet.cli.bench_harness import Record, about, busy, headline, run
 
 WORKER = Path(__file__).with_name("conversion_worker.py")
 PROGRAMS = ("spikelet", "spikingjelly", "snntorch", "torch")
@@ -194,7 +195,7 @@ def measure_accuracy(args: argparse.Namespace, thresholds: Path) -> dict[Case, R
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     equal: dict[str, Record] = {}
     accuracy: dict[Case, Record] = {}
     speed: dict[Case, list[Record]] = {}
@@ -229,7 +230,7 @@ def main() -> None:
 
     if args.json:
         cells = {
-            "machine": host,
+            **host,
             "arguments": {
                 k: str(v) if isinstance(v, Path) else v
                 for k, v in vars(args).items()

@@ -9,29 +9,22 @@ simulators alternate, so that a disturbance of the machine hits all of them.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from statistics import median
 
 from diehl_cook import PROTOCOLS
-from processes import Record, busy, headline, machine, run
 
-WORKER = Path(__file__).with_name("diehl_cook_worker.py")
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record, middle
+
+WORKER = Path(__file__).with_name("worker.py")
 SIMULATORS = ("spikelet", "bindsnet")
 
 INPUT_TOLERANCE = 0.1
 """Input spikes may differ by this fraction: the images are the same, and so are the rates."""
 ORDER = 10.0
 """Excitatory spikes may differ by this factor: the neurons are not the same."""
-
-HEADER = (
-    "protocol", "neurons", "threads", "simulator", "runs", "steps/image", "build s",
-    "ms/image (min..max)", "images/s", "us/step", "time / spikelet", "input spikes/image",
-    "exc. spikes/image", "same order", "peak RSS MB",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,9 +39,7 @@ class Case:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, *SIMULATORS, runs=3, seed=1)
     add = parser.add_argument
     add("--mnist", type=Path, required=True, metavar="PATH",
         help="folder with train-images-idx3-ubyte, plain or gzipped")  # fmt: skip
@@ -58,48 +49,10 @@ def arguments() -> argparse.Namespace:
     add("--threads", type=int, nargs="+", default=[1])
     add("--images", type=int, default=30, help="timed images (default: 30)")
     add("--warm-up", type=int, default=5, help="warm-up images before them (default: 5)")
-    add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
-    add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
-    for name in SIMULATORS:
-        add(f"--{name}-python", default=sys.executable, metavar="PATH",
-            help=f"interpreter that can import {name} (default: this one)")  # fmt: skip
-    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     if min(args.runs, args.images, *args.threads, *args.neurons) < 1 or args.warm_up < 0:
         parser.error("--runs, --images, --threads and --neurons must be positive")
     return args
-
-
-def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
-    """Run all cases with all seeds, simulators in turn; a case that fails is not repeated."""
-    simulators = [name for name in SIMULATORS if name in args.simulators]
-    rows = product(args.protocol, args.neurons, args.threads, simulators)
-    results: dict[Case, list[Record]] = {Case(*row): [] for row in rows}
-    for seed in range(args.seed, args.seed + args.runs):
-        for case, runs in results.items():
-            if runs and "wall_s" not in runs[-1]:
-                continue
-            settings = {
-                "mnist": args.mnist,
-                "neurons": case.neurons,
-                "threads": case.threads,
-                "warm-up": args.warm_up,
-                "images": args.images,
-                "seed": seed,
-            }
-            command = [getattr(args, f"{case.simulator}_python"), str(WORKER)]
-            command += [case.simulator, case.protocol]
-            command += [f"--{name}={value}" for name, value in settings.items()]
-            record = run(command, case.threads)
-            if "wall_s" in record:
-                runs.append(record | {"seed": seed})
-                text = f"{record['ms_per_image']:.1f} ms/image"
-            else:
-                runs[:] = [record]
-                text = next(f"{key}: {value}" for key, value in record.items())
-            row = f"{case.protocol} {case.simulator} {case.neurons} neurons threads {case.threads}"
-            print(f"{row} seed {seed}: {text}", file=sys.stderr, flush=True)
-    return results
 
 
 def verdict(runs: list[Record], reference: list[Record]) -> str:
@@ -122,72 +75,56 @@ def verdict(runs: list[Record], reference: list[Record]) -> str:
     return "NO: " + ", ".join(found) if found else "yes"
 
 
-def middle(runs: list[Record], key: str) -> float:
-    """Return the median over the runs."""
-    return float(median(run[key] for run in runs))
-
-
 def table(results: dict[Case, list[Record]]) -> str:
-    """Return the comparison as one Markdown table, all figures medians over the runs."""
-    references: dict[tuple[str, int, int], list[Record]] = {}
-    lines: list[tuple[str, ...]] = [HEADER, ("---",) * len(HEADER)]
-    for case, runs in results.items():
-        names = (case.protocol, str(case.neurons), str(case.threads), case.simulator)
-        if "wall_s" not in runs[0]:
-            why = next(f"{key}: {text}" for key, text in runs[0].items())
-            lines.append((*names, why.replace("|", "/"), *[""] * (len(HEADER) - len(names) - 1)))
-            continue
-        group = (case.protocol, case.neurons, case.threads)
-        if case.simulator == "spikelet":
-            references[group] = runs
-        reference = references.get(group, [])
-        time = middle(runs, "ms_per_image")
-        low, high = (f(run["ms_per_image"] for run in runs) for f in (min, max))
-        lines.append(
-            (
-                *names,
-                str(len(runs)),
-                f"{middle(runs, 'steps_per_image'):.0f}",
-                f"{middle(runs, 'build_s'):.2f}",
-                f"{time:.4g} ({low:.4g}..{high:.4g})",
-                f"{middle(runs, 'images_per_s'):.3g}",
-                f"{middle(runs, 'us_per_step'):.4g}",
-                f"{time / middle(reference, 'ms_per_image'):.2f}" if reference else "-",
-                f"{middle(runs, 'input_spikes_per_image'):.0f}",
-                f"{middle(runs, 'exc_spikes_per_image'):.1f}",
-                verdict(runs, reference),
-                f"{middle(runs, 'peak_rss_mb'):.0f}",
-            )
-        )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """Return the comparison as one Markdown table."""
+
+    def ours(case: Case) -> list[Record]:
+        found = results.get(Case(case.protocol, case.neurons, case.threads, "spikelet"), [{}])
+        return found if "wall_s" in found[0] else []
+
+    def ratio(case: Case, runs: list[Record]) -> str:
+        base = middle(ours(case), "ms_per_image")
+        return f"{middle(runs, 'ms_per_image') / base:.2f}" if base else "-"
+
+    columns = {
+        "runs": lambda _, runs: str(len(runs)),
+        "steps/image": "steps_per_image .0f",
+        "build s": "build_s .2f",
+        "ms/image (min..max)": harness.spread("ms_per_image"),
+        "images/s": "images_per_s .3g",
+        "us/step": "us_per_step .4g",
+        "time / spikelet": ratio,
+        "input spikes/image": "input_spikes_per_image .0f",
+        "exc. spikes/image": "exc_spikes_per_image .1f",
+        "same order": lambda case, runs: verdict(runs, ours(case)),
+        "peak RSS MB": "peak_rss_mb .0f",
+    }
+    return harness.table(results, ("protocol", "neurons", "threads", "simulator"), columns)
 
 
 def main() -> None:
-    args = arguments()
-    host = machine()
-    results = run_all(args)
+    args, origin = arguments(), harness.about()
 
-    versions: dict[str, dict[str, str]] = {}
-    for case, runs in results.items():
-        versions.setdefault(case.simulator, {}).update(runs[0].get("versions", {}))
-    print(headline(host))
-    for simulator, found in versions.items():
-        print(f"{simulator}: {', '.join(f'{k} {v}' for k, v in found.items()) or 'did not run'}")
-    print(f"{args.images} images after {args.warm_up}; "
-          f"seeds {args.seed} to {args.seed + args.runs - 1}; medians")  # fmt: skip
-    if warning := busy(run for runs in results.values() for run in runs):
-        print(warning)
-    print(f"\n{table(results)}")
+    def once(case: Case, seed: int) -> Record:
+        settings = {"protocol": case.protocol, "neurons": case.neurons, "threads": case.threads, "seed": seed,
+                    "mnist": args.mnist, "images": args.images, "warm_up": args.warm_up}  # fmt: skip
+        python, function = (
+            getattr(args, f"{case.simulator}_python"),
+            f"diehl_cook_on_{case.simulator}.run",
+        )
+        return harness.call(python, WORKER, function, settings, threads=case.threads)
 
-    if args.json:
-        record = {
-            "machine": host,
-            "arguments": {
-                k: v for k, v in vars(args).items() if not k.endswith(("python", "json", "mnist"))
-            },
-            "cases": [vars(case) | {"runs": runs} for case, runs in results.items()],
-        }
-        args.json.write_text(json.dumps(record, indent=1) + "\n")
+    simulators = [name for name in SIMULATORS if name in args.simulators]
+    cases = [Case(*row) for row in product(args.protocol, args.neurons, args.threads, simulators)]
+    seeds = range(args.seed, args.seed + args.runs)
+    results = harness.take_turns(cases, seeds, once, "{ms_per_image:.1f} ms/image")
+    settings = (
+        f"{args.images} images after {args.warm_up}; seeds {args.seed} to {seeds[-1]}; medians"
+    )
+    harness.show(
+        args, origin, (run for runs in results.values() for run in runs), [settings, table(results)],
+        cases=[vars(case) | {"runs": runs} for case, runs in results.items()],
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -9,24 +9,21 @@ the machine hits all of them. Full scale takes 15 GB and minutes on NEST.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 import tempfile
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from microcircuit import describe
 from microcircuit_report import activity, costs, distances, pairwise, rates, verdict
-from processes import Record, busy, headline, machine, run
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
-WORKER = Path(__file__).with_name("microcircuit_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 SIMULATORS = ("spikelet", "nest")
 LEVELS = ("best", "baseline", "v3", "v4")
 
@@ -51,9 +48,7 @@ class Case:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, *SIMULATORS, runs=3, seed=1)
     add = parser.add_argument
     add("--scale", type=float, default=1.0, help="factor on the numbers of neurons (default: 1)")
     add("--K-scale", type=float, help="factor on the numbers of inputs (default: as --scale)")
@@ -69,13 +64,7 @@ def arguments() -> argparse.Namespace:
     add("--weights", nargs="+", choices=["float", "int16"], default=["float"],
         help="weights of spikelet; with int16, neurons have one synaptic current")  # fmt: skip
     add("--simd", nargs="+", choices=LEVELS, default=["best"], help="SIMD levels of spikelet")
-    add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
-    add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
     add("--neurons", type=int, default=200, help="neurons to correlate (default: 200)")
-    for name in SIMULATORS:
-        add(f"--{name}-python", default=sys.executable, metavar="PATH",
-            help=f"interpreter that can import {name} (default: this one)")  # fmt: skip
-    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     if min(args.runs, args.seconds, *args.threads) <= 0 or args.presim < 0 or args.seed < 1:
         parser.error("--runs, --seconds, --threads and --seed must be positive")
@@ -101,105 +90,60 @@ def cases(args: argparse.Namespace) -> list[Case]:
     return found
 
 
-@contextlib.contextmanager
-def level(name: str) -> Iterator[None]:
-    """Make workers use a SIMD level."""
-    before = os.environ.get("SPIKELET_SIMD")
-    if name in LEVELS[1:]:
-        os.environ["SPIKELET_SIMD"] = name
-    try:
-        yield
-    finally:
-        os.environ.pop("SPIKELET_SIMD", None)
-        if before is not None:
-            os.environ["SPIKELET_SIMD"] = before
-
-
 def run_all(
     args: argparse.Namespace, circuit: dict[str, Any], folder: Path
 ) -> dict[Case, list[Record]]:
-    """Run all cases with all seeds, in turn; a case that fails is not repeated."""
+    """Run all cases with all seeds, in turn, and add the statistics of their activity."""
     description = folder / "circuit.json"
     description.write_text(json.dumps(circuit))
-    results: dict[Case, list[Record]] = {case: [] for case in cases(args)}
-    for seed in range(args.seed, args.seed + args.runs):
-        for case, runs in results.items():
-            if runs and "wall_s" not in runs[-1]:
-                continue
-            spikes = folder / f"{'-'.join(str(case).split())}-{seed}.npz"
-            settings = {
-                "dtype": case.dtype,
-                "weights": case.weights,
-                "threads": case.threads,
-                "seed": seed,
-                "presim": args.presim,
-                "duration": args.seconds * 1e3,
-            }
-            command = [getattr(args, f"{case.simulator}_python"), str(WORKER), case.simulator]
-            command += [str(description), str(spikes)]
-            command += [f"--{name}={value}" for name, value in settings.items()]
-            with level(case.level):
-                record = run(command, case.threads)
-            if "wall_s" in record:
-                interval = (args.presim, args.presim + args.seconds * 1e3)
-                runs.append(
-                    record | {"seed": seed} | activity(spikes, circuit, *interval, args.neurons)
-                )
-                spikes.unlink()
-                text = f"real-time factor {record['rtf']:.3g}"
-            else:
-                runs[:] = [record]
-                text = next(f"{key}: {value}" for key, value in record.items())
-            print(f"{case} seed {seed}: {text}", file=sys.stderr, flush=True)
-    return results
+
+    def once(case: Case, seed: int) -> Record:
+        spikes = folder / "spikes.npz"
+        settings = {"dtype": case.dtype, "weights": case.weights, "threads": case.threads, "seed": seed,
+                    "presim": args.presim, "duration": args.seconds * 1e3, "circuit": description,
+                    "spikes": spikes}  # fmt: skip
+        record = harness.call(
+            getattr(args, f"{case.simulator}_python"), WORKER, f"microcircuit_on_{case.simulator}.run",
+            settings, threads=case.threads,
+            environment={"SPIKELET_SIMD": case.level} if case.level in LEVELS[1:] else {},
+        )  # fmt: skip
+        if "wall_s" not in record:
+            return record
+        interval = (args.presim, args.presim + args.seconds * 1e3)
+        return record | {"seed": seed} | activity(spikes, circuit, *interval, args.neurons)
+
+    seeds = range(args.seed, args.seed + args.runs)
+    return harness.take_turns(cases(args), seeds, once, "real-time factor {rtf:.3g}")
 
 
 def main() -> None:
-    args = arguments()
+    args, origin = arguments(), harness.about()
     try:
         circuit = describe(args.scale, args.K_scale, args.input, args.dt)
     except ValueError as error:
         sys.exit(f"compare_microcircuit.py: error: {error}")
-    host = machine()
     with tempfile.TemporaryDirectory() as folder:
         results = run_all(args, circuit, Path(folder))
-
-    versions: dict[str, dict[str, str]] = {}
-    for case, runs in results.items():
-        versions.setdefault(case.simulator, {}).update(runs[0].get("versions", {}))
-    print(headline(host))
-    for simulator, found in versions.items():
-        print(f"{simulator}: {', '.join(f'{k} {v}' for k, v in found.items()) or 'did not run'}")
-    print(
+    found = pairwise(results)
+    settings = (
         f"scale {args.scale:g}, K_scale {args.K_scale:g}, {args.input} input, dt {args.dt:g} ms: "
         f"{sum(circuit['sizes'])} neurons, {sum(map(sum, circuit['synapses']))} synapses; "
         f"{args.seconds:g} s after {args.presim:g} ms; "
         f"seeds {args.seed} to {args.seed + args.runs - 1}; medians"
     )
-    if warning := busy(run for runs in results.values() for run in runs):
-        print(warning)
-    print(f"\n{costs(results)}")
-    found = pairwise(results)
-    print(f"\n{rates(results, circuit)}")
-    print(
-        "\nKolmogorov-Smirnov distances between runs: between seeds of the first row, "
+    compared = (
+        "Kolmogorov-Smirnov distances between runs: between seeds of the first row, "
         f"and from it to the other rows\n\n{distances(found, circuit)}\n\n{verdict(found)}"
     )
-
-    if args.json:
-        record = {
-            "machine": host,
-            "arguments": {
-                k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))
-            },
-            "cases": [
-                vars(case)
-                | {"runs": [{k: v for k, v in run.items() if k != "samples"} for run in runs]}
-                for case, runs in results.items()
-            ],
-            "distances": found,
-        }
-        args.json.write_text(json.dumps(record, indent=1) + "\n")
+    harness.show(
+        args, origin, (run for runs in results.values() for run in runs),
+        [settings, costs(results), rates(results, circuit), compared],
+        cases=[
+            vars(case) | {"runs": [{k: v for k, v in run.items() if k != "samples"} for run in runs]}
+            for case, runs in results.items()
+        ],
+        distances=found,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

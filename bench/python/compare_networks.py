@@ -19,8 +19,8 @@ from typing import Any
 from compare_conversion import numbers
 from conversion import RECIPES
 from networks_report import accuracies, rows, speeds, verdicts, why
-from pages import has_place, markers, put
-from processes import Record, busy, headline, machine, run
+
+from spikelet.cli.bench_harness import Record, about, busy, has_place, headline, place_of, put, run
 
 WORKER = Path(__file__).with_name("networks_worker.py")
 PROGRAMS = ("spikelet", "spikingjelly", "snntorch", "torch")
@@ -67,7 +67,12 @@ def arguments() -> argparse.Namespace:
     for name in PROGRAMS:
         add(f"--{name}-python", metavar="PATH",
             help=f"interpreter that can import {name}")  # fmt: skip
-    add("--page", type=Path, metavar="PATH", help="put the tables into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     least = (args.images, args.large_images, args.runs, args.seconds, args.speed_images,
@@ -78,7 +83,7 @@ def arguments() -> argparse.Namespace:
         parser.error(f"--models {args.models}: there is no such folder")
     for part in args.parts if args.page else ():
         if not has_place(args.page, TABLES[part]):
-            lines = " and ".join(markers(TABLES[part]))
+            lines = " and ".join(place_of(TABLES[part]))
             parser.error(f"--page {args.page}: it must have the lines {lines}")
     args.peer_images = args.peer_images or args.images
     args.peer_large_images = args.peer_large_images or args.large_images
@@ -190,7 +195,7 @@ def time_all(args: argparse.Namespace) -> dict[tuple[str, str, str], list[Record
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     accuracy = measure_accuracy(args) if "accuracy" in args.parts else ""
     speed = time_all(args) if "speed" in args.parts else {}
     print(headline(host))
@@ -210,7 +215,7 @@ def main() -> None:
             {"network": network, "program": program, "method": method, "runs": runs}
             for (network, program, method), runs in speed.items()
         ]
-        record = {"machine": host, "accuracy": accuracy, "speed": cells}
+        record = {**host, "accuracy": accuracy, "speed": cells}
         args.json.write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import training_report as report
-from processes import Record, busy, headline, machine, run
 from training import (
     LIBRARIES,
     METHODS,
@@ -37,6 +36,7 @@ from training import (
 )
 
 from spikelet import datasets
+from spikelet.cli.bench_harness import Record, about, busy, headline, run
 
 WORKER = Path(__file__).with_name("training_worker.py")
 PROGRAMS = ("spikelet", "reference", *LIBRARIES)
@@ -218,7 +218,7 @@ def epochs(args: argparse.Namespace, folder: Path) -> dict[Case, list[Record]]:
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     equal: list[Record] = []
     layer: dict[Case, list[Record]] = {}
     floor: dict[int, Record] = {}
@@ -286,7 +286,7 @@ def main() -> None:
 
     if args.json:
         cells = {
-            "machine": host,
+            **host,
             "versions": versions,
             "arguments": {
                 k: v for k, v in vars(args).items() if not k.endswith(("python", "json", "mnist"))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from conversion import LTB_UPDATES, SHARED
 
+from spikelet.cli.bench_harness import Record
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from compare_conversion import Case
-    from processes import Record
 
 READOUTS = {"plain": "all steps", "delayed": "automatic delay"}
 

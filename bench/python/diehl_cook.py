@@ -8,6 +8,7 @@ all the others.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,11 +87,20 @@ def read_images(folder: Path, count: int) -> NDArray[np.uint8]:
     return images[:count]
 
 
-def summary(learnt: Learnt, images: int) -> dict[str, Any]:
-    """Return the JSON record of a run."""
-    return {
-        "build_s": learnt.build_s,
-        "wall_s": learnt.wall_s,
+def record(
+    learn: Callable[[Task], Learnt],
+    *,
+    protocol: str,
+    mnist: str,
+    images: int,
+    warm_up: int,
+    **how: Any,
+) -> dict[str, Any]:
+    """Learn images with a simulator, and return the JSON record; ``how`` has the other fields of `Task`."""
+    shown = read_images(Path(mnist), warm_up + images)
+    task = Task(PROTOCOLS[protocol], warm_up=shown[:warm_up], images=shown[warm_up:], **how)
+    learnt = learn(task)
+    return vars(learnt) | {
         "images": images,
         "ms_per_image": learnt.wall_s * 1e3 / images,
         "images_per_s": images / learnt.wall_s,
@@ -98,6 +108,4 @@ def summary(learnt: Learnt, images: int) -> dict[str, Any]:
         "us_per_step": learnt.wall_s * 1e6 / learnt.steps,
         "input_spikes_per_image": learnt.input_spikes / images,
         "exc_spikes_per_image": learnt.exc_spikes / images,
-        "peak_rss_mb": learnt.peak_rss_mb,
-        "versions": learnt.versions,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import torch
 from bindsnet.encoding import poisson
 from bindsnet.models import DiehlAndCook2015
 from bindsnet.network.monitors import Monitor
-from diehl_cook import NORM, PIXELS, Learnt
+from diehl_cook import NORM, PIXELS, Learnt, record
 from measure import peak_rss_mb
 
 if TYPE_CHECKING:
@@ -65,3 +66,6 @@ def learn(task: Task) -> Learnt:
         peak_rss_mb=peak_rss_mb(),
         versions={"bindsnet": version("bindsnet"), "torch": torch.__version__},
     )
+
+
+run = partial(record, learn)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from diehl_cook import NORM, PIXELS, PROTOCOLS, Learnt
+from diehl_cook import NORM, PIXELS, PROTOCOLS, Learnt, record
 from measure import peak_rss_mb
 
 import spikelet as sl
@@ -49,3 +50,6 @@ def learn(task: Task) -> Learnt:
         peak_rss_mb=peak_rss_mb(),
         versions={"spikelet": sl.__version__, "simd": sl.simd_level()},
     )
+
+
+run = partial(record, learn)

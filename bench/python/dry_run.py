@@ -17,7 +17,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from dry_run_worker import DT, Point
-from processes import Record, busy, headline, machine, run
+
+from spikelet.cli.bench_harness import Record, about, busy, headline, run
 
 WORKER = Path(__file__).with_name("dry_run_worker.py")
 
@@ -84,7 +85,7 @@ def main() -> None:
         "--json", type=Path, metavar="PATH", help="write all points and the machine to this file"
     )
     args = parser.parse_args()
-    host, groups = machine(), points(quick=args.quick)
+    host, groups = about(), points(quick=args.quick)
     results: list[list[Record]] = []
     for group in groups:
         results.append([])
@@ -107,7 +108,7 @@ def main() -> None:
         for record in group:
             print(f"| {' | '.join(row(record))} |")
     if args.json:
-        written = {"machine": host, "fit": results[0], "check": results[1]}
+        written = {**host, "fit": results[0], "check": results[1]}
         args.json.write_text(json.dumps(written, indent=1) + "\n")
 
 

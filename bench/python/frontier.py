@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import networks
 import numpy as np
 import torch
-from pages import has_place, markers, put
 
 import spikelet as sl
+from spikelet.cli.bench_harness import has_place, place_of, put
 from spikelet.conversion import frontier
 
 if TYPE_CHECKING:
@@ -44,13 +44,18 @@ def arguments() -> argparse.Namespace:
     add("--calibration", type=int, default=1500, metavar="N", help="images (default: 1500)")
     add("--images", type=int, default=10000, help="test images (default: 10000)")
     add("--threads", type=int, default=1)
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     add("--picture", type=Path, metavar="PATH", help="draw the frontiers into this file")
     args = parser.parse_args()
     if min(*args.steps, args.images, args.calibration, args.threads) <= 0:
         parser.error("numbers must be positive")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     return args
 
 

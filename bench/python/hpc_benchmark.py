@@ -203,9 +203,9 @@ def main() -> None:
     if args.worker:
         print(json.dumps(WORKERS[args.worker](args)))
         return
-    from processes import headline, machine, run  # noqa: PLC0415  # not in NEST's Python
+    from spikelet.cli.bench_harness import about, headline, run  # noqa: PLC0415  # not in NEST's Python
 
-    host, records = machine(), []
+    host, records = about(), []
     for seed in range(args.seed, args.seed + args.runs):
         for simulator in args.simulators:
             python = args.nest_python if simulator == "nest" else sys.executable
@@ -230,7 +230,7 @@ def main() -> None:
             f"| {r['peak_rss_mb']:.0f} |"
         )
     if args.json is not None:
-        args.json.write_text(json.dumps({"machine": host, "runs": records}), encoding="utf-8")
+        args.json.write_text(json.dumps({**host, "runs": records}), encoding="utf-8")
 
 
 if __name__ == "__main__":

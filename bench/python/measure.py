@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from models import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,3 +128,11 @@ def summary(run: Run, neurons: int, duration: float) -> dict[str, Any]:
         "peak_rss_mb": run.peak_rss_mb,
         "versions": run.versions,
     }
+
+
+def record(
+    simulate: Callable[..., Run], *, name: str, scale: float, duration: float, **how: Any
+) -> dict[str, Any]:
+    """Run a model of models.py on a simulator, and return the JSON record."""
+    model = MODELS[name].scaled(scale)
+    return summary(simulate(model, duration=duration, **how), model.size, duration)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -80,4 +84,24 @@ def describe(scale: float, K_scale: float, external: str, dt: float) -> dict[str
         "external_weight": given.external_weight,
         "currents": given.currents.tolist(),
         "V_m": [values.tolist() for values in V_M["optimised"]],
+    }
+
+
+def record(
+    simulate: Callable[[Task], Simulated], *, circuit: str, spikes: str, **how: Any
+) -> dict[str, Any]:
+    """Run the network that a JSON file describes, write its spikes to a file (.npz), and return the JSON record."""
+    task = Task(json.loads(Path(circuit).read_text()), **how)
+    done = simulate(task)
+    arrays = {}
+    for name, (times, ids) in done.spikes.items():
+        arrays[f"{name}_times"], arrays[f"{name}_ids"] = times, ids
+    np.savez(spikes, **arrays)
+    count = sum(len(times) for times, _ in done.spikes.values())
+    events = count * done.synapses / done.neurons
+    return vars(done) | {
+        "rtf": done.wall_s / (task.duration * 1e-3),
+        "spikes": count,
+        "events": events,
+        "ns_per_event": done.wall_s * 1e9 / events if events else None,
     }

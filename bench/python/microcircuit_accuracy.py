@@ -8,9 +8,10 @@ from statistics import fmean, geometric_mean, stdev
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from microcircuit_report import DISTRIBUTIONS, activity, markdown
-from processes import busy
+from microcircuit_report import DISTRIBUTIONS, activity
 from scipy.stats import ks_2samp
+
+from spikelet.cli.bench_harness import busy, markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,15 +101,15 @@ def means_table(
     """Return a Markdown table of means and their standard deviations over seeds."""
     columns = [(kind, case) for kind in DISTRIBUTIONS for case in cases]
     head = ("population", *(f"{kind}, {case}" for kind, case in columns))
-    lines = [head, ("---",) * len(head)]
+    lines = []
     for population in populations:
         line = [population]
         for kind, case in columns:
             values = [float(runs[case, s][f"{kind} {population}"].mean()) for s in seeds]
             digits = {"rate": 3, "CV": 4, "correlation": 5}[kind]
             line.append(f"{fmean(values):.{digits}f} ± {stdev(values):.{digits}f}")
-        lines.append(tuple(line))
-    return markdown(lines)
+        lines.append(line)
+    return markdown(head, lines)
 
 
 def shifts_table(
@@ -125,7 +126,7 @@ def shifts_table(
     reference, *others = cases
     columns = [(kind, case) for kind in DISTRIBUTIONS for case in others]
     head = ("population", *(f"{kind} %, {case}" for kind, case in columns))
-    lines = [head, ("---",) * len(head)]
+    lines = []
     for population in populations:
         line = [population]
         for kind, case in columns:
@@ -135,8 +136,8 @@ def shifts_table(
             scale = 100 / fmean(base)
             error = stdev(moved) / len(seeds) ** 0.5
             line.append(f"{scale * fmean(moved):+.2f} ± {abs(scale) * error:.2f}")
-        lines.append(tuple(line))
-    return markdown(lines)
+        lines.append(line)
+    return markdown(head, lines)
 
 
 def distances_table(
@@ -153,14 +154,14 @@ def distances_table(
         )
     ]
     head = ("population", *(f"{kind}, {name}" for kind, name, _ in columns))
-    lines = [head, ("---",) * len(head)]
+    lines = []
     for population in populations:
         line = [population]
         for kind, _, pairs in columns:
             values = found.between(pairs, f"{kind} {population}")
             line.append(f"{fmean(values):.4f} ± {stdev(values):.4f}")
-        lines.append(tuple(line))
-    return markdown(lines)
+        lines.append(line)
+    return markdown(head, lines)
 
 
 def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -175,7 +176,7 @@ def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         "peak MB",
         "others' CPU",
     )
-    lines: list[tuple[str, ...]] = [head, ("---",) * len(head)]
+    lines = []
     for case, group in records.items():
         threads = sorted({str(record["threads"]) for record in group})
         line = [case, ", ".join(threads), str(len(group))]
@@ -187,8 +188,8 @@ def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
             spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 and digits else ""
             line.append(f"{fmean(values):.{digits}f}{spread}")
         line.append(f"{max(record['others_cpu'] for record in group):.0%}")
-        lines.append(tuple(line))
-    return markdown(lines)
+        lines.append(line)
+    return markdown(head, lines)
 
 
 def ratios_table(
@@ -196,7 +197,7 @@ def ratios_table(
 ) -> str:
     """Return a Markdown table of distances from the reference in units of that between its seeds."""
     reference, *others = cases
-    lines: list[tuple[str, ...]] = [("", *DISTRIBUTIONS), ("---",) * (1 + len(DISTRIBUTIONS))]
+    head, lines = ("", *DISTRIBUTIONS), []
     for case in others:
         line = [case]
         for kind in DISTRIBUTIONS:
@@ -206,8 +207,8 @@ def ratios_table(
                 return ratio(found, reference, case, of, keys)
 
             line.append(f"{estimate(seeds):.3f} ± {jackknife(estimate, seeds):.3f}")
-        lines.append(tuple(line))
-    return markdown(lines)
+        lines.append(line)
+    return markdown(head, lines)
 
 
 def report(

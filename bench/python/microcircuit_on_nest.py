@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import nest
 import numpy as np
-from microcircuit import Simulated
+from microcircuit import Simulated, record
 from nest_kernel import set_up, timed
 
 if TYPE_CHECKING:
@@ -85,3 +86,6 @@ def simulate(task: Task) -> Simulated:
         spikes=spikes,
         versions={"nest": nest.__version__},
     )
+
+
+run = partial(record, simulate)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from measure import peak_rss_mb
-from microcircuit import Simulated
+from microcircuit import Simulated, record
 
 import spikelet as sl
 
@@ -50,3 +51,6 @@ def simulate(task: Task) -> Simulated:
         spikes={name: (recorder.times, recorder.ids) for name, recorder in recorders.items()},
         versions={"spikelet": sl.__version__, "simd": sl.simd_level()},
     )
+
+
+run = partial(record, simulate)

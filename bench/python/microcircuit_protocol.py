@@ -18,17 +18,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from microcircuit import describe
 from microcircuit_accuracy import report
-from pages import has_place, put
-from processes import headline, kept, machine, run
 
-if TYPE_CHECKING:
-    from processes import Record
+from spikelet.cli.bench_harness import Record, about, call, has_place, headline, kept, put
 
-WORKER = Path(__file__).with_name("microcircuit_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 CASES = {
     "float64": ("float64", "float", "poisson"),
     "float32": ("float32", "float", "poisson"),
@@ -117,12 +113,12 @@ def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
         "presim": args.presim,
         "duration": args.seconds * 1e3,
     }
-    command = [sys.executable, str(WORKER), "spikelet", str(description), str(part)]
-    command += [f"--{name}={value}" for name, value in settings.items()]
-    record = run(command, args.threads)
+    given = settings | {"circuit": description, "spikes": part}
+    function = "microcircuit_on_spikelet.run"
+    record = call(sys.executable, WORKER, function, given, threads=args.threads)
     if "wall_s" not in record:
         sys.exit(f"{case} seed {seed}: {record}")
-    record |= settings | {"case": case, "circuit": circuit, "machine": machine()}
+    record |= settings | {"case": case, "circuit": circuit, "machine": about()}
     path = spikes.with_suffix(".json")
     earlier = kept(path)  # its spikes are the same
     if earlier is None or record["others_cpu"] < earlier["others_cpu"]:
@@ -135,7 +131,7 @@ def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
 def main() -> None:
     args = arguments()
     args.folder.mkdir(parents=True, exist_ok=True)
-    print(headline(machine()), flush=True)
+    print(headline(about()), flush=True)
     wanted = [(seed, case) for seed in range(1, args.seeds + 1) for case in args.cases]
     new = 0
     for seed, case in wanted:

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from itertools import combinations, product
-from statistics import fmean, geometric_mean, median
+from statistics import fmean, geometric_mean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import ks_2samp
 
 from spikelet import statistics
+from spikelet.cli.bench_harness import Record, markdown, middle, spread, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from processes import Record
 
 DISTRIBUTIONS = ("rate", "CV", "correlation")
 FACTOR = 1.5
 """Largest allowed ratio of another simulator's distance from spikelet to the distance between two
 seeds of spikelet, as the geometric mean over populations. The ratio of a single population means
 little, because the populations of a seed differ from those of another seed together."""
-
-COST_HEADER = (
-    "threads", "simulator", "dtype", "SIMD", "runs", "build s", "wall s (min..max)",
-    "real-time factor", "RTF / spikelet", "same spikes", "syn. events", "ns/event", "peak RSS MB",
-)  # fmt: skip
 
 
 def activity(
@@ -108,41 +103,35 @@ def _distances(pairs: list[tuple[Record, Record]], kind: str, population: str) -
 
 def costs(results: Mapping[Any, list[Record]]) -> str:
     """Return a Markdown table of times and memory; all figures are medians over the runs."""
-    lines: list[tuple[str, ...]] = [COST_HEADER, ("---",) * len(COST_HEADER)]
-    base: dict[int, float] = {}
-    same: dict[str, list[str]] = {}
-    for case, runs in results.items():
-        names = (str(case.threads), case.simulator, case.dtype, case.level)
-        if "wall_s" not in runs[0]:
-            why = next(f"{key}: {text}" for key, text in runs[0].items())
-            lines.append((*names, why.replace("|", "/"), *[""] * (len(COST_HEADER) - 5)))
-            continue
-        rtf, wall = _middle(runs, "rtf"), _middle(runs, "wall_s")
-        low, high = (f(run["wall_s"] for run in runs) for f in (min, max))
-        if case.simulator == "spikelet":
-            base.setdefault(case.threads, rtf)
-            digests = [run["digest"] for run in runs]
-            first = same.setdefault(case.dtype, digests)
-            agree = "reference" if first is digests else "yes" if first == digests else "NO"
-        else:
-            agree = "-"
-        ratio = f"{rtf / base[case.threads]:.2f}" if case.threads in base else "-"
-        events = _middle(runs, "events")
-        lines.append(
-            (
-                *names,
-                str(len(runs)),
-                f"{_middle(runs, 'build_s'):.2f}",
-                f"{wall:.4g} ({low:.4g}..{high:.4g})",
-                f"{rtf:.3g}",
-                ratio,
-                agree,
-                f"{events / 1e6:.1f} M",
-                f"{wall * 1e9 / events:.2f}" if events else "-",
-                f"{_middle(runs, 'peak_rss_mb'):.0f}",
-            )
-        )
-    return markdown(lines)
+    done = {
+        c: runs for c, runs in results.items() if c.simulator == "spikelet" and "rtf" in runs[0]
+    }
+    base = {case.threads: middle(runs, "rtf") for case, runs in reversed(done.items())}
+    digests = {case: [run["digest"] for run in runs] for case, runs in done.items()}
+    first = {case.dtype: digests[case] for case in reversed(done)}
+
+    def same(case: Any, _: list[Record]) -> str:
+        if case not in done:
+            return "-"
+        mine, theirs = digests[case], first[case.dtype]
+        return "reference" if mine is theirs else "yes" if mine == theirs else "NO"
+
+    def ratio(case: Any, runs: list[Record]) -> str:
+        ours = base.get(case.threads)
+        return f"{middle(runs, 'rtf') / ours:.2f}" if ours else "-"
+
+    columns = {
+        "runs": lambda _, runs: str(len(runs)),
+        "build s": "build_s .2f",
+        "wall s (min..max)": spread("wall_s"),
+        "real-time factor": "rtf .3g",
+        "RTF / spikelet": ratio,
+        "same spikes": same,
+        "syn. events": lambda _, runs: f"{middle(runs, 'events') / 1e6:.1f} M",
+        "ns/event": "ns_per_event .2f",
+        "peak RSS MB": "peak_rss_mb .0f",
+    }
+    return table(results, ("threads", "simulator", "dtype", "level", "weights"), columns)
 
 
 def rates(results: Mapping[Any, list[Record]], circuit: Mapping[str, Any]) -> str:
@@ -151,29 +140,29 @@ def rates(results: Mapping[Any, list[Record]], circuit: Mapping[str, Any]) -> st
     header = ["population", "published rate Hz"]
     for what in ("rate Hz", "CV ISI", "synchrony"):
         header += [f"{what}, {case}" for case in distinct]
-    lines = [tuple(header), ("---",) * len(header)]
+    lines = []
     for name in circuit["populations"]:
         line = [name, f"{circuit['full_rates'][name]:.3f}"]
         for key in ("rates", "cvs", "synchrony"):
             for runs in distinct.values():
                 known = [run[key][name] for run in runs if run[key][name] is not None]
                 line.append(f"{fmean(known):.3f}" if known else "-")
-        lines.append(tuple(line))
-    return markdown(lines)
+        lines.append(line)
+    return markdown(header, lines)
 
 
 def distances(found: Mapping[str, Any], circuit: Mapping[str, Any]) -> str:
     """Return a Markdown table of the mean distances that `pairwise` found."""
     columns = list(product(DISTRIBUTIONS, found))
     header = ["population", *(f"{kind}, {name}" for kind, name in columns)]
-    lines = [tuple(header), ("---",) * len(header)]
+    lines = []
     for population in circuit["populations"]:
         line = [population]
         for kind, name in columns:
             values = found[name][kind][population]
             line.append(f"{fmean(values):.4f}" if values else "-")
-        lines.append(tuple(line))
-    return markdown(lines)
+        lines.append(line)
+    return markdown(header, lines)
 
 
 def verdict(found: Mapping[str, Any]) -> str:
@@ -213,12 +202,3 @@ def _distinct(results: Mapping[Any, list[Record]]) -> dict[str, list[Record]]:
             found[str(case)] = runs
             seen |= {run["digest"] for run in runs}
     return found
-
-
-def _middle(runs: list[Record], key: str) -> float:
-    return float(median(run[key] for run in runs))
-
-
-def markdown(lines: list[tuple[str, ...]]) -> str:
-    """Return a Markdown table of rows of cells."""
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

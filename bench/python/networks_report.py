@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from conversion_report import NAMES
 
+from spikelet.cli.bench_harness import Record
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from processes import Record
 
 READOUTS = {
     "plain": "all steps",

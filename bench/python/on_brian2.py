@@ -1,12 +1,10 @@
-"""Run a benchmark model on Brian2 in C++ standalone mode, with its default compiler flags.
-
-`on_brian2_runtime` runs the same network without standalone mode.
-"""
+"""Run a benchmark model on Brian2 in C++ standalone mode with its default compiler flags, or as scripts run by default."""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import brian2 as b2
 import numpy as np
 from brian2 import ms, mV, nS, pF
-from measure import Run, peak_rss_mb
+from measure import Run, peak_rss_mb, record
 from models import DT, SAMPLED
 
 if TYPE_CHECKING:
@@ -89,14 +87,6 @@ REPORT = """{
 }"""
 
 
-def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
-    """Build `model`, run it for `duration` ms and return the measurements."""
-    if dtype != "float64":
-        raise ValueError("this benchmark runs Brian2 with its default data type, float64")
-    with tempfile.TemporaryDirectory(prefix="bench-brian2-") as folder:
-        return _simulate(model, Path(folder), duration=duration, seed=seed, threads=threads)
-
-
 @dataclass(frozen=True)
 class Parts:
     """The network, and what is read from it after its run."""
@@ -123,7 +113,39 @@ class Parts:
         )
 
 
-def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads: int) -> Run:
+def simulate(
+    model: Model, *, duration: float, seed: int, threads: int, dtype: DType, runtime: bool = False
+) -> Run:
+    """Build `model`, run it for `duration` ms and return the measurements.
+
+    With `runtime`, the network is compiled by Cython and looped over in Python, else it is a C++ program.
+    """
+    if dtype != "float64":
+        raise ValueError("this benchmark runs Brian2 with its default data type, float64")
+    with tempfile.TemporaryDirectory(prefix="bench-brian2-") as folder:
+        if runtime:
+            if threads > 1:
+                raise ValueError("Brian2 has threads in standalone mode only")
+            return _in_python(model, folder, duration=duration, seed=seed)
+        return _standalone(model, Path(folder), duration=duration, seed=seed, threads=threads)
+
+
+def _in_python(model: Model, folder: str, *, duration: float, seed: int) -> Run:
+    b2.prefs.codegen.target = "cython"
+    b2.prefs.codegen.runtime.cython.cache_dir = folder  # nothing is compiled beforehand
+    start = perf_counter()
+    parts = build(model, seed)
+    built = perf_counter() - start
+    start = perf_counter()
+    parts.network.run(0 * ms)
+    compiled = perf_counter() - start
+    start = perf_counter()
+    parts.network.run(duration * ms)
+    wall = perf_counter() - start
+    return parts.run(build_s=built, compile_s=compiled, wall_s=wall, peak_rss_mb=peak_rss_mb())
+
+
+def _standalone(model: Model, folder: Path, *, duration: float, seed: int, threads: int) -> Run:
     start = perf_counter()
     b2.set_device("cpp_standalone", build_on_run=False)
     b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
@@ -247,3 +269,7 @@ def _fixed_indegree(
     pre = rng.integers(0, path.size, path.targets * path.indegree, dtype=np.uint16)
     order = np.argsort(pre, kind="stable")
     return pre[order].astype(np.int32), (order // path.indegree).astype(np.int32)
+
+
+standalone = partial(record, simulate)
+in_python = partial(record, partial(simulate, runtime=True))

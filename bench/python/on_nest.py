@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import nest
 import numpy as np
-from measure import Run
+from measure import Run, record
 from models import DT, SAMPLED
 from nest_kernel import set_up, timed
 
@@ -131,3 +132,6 @@ def _pending(
         decayed = np.where(lag > DT / 2, np.exp(-np.maximum(lag, 0.0) / rule.tau_plus), 0.0)
         pending[mine] = rule.A_plus * trace[pre[mine]] * decayed.sum(1)
     return pending
+
+
+run = partial(record, simulate)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import texts
-from measure import Run, peak_rss_mb
+from measure import Run, peak_rss_mb, record
 from models import DT, SAMPLED
 
 import spikelet as sl
@@ -27,15 +28,9 @@ def kernel(model: Model) -> sl.neurons.NeuronModel:
 
 
 def build(
-    model: Model,
-    *,
-    seed: int,
-    threads: int,
-    dtype: DType,
-    neuron: sl.neurons.NeuronModel | None = None,
+    model: Model, neuron: sl.neurons.NeuronModel, *, seed: int, threads: int, dtype: DType
 ) -> tuple[sl.Network, list[sl.Projection], dict[int, sl.SpikeRecorder]]:
     """Return the network after layout, its projections, and its recorders by first neuron."""
-    neuron = neuron or kernel(model)
     net = sl.Network(dt=DT, seed=seed, threads=threads, dtype=dtype)
     sizes = {path.first: path.size for path in model.pathways()}
     populations = {first: net.population(size, neuron) for first, size in sizes.items()}
@@ -66,31 +61,15 @@ def build(
     return net, projections, recorders
 
 
-def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
-    """Build `model`, run it for `duration` ms and return the measurements."""
-    start = perf_counter()
-    neuron = kernel(model)
-    compiled = perf_counter() - start
-    return measured(
-        model, neuron, compiled, duration=duration, seed=seed, threads=threads, dtype=dtype
-    )
-
-
-def measured(
-    model: Model,
-    neuron: sl.neurons.NeuronModel,
-    compiled: float,
-    *,
-    duration: float,
-    seed: int,
-    threads: int,
-    dtype: DType,
+def simulate(
+    model: Model, *, duration: float, seed: int, threads: int, dtype: DType, text: bool = False
 ) -> Run:
-    """Build the network with given neurons, whose making took `compiled` s, run it and return the measurements."""
+    """Build `model`, run it for `duration` ms and return the measurements; with `text`, its neurons are made from text."""
     start = perf_counter()
-    net, projections, recorders = build(
-        model, seed=seed, threads=threads, dtype=dtype, neuron=neuron
-    )
+    neuron = texts.neuron(model) if text else kernel(model)
+    compiled = perf_counter() - start
+    start = perf_counter()
+    net, projections, recorders = build(model, neuron, seed=seed, threads=threads, dtype=dtype)
     built = perf_counter() - start
 
     start = perf_counter()
@@ -127,3 +106,7 @@ def _stdp(rule: Plasticity) -> sl.STDP:
         w_max=rule.w_max,
         coincidence="ignore",
     )
+
+
+run = partial(record, simulate)
+of_text = partial(record, partial(simulate, text=True))

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import headline, machine, run
+
+from spikelet.cli.bench_harness import about, headline, run
 
 FORMS = {
     "spikelet": ("dense", "sparse", "sparse, bytes"),
@@ -262,7 +263,7 @@ def main() -> None:
         except ImportError as error:
             print(json.dumps({"missing": str(error)}))
         return
-    print(headline(machine()))
+    print(headline(about()))
     check(args)
     print(
         "\n| neurons | program | forward [ms] | backward [ms] | both [ms] | CPU [ms] | / the least |"

@@ -26,9 +26,9 @@ import numpy as np
 from driven import DRIVE, NEURON
 from measure import clock
 from models import DT
-from processes import headline, machine
 
 import spikelet as sl
+from spikelet.cli.bench_harness import about, headline
 
 W_MAX = 1e-6  # pA: a thousand of them at once do not change the time of any spike
 ONE_DELAY = 1.5  # ms
@@ -149,7 +149,7 @@ def main() -> None:
             record["ns_per_event"] = (record["wall_s"] - idle["wall_s"]) * 1e9 / events
             records[path.name].append(record)
             print(f"{path.name}: {record['ns_per_event']:.2f} ns", file=sys.stderr, flush=True)
-    print(headline(machine()))
+    print(headline(about()))
     print(
         f"{args.neurons} neurons of in-degree {args.indegree} at {args.rate:g} Hz, {args.dtype}\n"
     )

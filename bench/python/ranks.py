@@ -19,7 +19,8 @@ from pathlib import Path
 from statistics import median
 
 from models import DT
-from processes import Record, busy, headline, machine, run
+
+from spikelet.cli.bench_harness import Record, about, busy, headline, run
 
 WORKER = Path(__file__).with_name("ranks_worker.py")
 
@@ -166,7 +167,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     results = {model: run_all(model, args) for model in args.models}
     runs = [r for cases in results.values() for group in cases.values() for r in group]
     print(headline(host))
@@ -184,7 +185,7 @@ def main() -> None:
             for model, of_cases in results.items()
             for case, group in of_cases.items()
         ]
-        args.json.write_text(json.dumps({"machine": host, "cases": written}, indent=1) + "\n")
+        args.json.write_text(json.dumps({**host, "cases": written}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

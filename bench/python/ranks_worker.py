@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from measure import peak_rss_mb
 from models import DT, MODELS
-from on_spikelet import build
+from on_spikelet import build, kernel
 
 import spikelet as sl
 
@@ -39,7 +39,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     start = perf_counter()
     model = MODELS[args.model].scaled(args.scale)
     net, projections, recorders = build(
-        model, seed=args.seed, threads=args.threads, dtype=args.dtype
+        model, kernel(model), seed=args.seed, threads=args.threads, dtype=args.dtype
     )
     build_s = perf_counter() - start
     net.run(args.window)

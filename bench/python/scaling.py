@@ -22,8 +22,18 @@ from typing import Any
 
 from driven import MOST_EVENTS, Point
 from models import DT
-from pages import has_place, markers, put
-from processes import Record, busy, headline, kept, machine, run
+
+from spikelet.cli.bench_harness import (
+    Record,
+    about,
+    busy,
+    has_place,
+    headline,
+    kept,
+    place_of,
+    put,
+    run,
+)
 
 WORKER = Path(__file__).with_name("driven.py")
 
@@ -311,7 +321,7 @@ def arguments() -> argparse.Namespace:
     if args.runs < 1 or min(args.threads) < 1 or args.seconds <= 0:
         parser.error("--runs, --threads and --seconds must be positive")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     if args.budget and not args.keep:
         parser.error("--budget needs --keep")
     if args.quick:
@@ -321,7 +331,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     if args.keep:
         args.keep.mkdir(parents=True, exist_ok=True)
     all_axes = axes(args.threads, quick=args.quick)
@@ -347,7 +357,7 @@ def main() -> None:
             for axis in all_axes
             for x, point in axis.points.items()
         ]
-        args.json.write_text(json.dumps({"machine": host, "cases": cases}, indent=1) + "\n")
+        args.json.write_text(json.dumps({**host, "cases": cases}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,14 +13,11 @@ import json
 from dataclasses import dataclass
 from math import ceil, exp, log2
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from processes import headline
 from scipy.optimize import nnls
 
-if TYPE_CHECKING:
-    from processes import Record
+from spikelet.cli.bench_harness import Record, headline
 
 DT = 0.1  # ms
 ROW, QUEUED_ROW, WORD, EACH = 12, 8, 0.25, 8
@@ -414,7 +411,7 @@ def main() -> None:
     cluster = Cluster(
         latency=args.latency, bandwidth=args.bandwidth, ranks=args.ranks, once=args.once
     )
-    print(headline(written["machine"]))
+    print(headline(written))
     print("\n### constants\n\n| | |\n|---|---|")
     for name, value in vars(model).items():
         unit = f"{value * 1e9:.3g} ns" if name.startswith("t_") else f"{value:.3g} bytes"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measure import clock, peak_above
-from pages import has_place, markers, put
 
 import spikelet as sl
+from spikelet.cli.bench_harness import has_place, place_of, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -345,7 +345,7 @@ def main() -> None:
     if unknown := [part for part in args.parts if part not in PARTS]:
         parser.error(f"PART must be of {', '.join(PARTS)}, got {unknown[0]}")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     lines = [HEADER, ("---",) * len(HEADER)]
     for part in args.parts or PARTS:
         for row in PARTS[part]():

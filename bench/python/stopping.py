@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import networks
 import numpy as np
 import torch
-from pages import has_place, markers, put
 
 import spikelet as sl
+from spikelet.cli.bench_harness import has_place, place_of, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +48,17 @@ def arguments() -> argparse.Namespace:
     add("--neuron", help="see sl.convert (default: binary spikes)")
     add("--dtype", default="int16")
     add("--threads", type=int, default=1)
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     args = parser.parse_args()
     if min(*args.steps, args.images, args.threads) <= 0:
         parser.error("numbers must be positive")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     return args
 
 

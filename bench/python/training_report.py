@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from training import OTHER, TOLERANCE
 
+from spikelet.cli.bench_harness import Record
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from compare_training import Case
-    from processes import Record
 
 ELEMENTWISE = ("/last v", "/by x")
 """Endings of results that are not sums over neurons and steps."""

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from pages import has_place, markers, put
 from torchvision.models import VisionTransformer
 
 import spikelet as sl
+from spikelet.cli.bench_harness import has_place, place_of, put
 
 TABLE = "transformer.py"
 HEADER = ("spikes", "T", "relays", "cosine, mean", "cosine, least", "energy", "first layer once")
@@ -33,12 +33,17 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--depth", type=int, default=4, metavar="N", help="blocks (default: 4)")
     add("--threads", type=int, default=1)
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     args = parser.parse_args()
     if min(args.depth, args.threads) <= 0:
         parser.error("numbers must be positive")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     return args
 
 

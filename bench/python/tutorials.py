@@ -21,10 +21,10 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from processes import Record, busy, headline, machine, run
 from tutorials_cases import CASES, FORMS, Case
 
 from spikelet import datasets
+from spikelet.cli.bench_harness import Record, about, busy, headline, run
 
 WORKER = Path(__file__).with_name("tutorials_worker.py")
 TOLERANCE = {"spikingjelly": 1e-9, "snntorch": 1e-5}
@@ -108,7 +108,7 @@ def time_of(records: list[Record]) -> float:
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     print(headline(host))
     everything: list[dict[str, Any]] = []
     rows = [
@@ -145,7 +145,7 @@ def main() -> None:
         print(warning)
     print("\n" + "\n".join(rows))
     if args.json:
-        args.json.write_text(json.dumps({"machine": host, "cases": everything}, indent=1) + "\n")
+        args.json.write_text(json.dumps({**host, "cases": everything}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

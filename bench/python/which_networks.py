@@ -15,8 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from pages import has_place, markers, put
-from processes import Record, headline, machine, run
+from spikelet.cli.bench_harness import Record, about, has_place, headline, place_of, put, run
 
 WORKER = Path(__file__).with_name("which_networks_worker.py")
 TABLE = "which_networks.py"
@@ -43,14 +42,19 @@ def arguments() -> argparse.Namespace:
     add("--limit", type=float, default=600.0, metavar="SECONDS", help="for one network")
     add("--memory", type=float, default=8.0, metavar="GB", help="for one network (default: 8)")
     add("--keep", type=Path, metavar="FOLDER", help="store each network's result, and reuse it")
-    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the table into this page, between the comments that name it",
+    )
     args = parser.parse_args()
     if min(*args.steps, args.limit, args.memory) <= 0:
         parser.error("--steps, --limit and --memory must be positive")
     if not args.models.is_dir():
         parser.error(f"--models {args.models}: there is no such folder")
     if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
     return args
 
 
@@ -107,7 +111,7 @@ def table(rows: list[list[str]], steps: list[int]) -> str:
 
 def main() -> None:
     args = arguments()
-    host = machine()
+    host = about()
     listed = run([sys.executable, str(WORKER), "--list", *(["--all"] if args.all else [])], 1)
     if "names" not in listed:
         sys.exit(f"which_networks.py: error: {listed}")

@@ -22,8 +22,14 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def simulate(scripts: Any, simulator: str, model: str, dtype: str) -> Any:
     scaled = scripts("models").MODELS[model].scaled(0.1)
-    adapter = scripts(f"on_{simulator}")
-    return adapter.simulate(scaled, duration=150.0, seed=1, threads=1, dtype=dtype)
+    how = {
+        "duration": 150.0,
+        "seed": 1,
+        "threads": 1,
+        "dtype": dtype,
+        "text": simulator == "equations",
+    }
+    return scripts("on_spikelet").simulate(scaled, **how)
 
 
 @pytest.mark.parametrize("model", ["cuba", "coba", "brunel"])

@@ -182,12 +182,6 @@ def test_what_counts_is_the_fastest_of_the_peers(scripts: Any) -> None:
     assert "| fused | both, writes 2 | 11.00 | 5.00 | 2.20 |" in lines[5]
 
 
-def test_a_run_that_takes_too_long_is_stopped(scripts: Any) -> None:
-    run_worker = scripts("processes").run
-    endless = [sys.executable, "-c", "import time; time.sleep(100)"]
-    assert run_worker(endless, 1, limit=0.5) == {"failed": "no result in 0.5 s"}
-
-
 def test_memory_has_the_results_in_it(tmp_path: Path) -> None:
     done = run(
         tmp_path, "--parts", "memory", "--libraries", "spikingjelly", "--methods", "fused", "--steps",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet.cli.bench_harness import has_place
 
 pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 torch = pytest.importorskip("torch")
@@ -89,20 +90,6 @@ def test_random_networks_get_sane_scales_and_different_decisions(scripts: Any) -
         assert len(set(outputs.argmax(1).tolist())) == 4
 
 
-def test_the_table_goes_between_the_markers(scripts: Any, tmp_path: Path) -> None:
-    pages = scripts("pages")
-    page = tmp_path / "page.md"
-    begin, end = pages.markers("a table")
-    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
-    for text in ("new", "newer"):
-        pages.put(page, "a table", text)
-        assert page.read_text() == f"before\n{begin}\n{text}\n{end}\nafter\n"
-    assert pages.has_place(page, "a table")
-    assert not pages.has_place(page, "another")
-    page.write_text(f"{end}\n{begin}\n")
-    assert not pages.has_place(page, "a table")
-
-
 def test_kept_results_are_used_and_missing_ones_not_kept(
     scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,4 +111,4 @@ def test_kept_results_are_used_and_missing_ones_not_kept(
 def test_the_page_of_the_docs_has_a_place_for_each_table(scripts: Any) -> None:
     page = FOLDER.parents[1] / "docs" / "which_networks.md"
     names = [scripts("which_networks").TABLE, *scripts("compare_networks").TABLES.values()]
-    assert [name for name in names if not scripts("pages").has_place(page, name)] == []
+    assert [name for name in names if not has_place(page, name)] == []

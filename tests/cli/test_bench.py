@@ -14,6 +14,10 @@ from spikelet.cli.bench_networks import NETWORKS
 from spikelet.cli.main import main
 
 NAMES = [network.name for network in NETWORKS]
+FIELDS = {
+    "network", "threads", "role", "build_s", "wall_s", "model_s", "runs", "real_time_factor", "ns_per_event", "neurons",
+    "synapses", "spikes", "rate_hz", "spikes_crc",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def test_the_file_agrees_with_the_table(everything):
     assert set(record["machine"]) == {"cpu", "cores", "system", "simd"}
     assert min(*record["copy_gb_per_s"].values(), *record["cache_copy_gb_per_s"].values()) > 0
     for row in record["quick"]:
-        assert set(row) == {field.name for field in dataclasses.fields(bench.Row)}
+        assert set(row) == FIELDS
         assert row["threads"] == {"one": 1, "all": 2}[row["role"]]
         assert row["spikes"] > 100
         rate = row["spikes"] / row["neurons"] / row["model_s"]
@@ -84,9 +88,9 @@ def test_a_network_runs_several_times_and_the_shortest_counts(monkeypatch):
     monkeypatch.setattr(bench, "MOST_RUNS", 3)
     cuba = dataclasses.replace(NETWORKS[0], duration=50.0)
     row = bench._measure(cuba, 1, "one", "full")
-    assert row.runs == 3
-    assert row.spikes_crc >= 0  # all from the same start
-    assert row.model_s == pytest.approx(0.05)
+    assert row["runs"] == 3
+    assert row["spikes_crc"] >= 0  # all from the same start
+    assert row["model_s"] == pytest.approx(0.05)
 
 
 def test_the_reference_is_updated_in_both_modes(short, monkeypatch, capsys):
@@ -147,3 +151,45 @@ def test_several_networks_follow_one_option(short, capsys):
 def test_threads_are_checked(threads, error):
     with pytest.raises(error, match="bench: threads"):
         bench.run(threads=threads)
+
+
+@pytest.mark.parametrize(("key", "factor"), [("rate_hz", 1.3), ("synapses", 1.01)])
+def test_differing_results_are_reported_without_a_speed(short, key, factor, tmp_path, capsys):
+    path, run = short
+    assert run() == 0
+    right = capsys.readouterr().out
+    reference = json.loads(path.read_text())
+    for row in reference["quick"]:
+        row[key] *= factor
+    path.write_text(json.dumps(reference))
+    assert run("--json", str(tmp_path / "out.json")) == 1
+    wrong = capsys.readouterr().out
+    assert "Results of cuba differ" in wrong
+    line, good = (
+        next(line for line in text.splitlines() if "CUBA" in line) for text in (wrong, right)
+    )
+    assert "differ" in line
+    assert "0." in good
+    assert "0." not in line
+    assert set(json.loads((tmp_path / "out.json").read_text())["differ"]) == {"cuba"}
+
+
+def test_the_table_is_plain_text(short, capsys):
+    _, run = short
+    assert run() == 0
+    text = capsys.readouterr().out
+    head, line = (next(t for t in text.splitlines() if t.startswith(s)) for s in ("netw", "CUBA"))
+    assert text.isascii()
+    assert head.split()[-1] == "ratio"
+    assert len(line.split()) == len(bench._COLUMNS) + 1  # the name has two words
+
+
+def test_the_stored_reference_is_complete():
+    reference = json.loads(bench.REFERENCE.read_text())
+    for mode in ("full", "quick"):
+        rows = reference[mode]
+        assert [row["network"] for row in rows if row["role"] == "one"] == NAMES
+        for row in rows:
+            assert set(row) == FIELDS
+            assert row["spikes_crc"] >= 0
+    assert {"cpu", "cores", "simd"} <= set(reference["machine"])

@@ -16,8 +16,15 @@ WORKER = Path(__file__).parents[2] / "bench" / "python" / "worker.py"
 
 @pytest.mark.parametrize("name", ["cuba", "coba", "brunel", "plastic_brunel"])
 def test_networks_are_those_of_the_comparison_with_nest(name):
-    command = [sys.executable, str(WORKER), "spikelet", name, "--dtype=float32", "--threads=1"]
-    command += ["--seed=1", "--model-time=20", "--scale=1"]
+    settings = {
+        "name": name,
+        "dtype": "float32",
+        "threads": 1,
+        "seed": 1,
+        "duration": 20.0,
+        "scale": 1.0,
+    }
+    command = [sys.executable, str(WORKER), "on_spikelet.run", json.dumps(settings)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     expected = json.loads(done.stdout)
     built = next(network for network in NETWORKS if network.name == name).build(1)

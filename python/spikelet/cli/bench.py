@@ -5,12 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import os
-import platform
+import sys
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 from time import perf_counter
@@ -18,22 +16,17 @@ from typing import Any
 
 import numpy as np
 
-import spikelet as sl
 from spikelet._util import files
-from spikelet._util.about import processor
 from spikelet._util.checks import choice, fail, integer
+from spikelet._util.tables import table
 from spikelet._util.threads import default_threads
+from spikelet.cli.bench_harness import Record, about, machine_line
 from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
-from spikelet.cli.bench_report import (
-    announce,
-    describe_reference,
-    introduce,
-    print_table,
-    threads_text,
-)
-from spikelet.cli.bench_rows import Cases, Record, Row
 
-__all__ = ["REFERENCE", "copy_bandwidth", "machine", "run"]
+__all__ = ["REFERENCE", "copy_bandwidth", "run"]
+
+Cases = dict[tuple[str, str], Record]
+"""Records by network and role: "one" thread, or "all"."""
 
 REFERENCE = Path(__file__).with_name("bench_reference.json")
 QUICK = 0.1
@@ -103,10 +96,10 @@ def run(
     many = default_threads() if threads is None else threads
     chosen = [network for network in NETWORKS if networks is None or network.name in networks]
     start = _about(many)
-    introduce(start)
+    _introduce(start)
     modes = ("full", "quick") if update_reference else ("quick" if quick else "full",)
     measured = {mode: _measure_all(chosen, many, mode) for mode in modes}
-    record = start | {mode: [asdict(row) for row in rows] for mode, rows in measured.items()}
+    record = start | measured
     rows = measured[modes[0]]
     if update_reference:
         wrong = {k: v for rows in measured.values() for k, v in _differences(rows, {}, "").items()}
@@ -114,9 +107,9 @@ def run(
     else:
         reference = json.loads(REFERENCE.read_text())
         wrong = _differences(rows, _by_case(reference[modes[0]]), modes[0])
-    print_table(rows, _by_case(reference.get(modes[0], [])), wrong)
+    _print_table(rows, _by_case(reference.get(modes[0], [])), wrong)
     if reference:
-        describe_reference(reference)
+        _describe_reference(reference)
     for name, why in wrong.items():
         print(f"Results of {name} differ: {why}")
     if target is not None:
@@ -128,16 +121,6 @@ def run(
 
 
 # Measuring ------------------------------------------------------------------------------------------------------------
-
-
-def machine() -> dict[str, Any]:
-    """Return what speed depends on: processor, available cores, operating system and SIMD level."""
-    return {
-        "cpu": processor(),
-        "cores": default_threads(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "simd": sl.simd_level(),
-    }
 
 
 def copy_bandwidth(threads: int = 1, size: int = 1 << 26, seconds: float = 0.1) -> float:
@@ -183,31 +166,25 @@ def copy_bandwidth(threads: int = 1, size: int = 1 << 26, seconds: float = 0.1) 
 
 
 def _about(threads: int) -> Record:
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     counts = sorted({1, threads})
-    return {
-        "spikelet": sl.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "load": load,
+    return about() | {
         "copy_gb_per_s": {str(n): copy_bandwidth(n, min(1 << 26, (1 << 28) // n)) for n in counts},
         "cache_copy_gb_per_s": {str(n): copy_bandwidth(n, 1 << 17) for n in counts},
     }
 
 
-def _measure_all(networks: Sequence[BenchNetwork], threads: int, mode: str) -> list[Row]:
+def _measure_all(networks: Sequence[BenchNetwork], threads: int, mode: str) -> list[Record]:
     rows = []
     for network in networks:
         for role, n in (("one", 1), ("all", threads))[: 1 if threads == 1 else 2]:
-            announce(f"{network.title}, {threads_text(n)} ...")
+            _announce(f"{network.title}, {_threads_text(n)} ...")
             rows.append(_measure(network, n, role, mode))
-    announce("")
+    _announce("")
     return rows
 
 
-def _measure(network: BenchNetwork, threads: int, role: str, mode: str) -> Row:
+def _measure(network: BenchNetwork, threads: int, role: str, mode: str) -> Record:
+    """Return the fastest of several runs from the same state; spikes_crc is -1 if their spikes differ."""
     duration = round(network.duration * (QUICK if mode == "quick" else 1.0), 1)
     gc.collect()  # free the previous network
     start = perf_counter()
@@ -229,22 +206,22 @@ def _measure(network: BenchNetwork, threads: int, role: str, mode: str) -> Row:
         seen.add(checksum)
     wall = min(walls)
     events = spikes * built.synapses / built.neurons
-    return Row(
-        network=network.name,
-        threads=threads,
-        role=role,
-        build_s=build,
-        wall_s=wall,
-        model_s=duration * 1e-3,
-        runs=len(walls),
-        real_time_factor=wall / (duration * 1e-3),
-        ns_per_event=wall * 1e9 / max(events, 1.0),
-        neurons=built.neurons,
-        synapses=built.synapses,
-        spikes=spikes,
-        rate_hz=spikes / built.neurons / (duration * 1e-3),
-        spikes_crc=seen.pop() if len(seen) == 1 else -1,
-    )
+    return {
+        "network": network.name,
+        "threads": threads,
+        "role": role,
+        "build_s": build,
+        "wall_s": wall,
+        "model_s": duration * 1e-3,
+        "runs": len(walls),
+        "real_time_factor": wall / (duration * 1e-3),
+        "ns_per_event": wall * 1e9 / max(events, 1.0),
+        "neurons": built.neurons,
+        "synapses": built.synapses,
+        "spikes": spikes,
+        "rate_hz": spikes / built.neurons / (duration * 1e-3),
+        "spikes_crc": seen.pop() if len(seen) == 1 else -1,
+    }
 
 
 def _read(built: Built) -> tuple[int, int]:
@@ -265,30 +242,105 @@ def _by_case(rows: list[Record]) -> Cases:
     return {(row["network"], row["role"]): row for row in rows}
 
 
-def _differences(rows: Sequence[Row], reference: Cases, mode: str) -> dict[str, str]:
+def _differences(rows: Sequence[Record], reference: Cases, mode: str) -> dict[str, str]:
     """Return the networks whose results are wrong, and why.
 
     Runs and numbers of threads must agree in every spike; machines must agree in the rates.
     """
     wrong: dict[str, str] = {}
-    first: dict[str, Row] = {}
+    first: dict[str, Record] = {}
     for row in rows:
-        one = first.setdefault(row.network, row)
-        if row.spikes_crc < 0:
-            wrong[row.network] = (
-                f"{row.runs} runs from the same state with {threads_text(row.threads)} differ"
-            )
-        elif row.spikes_crc != one.spikes_crc:
-            wrong[row.network] = (
-                f"{one.spikes} spikes with {threads_text(one.threads)}, "
-                f"{row.spikes} different ones with {threads_text(row.threads)}"
+        name, threads = row["network"], _threads_text(row["threads"])
+        one = first.setdefault(name, row)
+        if row["spikes_crc"] < 0:
+            wrong[name] = f"{row['runs']} runs from the same state with {threads} differ"
+        elif row["spikes_crc"] != one["spikes_crc"]:
+            wrong[name] = (
+                f"{one['spikes']} spikes with {_threads_text(one['threads'])}, "
+                f"{row['spikes']} different ones with {threads}"
             )
         # The one-thread row always exists, even if the reference machine has one core.
-        then = reference.get((row.network, "one"))
-        if then is None or row.network in wrong:
+        then = reference.get((name, "one"))
+        if then is None or name in wrong:
             continue
-        if abs(row.synapses / then["synapses"] - 1) > SYNAPSE_TOLERANCE:
-            wrong[row.network] = f"{row.synapses} synapses instead of {then['synapses']}"
-        elif abs(row.rate_hz / then["rate_hz"] - 1) > RATE_TOLERANCE[mode]:
-            wrong[row.network] = f"{row.rate_hz:.2f} Hz instead of {then['rate_hz']:.2f} Hz"
+        if abs(row["synapses"] / then["synapses"] - 1) > SYNAPSE_TOLERANCE:
+            wrong[name] = f"{row['synapses']} synapses instead of {then['synapses']}"
+        elif abs(row["rate_hz"] / then["rate_hz"] - 1) > RATE_TOLERANCE[mode]:
+            wrong[name] = f"{row['rate_hz']:.2f} Hz instead of {then['rate_hz']:.2f} Hz"
     return wrong
+
+
+# Printing -------------------------------------------------------------------------------------------------------------
+
+
+_COLUMNS = (
+    "network", "threads", "build s", "wall s", "real-time factor", "ns/event", "reference", "ratio",
+)  # fmt: skip
+
+
+def _threads_text(n: int) -> str:
+    """Return the number of threads with its noun."""
+    return f"{n} thread{'' if n == 1 else 's'}"
+
+
+def _announce(text: str) -> None:
+    """Show the current activity on a terminal; each text replaces the previous one."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _bandwidths(record: Record) -> str:
+    def both(values: dict[str, float]) -> str:
+        return ", ".join(f"{gb:.1f} GB/s with {_threads_text(int(n))}" for n, gb in values.items())
+
+    memory, cache = both(record["copy_gb_per_s"]), both(record["cache_copy_gb_per_s"])
+    return f"Copies  memory {memory}; cache {cache}"
+
+
+def _introduce(record: Record) -> None:
+    """Print versions, the machine and its memory bandwidth."""
+    print(
+        f"spikelet {record['spikelet']}, numpy {record['numpy']}, Python {record['python']}\n"
+        f"Machine {machine_line(record['machine'])}\n{_bandwidths(record)}",
+        flush=True,
+    )
+    if record["load"] > 0.3:
+        print(
+            f"The system load is {record['load']:.1f}: other processes are running, so times are too long."
+        )
+
+
+def _describe_reference(reference: Record) -> None:
+    """Print the origin of the reference, and the meaning of the columns."""
+    print(
+        f"Reference: spikelet {reference['spikelet']}, {reference['date']}, on {machine_line(reference['machine'])}\n"
+        f"{_bandwidths(reference)}\n"
+        "Wall time: fastest run. Real-time factor: wall time / simulated time. Event: a spike at a synapse.\n"
+        "Reference: its ns/event with as many threads (one or all). Ratio: ns/event / reference."
+    )
+
+
+def _print_table(rows: Sequence[Record], reference: Cases, wrong: dict[str, str]) -> None:
+    """Print a line for each row; a network in `wrong` gets no speed."""
+    titles = {network.name: network.title for network in NETWORKS}
+    lines = []
+    for row in rows:
+        line = [titles[row["network"]], str(row["threads"])]
+        if row["network"] in wrong:  # no speed if it is not the same network
+            lines.append([*line, "differ", *[""] * (len(_COLUMNS) - 3)])
+            continue
+        line += [f"{row['build_s']:.2f}", f"{row['wall_s']:.3f}", f"{row['real_time_factor']:.3f}"]
+        line += [f"{row['ns_per_event']:.2f}"]
+        then = reference.get((row["network"], row["role"]))
+        if then is None:
+            line += ["none", ""]
+        else:
+            other = (
+                "" if then["threads"] == row["threads"] else f" ({_threads_text(then['threads'])})"
+            )
+            line += [
+                f"{then['ns_per_event']:.2f}{other}",
+                f"{row['ns_per_event'] / then['ns_per_event']:.2f}",
+            ]
+        lines.append(line)
+    print(f"\n{table(_COLUMNS, lines)}\n")
