@@ -35,6 +35,10 @@ void bind_conv_stdp(py::module_& m);
 void bind_engine(py::module_& m);
 }  // namespace layers
 
+namespace first_spike {
+void bind_first_spike(py::module_& m);
+}
+
 namespace train {
 void bind_neuron(py::module_& m);
 void bind_sparse(py::module_& m);

@@ -18,7 +18,7 @@ constexpr const char* compiler = "unknown";
 // * Simulator and LayerGraph guard their network (Guarded) in each method.
 // * ConvStdp has a lock that readers share, the pool a mutex.
 // * EventColumns, LayerEngine, NearPairs, ConnectionRule, ValueSpec, Rates, Plasticity, Regulation,
-//   Recurrence, Program and enums are immutable.
+//   Recurrence, Program, FirstSpikeProgram and enums are immutable.
 // * Functions have no state; arrays that they write to are the caller's.
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   using namespace spikelet;
@@ -36,6 +36,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   events::bind_events(m);
   layers::bind_conv_stdp(m);
   layers::bind_engine(m);
+  first_spike::bind_first_spike(m);
   train::bind_neuron(m);
   train::bind_sparse(m);
   train::bind_pool(m);

@@ -1,0 +1,129 @@
+// Networks whose neurons fire at most once. layers/first_spike_program.py builds them.
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings.hpp"
+#include "spikelet/first_spike/program.hpp"
+
+namespace spikelet::first_spike {
+namespace {
+
+using py::literals::operator""_a;
+using Two = std::array<std::size_t, 2>;
+using Three = std::array<std::size_t, 3>;
+template <class T>
+using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+template <class T>
+std::vector<T> vector_of(const Array<T>& a) {
+  return {a.data(), a.data() + a.size()};
+}
+
+Shape shape_of(const Three& s) { return {s[0], s[1], s[2]}; }
+
+struct Builder {
+  std::vector<Map> maps;
+  std::vector<Input> inputs;
+  std::vector<Operation> operations;
+  Sum sum;  // the one that is being built
+
+  std::size_t map(const Three& shape, const std::string& form, const Array<std::uint8_t>& zero) {
+    const Form of = form == "bytes" ? Form::bytes : form == "words" ? Form::words : Form::sums;
+    maps.push_back({shape_of(shape), of, vector_of(zero)});
+    return maps.size() - 1;
+  }
+  void input(std::size_t map, const Array<float>& scale, std::int32_t low, std::int32_t high) {
+    inputs.push_back({map, vector_of(scale), low, high});
+  }
+  void convolve(std::size_t map, const Array<std::int16_t>& weights, Two size, Two stride,
+                Two dilation, Two before, std::size_t groups) {
+    sum.terms.push_back({map, Kernel{size[0], size[1], stride, dilation, before, groups,
+                                     vector_of(weights)}});
+  }
+  void add(std::size_t map, const Array<std::int32_t>& gain) {
+    sum.terms.push_back({map, vector_of(gain)});
+  }
+  void fire(const Array<std::int32_t>& bias, const Array<std::int32_t>& unit, std::int32_t low,
+            std::int32_t high, const Array<std::int16_t>& table,
+            const Array<std::uint16_t>& rows) {
+    sum.neuron = {Neuron{vector_of(bias), vector_of(unit), low, high, vector_of(table),
+                         vector_of(rows)}};
+  }
+  void end(std::size_t output, Two places, Two step, Two offset) {
+    sum.places = {0, places[0], places[1]};
+    sum.step = step;
+    sum.offset = offset;
+    operations.push_back({output, std::exchange(sum, {})});
+  }
+  void pool(std::size_t map, std::size_t output, Two size, Two stride, Two dilation, Two before,
+            bool largest) {
+    operations.push_back({output, Pool{map, {size, stride, dilation, before, largest}}});
+  }
+  void move(std::vector<std::size_t> from, std::size_t output, const Array<std::int64_t>& index) {
+    operations.push_back({output, Move{std::move(from), vector_of(index)}});
+  }
+  std::unique_ptr<Program> program() const {
+    return std::make_unique<Program>(maps, inputs, operations);
+  }
+};
+
+py::list run(const Program& program, const std::vector<Array<float>>& inputs, std::size_t count,
+             const std::vector<std::size_t>& wanted, int threads) {
+  require_threads(threads);
+  std::vector<const float*> from;
+  const auto& maps = program.maps();
+  if (inputs.size() != program.inputs().size()) {
+    throw py::value_error("run needs an array for each input");
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::size_t size = maps[program.inputs()[i].map].shape.size();
+    if (static_cast<std::size_t>(inputs[i].size()) / size != count ||
+        static_cast<std::size_t>(inputs[i].size()) % size != 0) {
+      throw py::value_error("inputs must be [count, channels, height, width]");
+    }
+    from.push_back(inputs[i].data());
+  }
+  py::list arrays;
+  std::vector<std::int32_t*> out;
+  for (const std::size_t w : wanted) {
+    if (w >= maps.size()) {
+      throw py::value_error("wanted must be maps");
+    }
+    const Shape& s = maps[w].shape;
+    py::array_t<std::int32_t> array(std::vector<std::size_t>{count, s.channels, s.height, s.width});
+    out.push_back(array.mutable_data());
+    arrays.append(array);
+  }
+  const py::gil_scoped_release release;
+  program.run(from, count, threads, wanted, out);
+  return arrays;
+}
+
+}  // namespace
+
+void bind_first_spike(py::module_& m) {
+  py::class_<Program>(m, "FirstSpikeProgram")
+      .def("run", &run, "inputs"_a, "count"_a, "wanted"_a, "threads"_a);
+  py::class_<Builder>(m, "FirstSpikeBuilder")
+      .def(py::init<>())
+      .def("map", &Builder::map, "shape"_a, "form"_a, "zero"_a)
+      .def("input", &Builder::input, "map"_a, "scale"_a, "low"_a, "high"_a)
+      .def("convolve", &Builder::convolve, "map"_a, "weights"_a, "size"_a, "stride"_a,
+           "dilation"_a, "before"_a, "groups"_a)
+      .def("add", &Builder::add, "map"_a, "gain"_a)
+      .def("fire", &Builder::fire, "bias"_a, "unit"_a, "low"_a, "high"_a, "table"_a, "rows"_a)
+      .def("end", &Builder::end, "output"_a, "places"_a, "step"_a, "offset"_a)
+      .def("pool", &Builder::pool, "map"_a, "output"_a, "size"_a, "stride"_a, "dilation"_a,
+           "before"_a, "largest"_a)
+      .def("move", &Builder::move, "from_"_a, "output"_a, "index"_a)
+      .def("program", &Builder::program);
+}
+
+}  // namespace spikelet::first_spike

@@ -1,0 +1,121 @@
+// A network whose neurons fire at most once, as a list of operations on integers.
+//
+// A neuron with the value k in 0 .. T fires k steps before the end of its window of T steps, or, if
+// k is 0, not at all. Behind a synapse of weight w, a spike adds w to the slope of its target's
+// potential, which at the end of the window is the sum of w k. The target then fires in its own
+// window, when a threshold that falls by `unit` in each step meets its potential. All of this is
+// computed for a whole window at once: the same integers, hence the same spikes, at no cost per
+// step.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "spikelet/core/buffer.hpp"
+
+namespace spikelet::first_spike {
+
+struct Shape {
+  std::size_t channels, height, width;
+  std::size_t size() const { return channels * height * width; }
+};
+
+// How the values of a map are stored: spikes k + zero in a byte, spikes k in 16 bits, potentials.
+enum class Form { bytes, words, sums };
+
+struct Map {
+  Shape shape;
+  Form form;
+  std::vector<std::uint8_t> zero;  // of each channel, if bytes
+};
+
+// A convolution of spikes, whose weights are [out][channels of a group][height][width].
+struct Kernel {
+  std::size_t height, width;
+  std::array<std::size_t, 2> stride, dilation, before;  // vertical, horizontal; `before`: padding
+  std::size_t groups;
+  std::vector<std::int16_t> weights;
+};
+
+// What a map adds to a potential: a convolution of it, or it times an integer for each channel.
+struct Term {
+  std::size_t map;
+  std::variant<Kernel, std::vector<std::int32_t>> weights;
+};
+
+// A neuron fires at k = floor((potential + bias) / unit), limited to low .. high; with a table, at
+// table[row of the channel][k - low].
+struct Neuron {
+  std::vector<std::int32_t> bias, unit;  // of each channel
+  std::int32_t low, high;
+  std::vector<std::int16_t> table;  // [rows][high - low + 1], or empty
+  std::vector<std::uint16_t> rows;  // of each channel
+};
+
+// Sums its terms at the places offset + n step of its output, and fires if it has a neuron.
+struct Sum {
+  std::vector<Term> terms;
+  std::vector<Neuron> neuron;  // one or none
+  std::array<std::size_t, 2> step, offset;
+  Shape places;  // those of this operation: all of the output if step is 1
+};
+
+// Windows of a pool, which lie within the input and its padding.
+struct Window {
+  std::array<std::size_t, 2> size, stride, dilation, before;
+  bool largest;  // the earliest spike, or else the sum
+};
+struct Pool {
+  std::size_t map;
+  Window window;
+};
+
+// Value i of the output, [height][width][channels], is the value from[i] of the maps after each
+// other, or nothing (0) if it is negative.
+struct Move {
+  std::vector<std::size_t> maps;
+  std::vector<std::int64_t> from;
+};
+
+struct Operation {
+  std::size_t output;
+  std::variant<Sum, Pool, Move> what;
+};
+
+// Values k = floor(x scale + 1/2), limited to low .. high, of the inputs of a network.
+struct Input {
+  std::size_t map;
+  std::vector<float> scale;  // of each channel
+  std::int32_t low, high;
+};
+
+class Program {
+ public:
+  // Throws std::invalid_argument if operations, maps and arrays do not fit each other, or if a sum
+  // may leave 32 bits.
+  Program(std::vector<Map> maps, std::vector<Input> inputs, std::vector<Operation> operations);
+  ~Program();
+  Program(Program&&) noexcept;
+
+  const std::vector<Map>& maps() const { return maps_; }
+  const std::vector<Input>& inputs() const { return inputs_; }
+
+  // The values of some maps for each sample, [count][channels][height][width]; spikes without their
+  // zero. Inputs are [count][channels][height][width].
+  void run(std::span<const float* const> inputs, std::size_t count, int threads,
+           std::span<const std::size_t> wanted, std::span<std::int32_t* const> out) const;
+
+  struct Plan;
+
+ private:
+  std::vector<Map> maps_;
+  std::vector<Input> inputs_;
+  std::vector<Operation> operations_;
+  std::vector<Plan> plans_;
+};
+
+}  // namespace spikelet::first_spike
