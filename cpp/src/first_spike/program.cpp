@@ -200,7 +200,7 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
     const Map& in = maps[pool->map];
     require(in.shape.channels == out.shape.channels, "a pool keeps the channels");
     require(pool->window.largest ? in.form == out.form && in.zero == out.zero
-                                 : out.form == Form::sums,
+                                 : out.form != Form::bytes,
             "the form of a pool does not fit");
     require(pool->window.size[0] > 0 && pool->window.size[1] > 0 && pool->window.stride[0] > 0 &&
                 pool->window.stride[1] > 0,
@@ -568,6 +568,10 @@ class Sample {
         }
         if (w.largest) {
           std::memcpy(at, largest.data(), channels * sizeof(T));
+        } else if (maps_[output].form == Form::words) {
+          auto* words = reinterpret_cast<std::int16_t*>(at);
+          std::transform(total.begin(), total.end(), words,
+                         [](std::int32_t v) { return static_cast<std::int16_t>(v); });
         } else {
           std::memcpy(at, total.data(), channels * sizeof(std::int32_t));
         }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from spikelet._util.spelling import missing
 from spikelet.layers import (
     convolution,
+    first_spike,
     graded,
     linear,
     movement,
@@ -27,6 +28,7 @@ from spikelet.layers import (
 )
 from spikelet.layers.base import Layer
 from spikelet.layers.convolution import *
+from spikelet.layers.first_spike import *
 from spikelet.layers.graded import *
 from spikelet.layers.linear import *
 from spikelet.layers.movement import *
@@ -38,6 +40,7 @@ from spikelet.layers.views import Shape
 
 __all__ = ["Layer", "Shape"]
 __all__ += convolution.__all__
+__all__ += first_spike.__all__
 __all__ += graded.__all__
 __all__ += linear.__all__
 __all__ += movement.__all__
