@@ -46,11 +46,10 @@ def _strong(model: type) -> float:
 
 STRONG = {model.__name__: _strong(model) for model in MODELS}
 
-# Random examples are the same in each run, so that a change is judged by what it does. `--hypothesis-profile=search` looks
-# for new ones.
-settings.register_profile("fixed", derandomize=True)
-settings.register_profile("search", derandomize=False)
-settings.load_profile("fixed")
+# Each run draws new random examples, in CI, too, where hypothesis would choose its own profile. A failure prints a
+# `@reproduce_failure` line; `--hypothesis-seed=N` draws the same examples again.
+settings.register_profile("new examples", derandomize=False, print_blob=True)
+settings.load_profile("new examples")
 
 # A shell starts its background jobs with interrupts ignored, and tests interrupt runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
