@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     )
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not selected
     return min(2, os.cpu_count() or 1) if whole else 0
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread: small tensors gain nothing from more, and lose much on a busy machine."""
+    import torch  # noqa: PLC0415  # an extra
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def make(

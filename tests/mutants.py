@@ -194,7 +194,18 @@ def copied(tree: Path) -> None:
 def passes(tree: Path, files: list[Path], seconds: float) -> bool:
     """Run test files, and return whether they pass in time; C++ tests are built first."""
     if files[0].suffix == ".py":
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            "--hypothesis-seed=0",
+        ]
         command += [str(file.relative_to(tree)) for file in files]
     else:
         command = [NATIVE, *(f"--source-file=*/{file.name}" for file in files)]
@@ -211,7 +222,12 @@ def passes(tree: Path, files: list[Path], seconds: float) -> bool:
 def built(tree: Path) -> bool:
     """Build the C++ tests, and return whether they compile."""
     if not (tree / "build/release").exists():
-        subprocess.run(["cmake", "--preset", "release", "-DSPIKELET_WERROR=OFF"], cwd=tree, check=True, capture_output=True)
+        subprocess.run(
+            ["cmake", "--preset", "release", "-DSPIKELET_WERROR=OFF"],
+            cwd=tree,
+            check=True,
+            capture_output=True,
+        )
     command = ["cmake", "--build", "--preset", "release", "--target", "spikelet_tests"]
     return subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode == 0
 

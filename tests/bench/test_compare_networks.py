@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -19,12 +18,6 @@ torch = pytest.importorskip("torch")
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
 IMAGES = 12
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 def write_models(folder: Path, networks: ModuleType) -> None:

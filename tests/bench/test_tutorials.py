@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -14,14 +13,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("resource")
-
-FOLDER = Path(__file__).parents[2] / "bench" / "python"
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 @pytest.fixture

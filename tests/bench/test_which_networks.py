@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -18,12 +17,6 @@ pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 torch = pytest.importorskip("torch")
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 def small(nonlinearity: torch.nn.Module) -> torch.nn.Module:

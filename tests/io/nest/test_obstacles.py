@@ -10,13 +10,10 @@ from tests.support.nest_twins import same_spikes
 
 import spikelet as sl
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
 IGNORE: dict[str, Any] = {"coincidence": "ignore"}
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> None:
-    nest.verbosity = nest.VerbosityLevel.ERROR
 
 
 # --- plasticity ------------------------------------------------------------------------------------
