@@ -9,19 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tests.bits_zoo.plasticity import BOUNDS, DEPENDENCES, PAIRINGS
 
 import spikelet as sl
 from spikelet import plasticity
 
 LAYOUTS = ("dense", "one delay", "many delays")
-PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
-DEPENDENCES: tuple[dict[str, Any], ...] = (
-    {"dependence": "additive"},
-    {"dependence": "multiplicative"},
-    {"dependence": "power", "mu_plus": 0.4, "mu_minus": 1.3},
-    {"dependence": "power_law", "mu_plus": 0.4, "A_minus": 0.05},
-)
-BOUNDS = {"w_min": 1.0, "w_max": 40.0}
 
 
 def rules() -> list[Any]:
