@@ -48,7 +48,7 @@ CPP_SWAPS = both_ways("+ -, * /, < <=, > >=, == !=, && ||, += -=, << >>")
 CPP_OPERATOR = re.compile(r"(?<= )([-+*/]|[<>=!]=|[<>]|&&|\|\||[-+]=|<<|>>)(?= )")
 CPP_NUMBER = re.compile(r"(?<![\w.\[])(\d+(?:\.\d+)?)(?![\w.])")
 CPP_SKIP = re.compile(
-    r"^\s*(//|\*|#|template|static_assert|using|namespace|case|enum)|throw |fail\(|\""
+    r"^\s*(//|\*|#|template|static_assert|using|namespace|case|enum)|prefetch|throw |fail\(|\""
 )
 
 
@@ -192,23 +192,14 @@ def copied(tree: Path) -> None:
 
 
 def passes(tree: Path, files: list[Path], seconds: float) -> bool:
-    """Run test files, and return whether they pass in time; C++ tests are built first."""
+    """Run test files, and return whether they pass in time; C++ tests must be built."""
     if files[0].suffix == ".py":
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-q",
-            "-n",
-            "0",
-            "-p",
-            "no:cacheprovider",
-            "--hypothesis-seed=0",
-        ]
+        options = "-m pytest -x -q -n 0 -p no:cacheprovider --hypothesis-seed=0"
+        command = [sys.executable, *options.split()]
         command += [str(file.relative_to(tree)) for file in files]
     else:
-        command = [NATIVE, *(f"--source-file=*/{file.name}" for file in files)]
+        patterns = (f"*/{file.relative_to(tree / 'cpp/tests')}" for file in files)
+        command = [NATIVE, f"--source-file={','.join(patterns)}"]
     environment = {**os.environ, "PYTHONPATH": str(tree / "python"), "OMP_WAIT_POLICY": "passive"}
     try:
         done = subprocess.run(
