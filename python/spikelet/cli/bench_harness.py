@@ -28,7 +28,7 @@ from spikelet._util.threads import default_threads
 
 __all__ = [
     "BUSY", "Record", "about", "busy", "call", "has_place", "headline", "kept", "machine", "machine_line", "markdown", "middle", "parser",
-    "place_of", "put", "run", "show", "spread", "table", "take_turns", "versions", "why",
+    "place_of", "put", "run", "share_interpreter", "show", "spread", "table", "take_turns", "versions", "why",
 ]  # fmt: skip
 
 Record = dict[str, Any]
@@ -261,6 +261,14 @@ def parser(description: str | None, *programs: str, **options: Any) -> argparse.
     text = "write all runs and their origin to this file"
     found.add_argument("--json", type=Path, metavar="PATH", help=text)
     return found
+
+
+def share_interpreter(args: argparse.Namespace, *programs: str) -> None:
+    """Give programs without an interpreter of their own the first one that another program has."""
+    given = [getattr(args, f"{name}_python") for name in programs]
+    first = next((python for python in given if python != sys.executable), sys.executable)
+    for name, python in zip(programs, given, strict=True):
+        setattr(args, f"{name}_python", first if python == sys.executable else python)
 
 
 def show(
