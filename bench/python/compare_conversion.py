@@ -54,6 +54,7 @@ def numbers(text: str) -> list[int]:
 def parser(description: str | None, steps: str, images: str, seconds: float, **more: Any) -> Any:
     """Return a parser with the options that comparisons of conversions share."""
     found = harness.parser(description, *PROGRAMS, runs=3, **more)
+    found.set_defaults(**{f"{name}_python": None for name in PROGRAMS[1:]})
     add = found.add_argument
     add("--steps", type=numbers, default=numbers(steps), metavar="T,T,...",
         help=f"numbers of steps (default: {steps})")  # fmt: skip

@@ -263,12 +263,13 @@ def parser(description: str | None, *programs: str, **options: Any) -> argparse.
     return found
 
 
-def share_interpreter(args: argparse.Namespace, *programs: str) -> None:
-    """Give programs without an interpreter of their own the first one that another program has."""
-    given = [getattr(args, f"{name}_python") for name in programs]
-    first = next((python for python in given if python != sys.executable), sys.executable)
-    for name, python in zip(programs, given, strict=True):
-        setattr(args, f"{name}_python", first if python == sys.executable else python)
+def share_interpreter(args: argparse.Namespace, *programs: str, given: str | None = None) -> None:
+    """Give programs whose interpreter is None the given one, or the first of another program, or this one."""
+    names = [f"{program}_python" for program in programs]
+    found = [given, *(getattr(args, name) for name in names), sys.executable]
+    first = next(python for python in found if python)
+    for name in names:
+        setattr(args, name, getattr(args, name) or first)
 
 
 def show(
