@@ -57,7 +57,7 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
       .def("weight_step", &S::weight_step, projection,
            "Step of the grid of 16-bit weights; 0: they are floats.")
       .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
-      .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,
+      .def("normalize", &S::normalise, projection, py::arg("total"), no_gil,
            "Scale each target's weights to the sum `total`, now.")
       .def(
           "regulate",

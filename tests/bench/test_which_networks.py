@@ -91,7 +91,7 @@ def test_kept_results_are_used_and_missing_ones_not_kept(
     monkeypatch.setattr(sys, "argv", arguments)
     args = table.arguments()
     answers = iter([{"missing": "no package"}, {"refused": "why"}, {"failed": "no result in 1 s"}])
-    monkeypatch.setattr(table, "run", lambda *_a, **_k: next(answers))
+    monkeypatch.setattr(table.harness, "call", lambda *_a, **_k: next(answers))
     assert table.tried(args, "a/b") == {"missing": "no package"}
     assert table.tried(args, "a/b") == {"refused": "why"}
     assert table.tried(args, "a/b") == {"refused": "why"}

@@ -276,8 +276,8 @@ def scaling(net: sl.Network) -> None:
     net.regulate(net.projections[0], sl.SynapticScaling(rate=20.0, strength=0.5, every=11.3))
 
 
-def normalisation(net: sl.Network) -> None:
-    net.regulate(net.projections[0], sl.WeightNormalisation(total=1500.0, every=7.7))
+def normalization(net: sl.Network) -> None:
+    net.regulate(net.projections[0], sl.WeightNormalization(total=1500.0, every=7.7))
 
 
 def late(net: sl.Network) -> None:
@@ -304,7 +304,7 @@ def inhibition(net: sl.Network) -> None:
     net.connect(cells, cells, sl.FixedIndegree(7), weight=50.0, receptor="in", plasticity=rule)
 
 
-EXTRAS = (reward, depression, scaling, normalisation, late, inhibition)
+EXTRAS = (reward, depression, scaling, normalization, late, inhibition)
 
 
 @pytest.mark.filterwarnings("ignore:connect .* weight")

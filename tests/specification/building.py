@@ -350,7 +350,7 @@ class Building(Base):
         q = self.some(rng, [k for k, x in enumerate(self.spec.projections) if x.rule is not None])
         steps = int(rng.integers(5, 120))
         w = STRONG[self.spec.populations[self.spec.projections[q].post].kind]
-        how: Any = sl.WeightNormalisation(
+        how: Any = sl.WeightNormalization(
             total=float(w * rng.uniform(0.5, 5.0)), every=self.ms(steps)
         )
         if rng.random() < 0.6:
@@ -361,7 +361,7 @@ class Building(Base):
                 strength=float(rng.uniform(0.05, 0.4)),
                 every=self.ms(steps),
             )
-        elif "normalise mixed signs" in EXCLUDED and self.spec.projections[q].mixed:
+        elif "normalize mixed signs" in EXCLUDED and self.spec.projections[q].mixed:
             return
         self.each(lambda net: net.regulate(net.projections[q], how))
         self.spec.regulations.append(spec.Regulation(q, how, steps, self.now))

@@ -13,7 +13,7 @@ from tests.conftest import busy_network, make
 
 import spikelet as sl
 from spikelet import Spikes
-from spikelet.spikes import as_spikes
+from spikelet.spikes.spikes import as_spikes
 
 STEPS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 7)), max_size=40)
 

@@ -114,7 +114,7 @@ def build(layout: str, *, dtype: Any = "float64", threads: int | None = 1) -> Zo
             steps = rng.integers(1, 40, 150)
         net.connect(pre, cells, connection, weight=weight, delay=steps * 0.1, plasticity=rule)
     additive, multiplicative = net.projections[:2]
-    net.regulate(additive, sl.WeightNormalisation(total=60.0, every=10.0))
+    net.regulate(additive, sl.WeightNormalization(total=60.0, every=10.0))
     net.regulate(multiplicative, sl.SynapticScaling(rate=20.0, strength=0.3, every=15.0))
     zoo = Zoo(net, net.record(cells, "spikes"), net.record(cells[::7], "V_m", every=0.5))
     zoo.conduct()

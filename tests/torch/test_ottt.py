@@ -101,7 +101,7 @@ def test_an_input_may_be_filled_again() -> None:
         assert torch.equal(p.grad, q.grad)
 
 
-def test_quantised_networks() -> None:
+def test_quantized_networks() -> None:
     """The gradient goes straight through to the weights before rounding, and to biases."""
     torch.manual_seed(5)
     small = st.quantize(dense(), 4)

@@ -177,7 +177,7 @@ class Network(NetworkContents):
         ----------
         projection : Projection
             A projection with a plasticity rule.
-        how : WeightNormalisation or SynapticScaling
+        how : WeightNormalization or SynapticScaling
             The method and its interval. Regulations due at the same time act in the order in which they were added.
 
         Returns

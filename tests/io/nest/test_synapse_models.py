@@ -97,7 +97,7 @@ def test_the_rest_of_tsodyks_synapse_has_another_u(tau_fac: Any) -> None:
     np.testing.assert_allclose(vm.values[: len(values)], values, rtol=0, atol=1e-9)
 
 
-def test_nearest_neighbour_rules() -> None:
+def test_nearest_neighbor_rules() -> None:
     """NEST acts as if each source had spiked at time 0, so weights differ at first."""
     cells = nest.Create("iaf_psc_exp", 2, {"tau_minus": 30.0})
     for name in ("symm", "pre_centered", "restr"):
