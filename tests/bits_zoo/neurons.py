@@ -287,7 +287,7 @@ def _recorders(threads: int, dtype: str, path: Path | None) -> Iterator[Any]:
 def _recorded(threads: int, dtype: str) -> Iterator[Any]:
     """Record to a file, and read that."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "run.h5"
+        path = Path(folder) / "run.rec"
         yield from _recorders(threads, dtype, path)
         for name in sl.recording_names(path):
             recording = sl.read_recording(path, name)

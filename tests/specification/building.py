@@ -314,7 +314,7 @@ class Building(Base):
         to_disk = HDF5 and rng.random() < 0.15
         COUNTS["recorders on disk"] += to_disk
         for k, net in enumerate(self.nets):
-            name = f"{len(self.spec.recorders)}-{self.files}-{k}.h5"
+            name = f"{len(self.spec.recorders)}-{self.files}-{k}.rec"
             to = Path(self.folder.name) / name if to_disk else None
             net.record(target(net), what, every=every, to=to, **limits)
         self.files += 1
