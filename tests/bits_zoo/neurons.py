@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -48,8 +47,7 @@ def cases() -> Iterator[Case]:
         yield Case(f"inputs changes between runs {dtype}", lambda t, d=dtype: _changes(t, d))
         yield Case(f"inputs sources {dtype}", lambda t, d=dtype: _sources(t, d))
         yield Case(f"recorders in memory {dtype}", lambda t, d=dtype: _recorders(t, d, None))
-        if importlib.util.find_spec("h5py"):
-            yield Case(f"recorders to a file {dtype}", lambda t, d=dtype: _recorded(t, d))
+        yield Case(f"recorders to a file {dtype}", lambda t, d=dtype: _recorded(t, d))
 
 
 def _neuron_case(model: Any, reset: str, adaptive: bool, dtype: str) -> Case:
