@@ -322,6 +322,17 @@ class Log:
         """Yield the entries with start < stamp <= stop before a byte of the file, in at least one piece."""
         return self._entries(name, start, stop, end, data=True)
 
+    def whole(self, name: str) -> Arrays:
+        """Return all entries, read into place."""
+        with self._open() as (file, index):
+            layout, k = index.layouts[name], list(index.layouts).index(name)
+            n = index.upto(LAST)[name][0]
+            out = np.empty(n, np.int64), np.empty((n, *layout.shape), layout.dtype)
+            for record in index.records:
+                if record.parts[k].entries:
+                    read_part(file, name, layout, record.parts[k], into=out)
+            return out
+
     def _entries(
         self, name: str, start: int, stop: int, end: int, *, data: bool
     ) -> Iterator[Arrays]:
@@ -347,9 +358,18 @@ class Log:
 
 
 def read_part(
-    file: IO[bytes], name: str, layout: Layout, part: _Part, *, data: bool = True
+    file: IO[bytes],
+    name: str,
+    layout: Layout,
+    part: _Part,
+    *,
+    data: bool = True,
+    into: Arrays | None = None,
 ) -> Arrays:
-    """Return the stamps and the data of a recording in a record, or the stamps and as many empty rows."""
+    """Return the stamps and the data of a recording in a record, or the stamps and as many empty rows.
+
+    `into` has the arrays of all entries, of which they become a part.
+    """
     n = part.entries
     arrays: list[npt.NDArray[Any]] = []
     at = part.at
@@ -360,7 +380,10 @@ def read_part(
         if arrays and not data:
             return arrays[0], np.empty((n, 0))
         file.seek(at)
-        values = np.empty((n, *shape), dtype)
+        whole = into and into[len(arrays)]
+        values = (
+            np.empty((n, *shape), dtype) if whole is None else whole[part.total - n : part.total]
+        )
         flat = values.reshape(-1).view(np.uint8).data
         if file.readinto(flat) != len(flat) or zlib.crc32(flat) != check:  # type: ignore[attr-defined]
             msg = f"{n} entries of {name} at byte {at} do not match their checksum"

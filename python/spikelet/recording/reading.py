@@ -332,6 +332,11 @@ class _OnDisk(Sealed, Recorded):
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         return self._log.blocks(self.name, start, stop)
 
+    def _all(self, start: int = -1, stop: int = LAST) -> Arrays:
+        if start < 0 and stop == LAST:
+            return self._log.whole(self.name)
+        return super()._all(start, stop)
+
     def _stamps(self) -> npt.NDArray[np.int64]:
         return self._log.stamps(self.name)
 
