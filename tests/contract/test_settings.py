@@ -42,13 +42,12 @@ def _union() -> Any:
 
 
 def _recording(path: Path, what: str) -> Any:
-    pytest.importorskip("h5py")
     net = make()
     cells = net.population(2, sl.LIF(I_e=900.0), name="E")
     p = net.connect(cells, cells, sl.AllToAll())
-    net.record(p if what == "weights" else cells, what, to=path / f"{what}.h5")
+    net.record(p if what == "weights" else cells, what, to=path / f"{what}.rec")
     net.run(5.0)
-    return sl.read_recording(path / f"{what}.h5")
+    return sl.read_recording(path / f"{what}.rec")
 
 
 def _model() -> sl.SpikingModel:

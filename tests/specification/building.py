@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import pickle
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from tests.specification.texts import TEXTS, TextNeurons
 
 import spikelet as sl
 
-HDF5 = importlib.util.find_spec("h5py") is not None
 SIZES = (0, 1, 2, 3, 5, 17, 40, 63, 64, 65, 127, 128, 130, 190)
 
 
@@ -311,10 +309,10 @@ class Building(Base):
         limits: dict[str, Any],
     ) -> None:
         """Record in memory, or to a file of its own for each network."""
-        to_disk = HDF5 and rng.random() < 0.15
+        to_disk = rng.random() < 0.15
         COUNTS["recorders on disk"] += to_disk
         for k, net in enumerate(self.nets):
-            name = f"{len(self.spec.recorders)}-{self.files}-{k}.h5"
+            name = f"{len(self.spec.recorders)}-{self.files}-{k}.rec"
             to = Path(self.folder.name) / name if to_disk else None
             net.record(target(net), what, every=every, to=to, **limits)
         self.files += 1
