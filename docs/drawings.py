@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 IMAGES = Path(__file__).resolve().parent / "images"
-BLUE, RED, GREEN, GREY, PALE = "#2f5d8a", "#c8553d", "#4f8a5b", "#777777", "#eef2f6"
+BLUE, RED, GREEN, GRAY, PALE = "#2f5d8a", "#c8553d", "#4f8a5b", "#777777", "#eef2f6"
 
 
 def canvas(width: float, height: float) -> tuple[Any, Any]:
@@ -24,10 +24,10 @@ def canvas(width: float, height: float) -> tuple[Any, Any]:
     return figure, axis
 
 
-def box(axis: Any, x: float, y: float, w: float, h: float, text: str, colour: str = BLUE) -> None:
+def box(axis: Any, x: float, y: float, w: float, h: float, text: str, color: str = BLUE) -> None:
     """Draw a box with text in its middle."""
     style = {"boxstyle": "round,pad=0,rounding_size=0.8"}
-    axis.add_patch(mpl.patches.FancyBboxPatch((x, y), w, h, fc=PALE, ec=colour, lw=1.2, **style))
+    axis.add_patch(mpl.patches.FancyBboxPatch((x, y), w, h, fc=PALE, ec=color, lw=1.2, **style))
     axis.text(x + w / 2, y + h / 2, text, ha="center", va="center", fontsize=9)
 
 
@@ -36,19 +36,19 @@ def arrow(
     start: tuple[float, float],
     end: tuple[float, float],
     text: str = "",
-    colour: str = GREY,
+    color: str = GRAY,
 ) -> None:
     """Draw an arrow; its text stands above its middle."""
-    axis.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.4})
+    axis.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.4})
     if text:
         x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-        axis.text(x, y + 0.7, text, ha="center", va="bottom", fontsize=8, color=colour)
+        axis.text(x, y + 0.7, text, ha="center", va="bottom", fontsize=8, color=color)
 
 
-def spike(axis: Any, x: float, y: float, colour: str, text: str = "") -> None:
+def spike(axis: Any, x: float, y: float, color: str, text: str = "") -> None:
     """Draw a spike on a time line."""
-    axis.plot([x, x], [y, y + 3], color=colour, lw=2.5, solid_capstyle="butt")
-    axis.text(x, y + 3.4, text, ha="center", va="bottom", fontsize=8, color=colour)
+    axis.plot([x, x], [y, y + 3], color=color, lw=2.5, solid_capstyle="butt")
+    axis.text(x, y + 3.4, text, ha="center", va="bottom", fontsize=8, color=color)
 
 
 def step() -> Any:
@@ -57,7 +57,7 @@ def step() -> Any:
     axis.annotate("", (94, 14), (4, 14), arrowprops={"arrowstyle": "-|>", "color": "black"})
     axis.text(94, 11.5, "time", ha="right", va="top", fontsize=9)
     for x, label in ((12, "$n\\,dt$"), (72, "$(n+1)\\,dt$")):
-        axis.plot([x, x], [13, 40], color=GREY, lw=1, ls=":")
+        axis.plot([x, x], [13, 40], color=GRAY, lw=1, ls=":")
         axis.text(x, 12, label, ha="center", va="top", fontsize=10)
     axis.text(42, 42.5, "step n", ha="center", fontsize=11, weight="bold")
     parts = (
@@ -67,14 +67,14 @@ def step() -> Any:
         ("4  synaptic\nstates decay", BLUE),
         ("5  theta\ndecays", BLUE),
     )
-    for k, (text, colour) in enumerate(parts):
-        box(axis, 13 + 11.6 * k, 30, 10.6, 7.5, text, colour)
+    for k, (text, color) in enumerate(parts):
+        box(axis, 13 + 11.6 * k, 30, 10.6, 7.5, text, color)
     late = (
         ("6  threshold: spike,\nstamp $(n+1)\\,dt$, reset", RED),
         ("7  events that arrive\nadd to synaptic states", RED),
     )
-    for k, (text, colour) in enumerate(late):
-        box(axis, 36 + 17.5 * k, 18.5, 16.5, 8, text, colour)
+    for k, (text, color) in enumerate(late):
+        box(axis, 36 + 17.5 * k, 18.5, 16.5, 8, text, color)
     box(axis, 75, 18.5, 18, 8, "8  recorders read:\nV_m after the reset", GREEN)
     axis.text(84, 33.7, "what arrives at $(n+1)\\,dt$\nmoves V_m from step n+1 on", ha="center", va="center",
               fontsize=9, color=RED)  # fmt: skip
@@ -141,7 +141,7 @@ def contract() -> Any:
         ha="center",
         fontsize=10,
         weight="bold",
-        color=GREY,
+        color=GRAY,
     )
     words = (
         "threads",
@@ -152,7 +152,7 @@ def contract() -> Any:
         "save and load",
     )
     for k, word in enumerate(words):
-        box(axis, 28.5 + 20 * (k % 2), 32 - 7 * (k // 2), 19, 6, word, GREY)
+        box(axis, 28.5 + 20 * (k % 2), 32 - 7 * (k // 2), 19, 6, word, GRAY)
     arrow(axis, (27, 14), (69, 14), "", "black")
     axis.text(48, 4, "random numbers are functions of seed, object, element and step: no draw depends on another",
               ha="center", fontsize=9)  # fmt: skip
@@ -163,10 +163,10 @@ def architecture() -> Any:
     """Draw the wings of the package and of the core."""
     figure, axis = canvas(104, 66)
 
-    def row(y: float, items: list[str], colour: str, x: float = 20, width: float = 82) -> None:
+    def row(y: float, items: list[str], color: str, x: float = 20, width: float = 82) -> None:
         each = width / len(items)
         for k, item in enumerate(items):
-            box(axis, x + k * each, y, each - 1.2, 6, item, colour)
+            box(axis, x + k * each, y, each - 1.2, 6, item, color)
 
     axis.text(2, 63, "Python checks and describes", fontsize=11, weight="bold", color=BLUE)
     rows = (
@@ -178,16 +178,16 @@ def architecture() -> Any:
     )
     for k, (name, items) in enumerate(rows):
         y = 55 - 7 * k
-        axis.text(18, y + 3, name, ha="right", va="center", fontsize=9, color=GREY)
+        axis.text(18, y + 3, name, ha="right", va="center", fontsize=9, color=GRAY)
         row(y, items, BLUE)
     axis.text(2, 22.5, "C++ computes: one call, all steps", fontsize=11, weight="bold", color=RED)
     axis.text(
-        61, 22.5, "bindings: the private module spikelet._core", ha="left", fontsize=9, color=GREY
+        61, 22.5, "bindings: the private module spikelet._core", ha="left", fontsize=9, color=GRAY
     )
-    arrow(axis, (58, 26.5), (58, 20.5), "", GREY)
-    axis.text(18, 17, "engines", ha="right", va="center", fontsize=9, color=GREY)
+    arrow(axis, (58, 26.5), (58, 20.5), "", GRAY)
+    axis.text(18, 17, "engines", ha="right", va="center", fontsize=9, color=GRAY)
     row(14, ["network/", "layers/", "train/", "coding/", "events/"], RED)
-    axis.text(18, 8, "bodies", ha="right", va="center", fontsize=9, color=GREY)
+    axis.text(18, 8, "bodies", ha="right", va="center", fontsize=9, color=GRAY)
     row(5, ["core/: neuron models, plasticity rules, random numbers, SIMD levels, threads"], RED)
     axis.text(61, 1.5, "each row uses the rows below it, never one above", ha="center", fontsize=9)
     return figure

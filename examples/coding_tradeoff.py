@@ -31,7 +31,7 @@ from spikelet import datasets
 Array: TypeAlias = NDArray[Any]
 
 CLASSES, HIDDEN = 10, 400
-COLOURS = {"rate": "#d1495b", "latency": "#00798c", "phase": "#8d6cab", "burst": "#d9a21b"}
+COLORS = {"rate": "#d1495b", "latency": "#00798c", "phase": "#8d6cab", "burst": "#d9a21b"}
 TAU_M, PAUSE = 20, 100  # steps of 1 ms; between images the membranes decay by exp(-5)
 BATCH = 200  # images in one run of the network
 NANOJOULE = 0.9e-3  # estimate: one fp32 addition per synaptic event, 45 nm (Horowitz, ISSCC 2014)
@@ -230,14 +230,14 @@ Timing:    first spikes instead of counts change the accuracy of latency by {tim
 def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array) -> None:
     axes = figure.subplot_mosaic("aaaaaabbbbbb;iicccccddddd", height_ratios=[1.1, 1])
     lavish = {o.code.family: o for o in outcomes}
-    for family, colour in COLOURS.items():
+    for family, color in COLORS.items():
         members = [o for o in outcomes if o.code.family == family]
         cost, accuracy = [NANOJOULE * o.events for o in members], [o.curve[-1] for o in members]
-        axes["b"].plot(cost, accuracy, "o-", color=colour, label=family)
+        axes["b"].plot(cost, accuracy, "o-", color=color, label=family)
         for o, x, y in zip(members, cost, accuracy, strict=True):
             axes["b"].text(x, y, f"{o.code.setting}  ", ha="right", va="bottom", fontsize=8)
             alpha = 1 if o is lavish[family] else 0.25
-            axes["a"].plot(range(1, len(o.curve) + 1), o.curve, color=colour, alpha=alpha)
+            axes["a"].plot(range(1, len(o.curve) + 1), o.curve, color=color, alpha=alpha)
     axes["a"].set(xlabel="step", ylabel="accuracy from the spikes so far [%]")
     axes["b"].set_xscale("log", subs=[2, 5])
     axes["b"].xaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
@@ -251,9 +251,9 @@ def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array) -
         code, steps = lavish[family].code, len(lavish[family].curve) - 1
         raster = code.encode(image.ravel(), steps, seed=network.seed)[:, brightest]
         hidden = network.show(code, image.reshape(1, -1), steps)[0][0, :, :60]
-        for low, spikes, colour in ((0, raster, COLOURS[family]), (1.1, hidden, "0.5")):
+        for low, spikes, color in ((0, raster, COLORS[family]), (1.1, hidden, "0.5")):
             step, row = np.nonzero(spikes)
-            ax.scatter(step + 1, low + row / spikes.shape[1], s=3, color=colour)
+            ax.scatter(step + 1, low + row / spikes.shape[1], s=3, color=color)
         ax.set(xlabel="step", ylim=(2.15, -0.05), title=f"{family}: {raster.sum()} input spikes")
         ax.set_yticks([0.5, 1.6], ["pixels by brightness", "hidden"], rotation=90, va="center")
 

@@ -75,16 +75,16 @@ def train(images: Array, labels: Array, epochs: int, seed: int) -> nn.Sequential
     torch.manual_seed(seed)
     model = build(images.shape[2:])
     x, y = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
-    optimiser = torch.optim.Adam(model.parameters())
+    optimizer = torch.optim.Adam(model.parameters())
     steps = epochs * -(-len(x) // BATCH)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
     start = time.perf_counter()
     for epoch in range(epochs):
         for part in torch.randperm(len(x)).split(BATCH):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(x[part]), y[part])
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             rate.step()
         seconds = time.perf_counter() - start
         print(

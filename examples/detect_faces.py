@@ -172,8 +172,8 @@ def digits(steps: int) -> Task:
         images, boxes = scenes(32, rng)
         where = np.repeat(np.arange(32), 3)
         sides = np.concatenate(boxes)
-        centre = (sides[:, :2] + sides[:, 2:])[:, ::-1] / 2 / CELL - 0.5  # rows and columns
-        cell = np.clip(np.rint(centre).astype(int), 0, 15)
+        center = (sides[:, :2] + sides[:, 2:])[:, ::-1] / 2 / CELL - 0.5  # rows and columns
+        cell = np.clip(np.rint(center).astype(int), 0, 15)
         at = (where, slice(None), cell[:, 0], cell[:, 1])
         wanted = torch.zeros(32, 1, 16, 16)
         wanted[where, 0, cell[:, 0], cell[:, 1]] = 1
@@ -183,7 +183,7 @@ def digits(steps: int) -> Task:
         loss = nn.functional.binary_cross_entropy(heat, wanted, weight)
         loss = loss + nn.functional.l1_loss(scale[at], size)
         loss = loss + nn.functional.l1_loss(
-            offset[at], torch.from_numpy((centre - cell).astype(np.float32))
+            offset[at], torch.from_numpy((center - cell).astype(np.float32))
         )
         optimizer.zero_grad()
         loss.backward()

@@ -97,20 +97,20 @@ def train(
     kinds: dict[float, list[nn.Parameter]] = {}
     for name, p in net.named_parameters():
         kinds.setdefault(RATE_OF_DELAYS if name.endswith("delay") else RATE, []).append(p)
-    optimiser = torch.optim.Adam([{"params": params} for params in kinds.values()])
+    optimizer = torch.optim.Adam([{"params": params} for params in kinds.values()])
     steps = epochs * -(-len(times) // BATCH)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(kinds), total_steps=steps)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, list(kinds), total_steps=steps)
     losses, accuracies = [], []
     for _ in range(epochs):
         total = 0.0
         for part in torch.randperm(len(times)).split(BATCH):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             hidden, out = net(times[part])
             loss = first_spike_cross_entropy(out.first(silent=END), labels[part])
             loss.backward()
             for params in kinds.values():
                 nn.utils.clip_grad_norm_(params, 1.0)
-            optimiser.step()
+            optimizer.step()
             rate.step()
             net.hidden.revive(hidden, 0.1)
             net.readout.revive(out, 0.02, least=0.9)
@@ -137,9 +137,9 @@ def draw(figure: Any, net: Network, curves: list[list[float]], test: tuple[Array
     first = first_spikes(net, encode(np.column_stack([x, y, 1 - x, 1 - y]))).numpy()
     winners, when = first.argmin(1).reshape(120, 120), first.min(1).reshape(120, 120)
     extent = (0, 1, 0, 1)
-    colours = {"cmap": "viridis", "vmin": 0, "vmax": 2}
-    middle.imshow(winners, origin="lower", extent=extent, alpha=0.4, **colours)
-    middle.scatter(*test[0][:, :2].T, c=test[1], s=4, **colours)
+    colors = {"cmap": "viridis", "vmin": 0, "vmax": 2}
+    middle.imshow(winners, origin="lower", extent=extent, alpha=0.4, **colors)
+    middle.scatter(*test[0][:, :2].T, c=test[1], s=4, **colors)
     middle.set(title="who spikes first", xlabel="x", ylabel="y")
     image = right.imshow(when, origin="lower", extent=extent, cmap="magma")
     right.set(title="and when [ms]", xlabel="x", ylabel="y")

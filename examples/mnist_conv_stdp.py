@@ -46,7 +46,7 @@ def build(shape: tuple[int, int], maps: int, seed: int, threads: int) -> ConvSTD
     layer = replace(
         layer, levels=(0.7, 1.3), kernel=3, threshold=2.0, window=3, stride=1, winners=4, radius=1
     )
-    return ConvSTDP([layer], shape=shape, centre=0.5, surround=1.0, seed=seed, threads=threads)
+    return ConvSTDP([layer], shape=shape, center=0.5, surround=1.0, seed=seed, threads=threads)
 
 
 # %% [markdown]

@@ -160,9 +160,9 @@ def draw(figure: Any, wave: Array, rate: float, raster: Array, frequencies: Arra
     above, below = figure.subplots(2, 1, sharex=True)
     above.plot(1000 * np.arange(len(wave)) / rate, wave, lw=0.5)
     above.set(ylabel="sound", title="A word and its spikes")
-    for channel, (colour, label) in enumerate((("tab:red", "ON"), ("tab:blue", "OFF"))):
+    for channel, (color, label) in enumerate((("tab:red", "ON"), ("tab:blue", "OFF"))):
         t, k = np.nonzero(raster[:, :, channel])
-        below.scatter(t + 1, frequencies[k], s=2, c=colour, label=label)
+        below.scatter(t + 1, frequencies[k], s=2, c=color, label=label)
     below.set(xlabel="time [ms]", ylabel="channel [Hz]", yscale="log")
     below.legend()
 

@@ -104,9 +104,9 @@ def draw(
     figure: Any, events: Array, size: int, history: list[Epoch], curve: dict[float, float]
 ) -> None:
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.2, 1, 1])
-    for ax, on, colour in ((left, True, "tab:red"), (left, False, "tab:blue")):
+    for ax, on, color in ((left, True, "tab:red"), (left, False, "tab:blue")):
         part = events[events["p"] == on]
-        ax.scatter(part["t"] / 1e3, part["x"], s=2, c=colour, label="ON" if on else "OFF")
+        ax.scatter(part["t"] / 1e3, part["x"], s=2, c=color, label="ON" if on else "OFF")
     left.set(xlabel="time [ms]", ylabel="x", ylim=(-0.5, size - 0.5), title="Events of one film")
     left.legend()
     middle.plot([e.epoch for e in history], [100 * (e.test_accuracy or 0) for e in history])

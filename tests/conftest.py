@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,11 +46,10 @@ def _strong(model: type) -> float:
 
 STRONG = {model.__name__: _strong(model) for model in MODELS}
 
-# Random examples are the same in each run, so that a change is judged by what it does. `--hypothesis-profile=search` looks
-# for new ones.
-settings.register_profile("fixed", derandomize=True)
-settings.register_profile("search", derandomize=False)
-settings.load_profile("fixed")
+# Each run draws new random examples, in CI, too, where hypothesis would choose its own profile. A failure prints a
+# `@reproduce_failure` line; `--hypothesis-seed=N` draws the same examples again.
+settings.register_profile("new examples", derandomize=False, print_blob=True)
+settings.load_profile("new examples")
 
 # A shell starts its background jobs with interrupts ignored, and tests interrupt runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -65,6 +64,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     )
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not selected
     return min(2, os.cpu_count() or 1) if whole else 0
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread: small tensors gain nothing from more, and lose much on a busy machine."""
+    import torch  # noqa: PLC0415  # an extra
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def make(

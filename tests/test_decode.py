@@ -74,10 +74,10 @@ def test_codes_can_be_decoded():
 
 def test_population_code_can_be_decoded():
     x = np.linspace(0.1, 0.9, 41)
-    centres, _ = encode.receptive_fields(10)
+    centers, _ = encode.receptive_fields(10)
     raster = encode.population(x, 2000, n=10, code="rate")
     for activity in (raster, sl.Spikes.from_raster(raster), decode.count(raster)):
-        value = decode.population_vector(activity, centres)
+        value = decode.population_vector(activity, centers)
         assert value.shape == x.shape
         assert abs(value - x).max() < 0.02
 

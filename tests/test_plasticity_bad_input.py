@@ -16,10 +16,10 @@ import spikelet as sl
 # Not looked up before a test runs.
 NAMES = (
     "STDP", "TripletSTDP", "InhibitorySTDP", "DiehlCookSTDP", "RewardSTDP", "TsodyksMarkram",
-    "WeightNormalisation", "SynapticScaling",
+    "WeightNormalization", "SynapticScaling",
 )  # fmt: skip
 NEEDED: dict[str, dict[str, float]] = {
-    "WeightNormalisation": {"total": 10.0, "every": 10.0},
+    "WeightNormalization": {"total": 10.0, "every": 10.0},
     "SynapticScaling": {"rate": 5.0, "strength": 0.1, "every": 10.0},
 }
 MAY_BE_NEGATIVE = ("w_min", "w_max", "b", "strength")
@@ -112,8 +112,8 @@ DESCRIPTIONS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("RewardSTDP", {"w_min": 2.0}, ("w_min", "2.0", "w_max", "1.0")),
     ("InhibitorySTDP", {"w_max": -1.0}, ("w_max", "-1.0")),
     ("TsodyksMarkram", {"U": 1.5}, ("U", "1.5", "1")),
-    ("WeightNormalisation", {"total": 0.0}, ("total", "0.0", "> 0")),
-    ("WeightNormalisation", {"every": 0.0}, ("every", "0.0", "> 0")),
+    ("WeightNormalization", {"total": 0.0}, ("total", "0.0", "> 0")),
+    ("WeightNormalization", {"every": 0.0}, ("every", "0.0", "> 0")),
     ("SynapticScaling", {"rate": 0.0}, ("rate", "0.0", "> 0")),
     ("SynapticScaling", {"every": 0.0}, ("every", "0.0", "> 0")),
     *[
@@ -154,7 +154,7 @@ class Scene:
         self.spikes = net.record(self.E, "spikes")
         self.reward.reward = 0.5
         self.reward.schedule_reward([1.0, 7.0], [0.25, -0.5])
-        net.regulate(self.pair, sl.WeightNormalisation(total=250.0, every=4.0))
+        net.regulate(self.pair, sl.WeightNormalization(total=250.0, every=4.0))
 
     def result(self) -> list[Any]:
         """Run on; return all there is."""
@@ -182,7 +182,7 @@ TABLE: list[tuple[Call, Any, tuple[str, ...]]] = [
     (lambda s: s.connect(sl.STDP(dependence="power_law", mu_plus=0.4), weight=-0.5), ValueError,
      ("connect E -> E", "weight", "-0.5", "w_min")),
     (lambda s: s.connect(sl.TripletSTDP), TypeError, ("connect E -> E", "plasticity", "TripletSTDP")),
-    (lambda s: s.connect(sl.WeightNormalisation(**NORMAL)), TypeError, ("connect E -> E", "plasticity", "WeightNormalisation")),
+    (lambda s: s.connect(sl.WeightNormalization(**NORMAL)), TypeError, ("connect E -> E", "plasticity", "WeightNormalization")),
     # reward
     (lambda s: setattr(s.reward, "reward", NAN), ValueError, ("X -> E", "reward", "nan")),
     (lambda s: setattr(s.reward, "reward", -INF), ValueError, ("X -> E", "reward", "-inf", "finite")),
@@ -200,18 +200,18 @@ TABLE: list[tuple[Call, Any, tuple[str, ...]]] = [
     (lambda s: s.reward.schedule_reward([9.0], [1.0, 2.0]), ValueError, ("X -> E", "times and values", "(1,)", "(2,)")),
     (lambda s: s.reward.schedule_reward(["soon"], [1.0]), (TypeError, ValueError), ("X -> E", "times", "soon")),
     # normalise and regulate
-    (lambda s: s.pair.normalise(0.0), ValueError, ("X -> E", "total", "0.0", "> 0")),
-    (lambda s: s.pair.normalise(-2.0), ValueError, ("X -> E", "total", "-2.0", "> 0")),
-    (lambda s: s.pair.normalise(NAN), ValueError, ("X -> E", "total", "nan")),
-    (lambda s: s.pair.normalise("all"), TypeError, ("X -> E", "total", "'all'")),
-    (lambda s: s.net.regulate(s.pair, sl.WeightNormalisation(total=5.0, every=0.25)), ValueError,
+    (lambda s: s.pair.normalize(0.0), ValueError, ("X -> E", "total", "0.0", "> 0")),
+    (lambda s: s.pair.normalize(-2.0), ValueError, ("X -> E", "total", "-2.0", "> 0")),
+    (lambda s: s.pair.normalize(NAN), ValueError, ("X -> E", "total", "nan")),
+    (lambda s: s.pair.normalize("all"), TypeError, ("X -> E", "total", "'all'")),
+    (lambda s: s.net.regulate(s.pair, sl.WeightNormalization(total=5.0, every=0.25)), ValueError,
      ("regulate", "every", "0.25", "multiple of dt")),
     (lambda s: s.net.regulate(s.pair, sl.SynapticScaling(rate=5.0, strength=0.1, every=0.25)), ValueError,
      ("regulate", "every", "0.25", "multiple of dt")),
-    (lambda s: s.net.regulate(s.pair, sl.WeightNormalisation), TypeError, ("regulate", "WeightNormalisation")),
+    (lambda s: s.net.regulate(s.pair, sl.WeightNormalization), TypeError, ("regulate", "WeightNormalization")),
     (lambda s: s.net.regulate(s.pair, sl.STDP()), TypeError, ("regulate", "STDP")),
-    (lambda s: s.net.regulate(s.E, sl.WeightNormalisation(**NORMAL)), TypeError, ("regulate", "Projection")),
-    (lambda s: s.net.regulate(Scene().pair, sl.WeightNormalisation(**NORMAL)), ValueError, ("regulate", "network")),
+    (lambda s: s.net.regulate(s.E, sl.WeightNormalization(**NORMAL)), TypeError, ("regulate", "Projection")),
+    (lambda s: s.net.regulate(Scene().pair, sl.WeightNormalization(**NORMAL)), ValueError, ("regulate", "network")),
 ]  # fmt: skip
 
 

@@ -133,7 +133,7 @@ _AT_TIME_0: dict[str, Callable[[sl.Network, Any, float], Any]] = {
     "run, reset with weights": lambda net, _p, _w: (net.run(5.0), net.reset(keep_weights=True)),
     "weights": lambda net, p, w: (net.prepare(), setattr(p, "weights", w)),
     "run(0), weights": lambda net, p, w: (net.run(0.0), setattr(p, "weights", w)),
-    "normalise": lambda net, p, w: (net.prepare(), p.normalise(w * len(p) / 3)),
+    "normalize": lambda net, p, w: (net.prepare(), p.normalize(w * len(p) / 3)),
     "plasticity": lambda net, p, _w: (net.prepare(), setattr(p, "plasticity", p.plasticity)),
 }
 
@@ -214,8 +214,8 @@ class Actor:
         p = self.pick(object)
         p.weights = p.weights * 0.9 + np.sign(p.weights)
 
-    def normalise(self, _: int) -> None:
-        self.pick(sl.STDP, sl.TripletSTDP, sl.DiehlCookSTDP).normalise(self.rng.uniform(20, 200))
+    def normalize(self, _: int) -> None:
+        self.pick(sl.STDP, sl.TripletSTDP, sl.DiehlCookSTDP).normalize(self.rng.uniform(20, 200))
 
     def reward(self, _: int) -> None:
         p = self.pick(sl.RewardSTDP)
@@ -227,7 +227,7 @@ class Actor:
         if self.free:
             p = self.net.projections[self.free.pop(self.rng.integers(0, len(self.free)))]
             every = round(0.1 * int(self.rng.integers(20, 300)), 1)
-            self.net.regulate(p, sl.WeightNormalisation(total=70.0, every=every))
+            self.net.regulate(p, sl.WeightNormalization(total=70.0, every=every))
 
     def reset(self, _: int) -> None:
         if self.rng.random() < 0.4:
@@ -253,7 +253,7 @@ def test_reading_and_saving_change_no_bit(seed: int, tmp_path: Path) -> None:
     layout = LAYOUTS[seed % 3]
     plain, other = Actor(seed, layout, 1), Actor(seed, layout, 1 + seed % 4)
     rng, looks = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
-    actions = ["run", "run", "run", "write", "normalise", "reward", "regulate", "reset"]
+    actions = ["run", "run", "run", "write", "normalize", "reward", "regulate", "reset"]
     for name in rng.choice(actions, int(rng.integers(5, 20))):
         getattr(plain, name)(1)
         getattr(other, name)(int(looks.integers(1, 6)))

@@ -48,7 +48,7 @@ def scene(
     return net, p, net.record(cells, "spikes")
 
 
-def normalised(p: Any, w: Floats, total: float) -> Floats:
+def normalized(p: Any, w: Floats, total: float) -> Floats:
     """Return what the weights should be."""
     sums = np.bincount(p.post_ids, w, p.post.size)[p.post_ids]
     return np.clip(w * total / sums, p.plasticity.w_min, p.plasticity.w_max)
@@ -59,13 +59,13 @@ def normalised(p: Any, w: Floats, total: float) -> Floats:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_normalise(layout: str, threads: int) -> None:
+def test_normalize(layout: str, threads: int) -> None:
     net, p, _ = scene(layout, threads=threads)
     for piece in (0.0, 33.3, 50.0):
         net.run(piece)
         before = p.weights
-        p.normalise(200.0)
-        np.testing.assert_allclose(p.weights, normalised(p, before, 200.0), rtol=1e-12)
+        p.normalize(200.0)
+        np.testing.assert_allclose(p.weights, normalized(p, before, 200.0), rtol=1e-12)
         sums = np.bincount(p.post_ids, p.weights, 70)
         np.testing.assert_allclose(sums[np.unique(p.post_ids)], 200.0, rtol=1e-12)
         assert np.abs(p.weights - before).max() > 1e-3
@@ -78,29 +78,29 @@ def beyond() -> contextlib.AbstractContextManager[object]:
     return pytest.warns(UserWarning, match="more than the bounds of the weights allow")
 
 
-def test_normalise_stays_within_the_bounds() -> None:
+def test_normalize_stays_within_the_bounds() -> None:
     rule = sl.STDP(A_plus=0.0, A_minus=0.0, w_min=10.0, w_max=50.0)
     net, p, _ = scene("one delay", rule=rule, weight=20.0)
     for total in (5.0, 230.0, 1e5):
         p.weights = np.linspace(10.0, 50.0, len(p))
-        expected = normalised(p, p.weights, total)
+        expected = normalized(p, p.weights, total)
         with beyond() if total == 1e5 else contextlib.nullcontext():
-            p.normalise(total)
+            p.normalize(total)
         np.testing.assert_allclose(p.weights, expected, rtol=1e-12)
         assert (p.weights.min() == 10.0) or (p.weights.max() == 50.0)
     net.run(1.0)
     np.testing.assert_array_equal(p.weights, np.full(len(p), 50.0))
 
 
-def test_normalise_leaves_targets_of_zero_weights() -> None:
+def test_normalize_leaves_targets_of_zero_weights() -> None:
     net = make()
     pre, post = net.population(2, sl.PoissonSource(0.0)), net.population(3, sl.LIF())
     p = net.connect(pre, post, sl.AllToAll(), weight=[0.0, 0.2, 0.5] * 2, plasticity=sl.STDP())
-    p.normalise(1.0)
+    p.normalize(1.0)
     np.testing.assert_allclose(p.weights, [0.0, 0.5, 0.5] * 2, rtol=1e-15)
 
 
-def test_normalise_keeps_what_is_in_flight() -> None:
+def test_normalize_keeps_what_is_in_flight() -> None:
     net = make()
     post = net.population(1, sl.LIF(tau_syn_ex=1e-4))
     pre = net.population(2, sl.SpikeSource([1.0, 1.0], [0, 1]))
@@ -108,7 +108,7 @@ def test_normalise_keeps_what_is_in_flight() -> None:
     p = net.connect(pre, post, sl.AllToAll(), weight=[[1.0], [3.0]], delay=2.0, plasticity=rule)
     arrived = net.record(post, "I_syn_ex")
     net.run(2.0)
-    p.normalise(8.0)
+    p.normalize(8.0)
     net.run(2.0)
     assert arrived.values[29, 0] == 4.0
     np.testing.assert_allclose(p.weights, [2.0, 6.0], rtol=1e-15)
@@ -119,16 +119,16 @@ def test_normalise_keeps_what_is_in_flight() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_weight_normalisation(layout: str, threads: int) -> None:
+def test_weight_normalization(layout: str, threads: int) -> None:
     """A run in one piece is what normalising by hand, at each multiple, gives."""
     net, p, spikes = scene(layout, threads=threads, normal=200.0)
-    net.regulate(p, sl.WeightNormalisation(total=200.0, every=25.0))
+    net.regulate(p, sl.WeightNormalization(total=200.0, every=25.0))
     other, q, others = scene(layout, normal=200.0)
     net.run(15.0)
     net.run(95.0)
     for piece in (25.0, 25.0, 25.0, 25.0):
         other.run(piece)
-        q.normalise(200.0)
+        q.normalize(200.0)
     other.run(10.0)
     assert train(spikes) == train(others)
     assert len(spikes.times) > 200
@@ -161,7 +161,7 @@ def test_synaptic_scaling(layout: str, threads: int) -> None:
     np.testing.assert_allclose(p.weights, q.weights, rtol=1e-11, atol=1e-11)
 
 
-def test_next_to_nothing_cannot_be_normalised() -> None:
+def test_next_to_nothing_cannot_be_normalized() -> None:
     """The factor would be infinite, and 0 times that is no number."""
     for connection in (sl.AllToAll(), ([0, 1, 2, 2], [0, 0, 1, 0])):
         net = sl.Network(dtype="float32")
@@ -171,7 +171,7 @@ def test_next_to_nothing_cannot_be_normalised() -> None:
         p = net.connect(X, E, connection, weight=weight, plasticity=sl.STDP())
         before = p.weights
         with beyond():
-            p.normalise(1e4)
+            p.normalize(1e4)
         np.testing.assert_array_equal(p.weights, before)
 
 
@@ -406,7 +406,7 @@ def test_regulations_of_one_moment_act_in_their_order() -> None:
         pre, post = net.population(4, sl.PoissonSource(0.0)), net.population(3, sl.LIF())
         p = net.connect(pre, post, sl.AllToAll(), weight=0.3, plasticity=sl.STDP())
         hows = {
-            "n": sl.WeightNormalisation(total=1.0, every=30.0),
+            "n": sl.WeightNormalization(total=1.0, every=30.0),
             "s": sl.SynapticScaling(rate=10.0, strength=0.5, every=30.0),
         }
         net.regulate(p, hows[first])
@@ -416,13 +416,13 @@ def test_regulations_of_one_moment_act_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_normalisation_sums_magnitudes(layout: str) -> None:
+def test_normalization_sums_magnitudes(layout: str) -> None:
     """Weights of both signs almost cancelled, and became enormous."""
     rule = sl.STDP(A_plus=0.0, A_minus=0.0, w_min=-50.0, w_max=50.0)
     net, p, _ = scene(layout, rule=rule, weight=20.0)
     weights = np.where(np.random.default_rng(1).random(len(p)) < 0.5, -1.0, 1.0) * 20.0
     p.weights = weights
-    p.normalise(30.0)
+    p.normalize(30.0)
     sums = np.bincount(p.post_ids, np.abs(p.weights), 70)[np.unique(p.post_ids)]
     several = np.bincount(p.post_ids)[np.unique(p.post_ids)] > 1
     np.testing.assert_allclose(sums[several], 30.0, rtol=1e-12)
@@ -435,13 +435,13 @@ def test_a_sum_beyond_the_bounds_is_not_silent() -> None:
     pre, post = net.population(6, sl.PoissonSource(0.0)), net.population(5, sl.LIF())
     rule = sl.STDP(w_max=10.0)
     p = net.connect(pre, post, sl.AllToAll(), weight=1.0, plasticity=rule)
-    p.normalise(60.0)  # what fits exactly is fine
+    p.normalize(60.0)  # what fits exactly is fine
     np.testing.assert_allclose(p.weights, 10.0, rtol=1e-14)
     message = r"total = 61 is more than the bounds of the weights allow, 10 times 6 synapses"
     with pytest.warns(UserWarning, match=message):
-        p.normalise(61.0)
+        p.normalize(61.0)
     np.testing.assert_array_equal(p.weights, np.full(30, 10.0))
     with pytest.warns(UserWarning, match=message):
-        net.regulate(p, sl.WeightNormalisation(total=61.0, every=1.0))
+        net.regulate(p, sl.WeightNormalization(total=61.0, every=1.0))
     free = sl.STDP(w_max=1.0, dependence="power_law", mu_plus=0.4)
-    net.connect(pre, post, sl.AllToAll(), weight=1.0, plasticity=free).normalise(1e6)
+    net.connect(pre, post, sl.AllToAll(), weight=1.0, plasticity=free).normalize(1e6)

@@ -146,6 +146,12 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
         ValueError,
         "probability",
     ),
+    (
+        "NaN of a function",
+        lambda: sl.DistanceDependent(lambda d: d * np.nan).chances(D, STEPS),
+        ValueError,
+        "probability in .*, also at distance 0, got nan",
+    ),
     ("periodic", lambda: sl.Positions(D, periodic=True), ValueError, "extent must be given"),
     ("flags", lambda: sl.Positions(D, 1.0, 3), TypeError, "periodic must be True or False"),
     ("dimensions", lambda: sl.Positions(np.zeros((3, 4))), ValueError, "1 to 3 dimensions"),

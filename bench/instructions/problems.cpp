@@ -51,30 +51,31 @@ struct Built {
   std::size_t size(std::size_t population) const { return sizes[population]; }
   std::size_t neurons(const char* model, std::size_t n, const ParameterValues& parameters) {
     sizes.push_back(n);
-    return sim->add_neurons(find_model(model), n, parameters, false);
+    return sim->brief()->network.add_neurons(find_model(model), n, parameters, false);
   }
   std::size_t poisson(std::size_t n, double hertz) {
     sizes.push_back(n);
-    return sim->add_poisson(n, {&hertz, 1});
+    return sim->brief()->network.add_poisson(n, {&hertz, 1});
   }
   std::size_t connect(std::size_t pre, std::size_t post, const ConnectionRule& rule,
                       const ValueSpec& weight, const ValueSpec& delay,
                       const std::optional<Plasticity>& plasticity = {}) {
     auto table = Drawing<float>(rule, {size(pre), {}, true}, {size(post), {}, true}, false, weight,
-                                delay, dt, seed, sim->next_projection())
+                                delay, dt, seed, sim->look()->network.projections.size())
                      .table();
-    return sim->connect(pre, post, std::move(table), Receptor::by_sign, plasticity);
+    return sim->brief()->network.connect(pre, post, std::move(table), Receptor::by_sign,
+                                         plasticity);
   }
   void drive(std::size_t population, double hertz, double weight, int channel) const {
     const double signed_weight = channel == inhibitory_channel ? -weight : weight;
-    sim->inject(population, {}, [&](const InputSite& site) {
+    sim->brief()->network.inject(population, {}, [&](const InputSite& site) {
       return std::make_unique<PoissonInput<float>>(site, std::span(&hertz, 1), false,
                                                    std::span(&signed_weight, 1));
     });
   }
   void noise(std::size_t population, std::optional<std::span<const std::uint32_t>> elements) const {
     const double mean = 50, std = 100;
-    sim->inject(population, elements, [&](const InputSite& site) {
+    sim->brief()->network.inject(population, elements, [&](const InputSite& site) {
       return std::make_unique<NoiseInput<float>>(site, std::span(&mean, 1), std::span(&std, 1), 1,
                                                  0);
     });
@@ -85,13 +86,13 @@ struct Built {
     const std::vector<Step> starts{0, end};
     const std::vector<float> currents{50, 0};
     const double weight = 10;
-    sim->inject(population, elements, [&](const InputSite& site) {
+    sim->brief()->network.inject(population, elements, [&](const InputSite& site) {
       return std::make_unique<StepCurrent<float>>(site, starts, currents, 1);
     });
     for (const std::size_t columns : {std::size_t{1}, size(population)}) {
       std::vector<double> rates = ramp(columns, 4000, 8000);
       rates.resize(2 * columns, 0.0);
-      sim->inject(population, elements, [&](const InputSite& site) {
+      sim->brief()->network.inject(population, elements, [&](const InputSite& site) {
         return std::make_unique<PoissonInput<float>>(
             site, std::make_unique<SteppedRates>(site.targets, starts, rates, columns, site.dt),
             std::span(&weight, 1));
@@ -103,12 +104,12 @@ struct Built {
   Work run(Step steps, const std::vector<std::size_t>& populations, std::size_t per_spike) const {
     std::vector<std::size_t> recorders;
     for (const std::size_t population : populations) {
-      recorders.push_back(sim->record_spikes(population, {}));
+      recorders.push_back(sim->brief()->record_spikes(population, {}));
     }
     const auto spikes = [recorders](Sim& s) {
       std::size_t sum = 0;
       for (const std::size_t k : recorders) {
-        sum += s.recorded_count(RecorderKind::spikes, k);
+        sum += s.look()->recorders.count(RecorderKind::spikes, k);
       }
       return sum;
     };
@@ -171,10 +172,10 @@ Work inputs_on_few() {
   const std::vector<double> rates = ramp(20, 4000, 8000);
   const double weight = 10;
   const std::vector<float> current(1000, 50);
-  net.sim->inject(n, few, [&](const InputSite& site) {
+  net.sim->brief()->network.inject(n, few, [&](const InputSite& site) {
     return std::make_unique<PoissonInput<float>>(site, rates, true, std::span(&weight, 1));
   });
-  net.sim->inject(n, few, [&](const InputSite& site) {
+  net.sim->brief()->network.inject(n, few, [&](const InputSite& site) {
     return std::make_unique<CurrentInput<float>>(site, current, 1, 0);
   });
   return net.run(200, 4000);
@@ -286,9 +287,10 @@ Work plastic(PlasticLayout layout, std::size_t sources, std::size_t targets,
   const std::size_t pre = net.poisson(sources, 100),
                     post = net.neurons("LIF", targets, lif(ramp(targets, 160, 300)));
   const std::size_t k = net.connect(pre, post, rule, uniform(0, 1), delay, how);
-  Work work = net.run(steps, {pre}, net.sim->projection_size(k) / sources);
-  if (net.sim->describe_storage(k) != layout_name(layout)) {
-    throw std::logic_error("the synapses are stored as " + net.sim->describe_storage(k));
+  const std::size_t size = net.sim->look()->network.projections[k].size;
+  Work work = net.run(steps, {pre}, size / sources);
+  if (net.sim->brief()->access.describe(k) != layout_name(layout)) {
+    throw std::logic_error("the synapses are stored as " + net.sim->brief()->access.describe(k));
   }
   return work;
 }
@@ -322,10 +324,10 @@ Work draw() {
 Work layout() {
   Built net;
   const std::size_t noise = net.poisson(2000, 10), n = net.neurons("LIF", 1500, lif({0}));
-  net.sim->connect(noise, n, draw_table(), Receptor::by_sign, {});
+  net.sim->brief()->network.connect(noise, n, draw_table(), Receptor::by_sign, {});
   return [s = net.sim] {
     s->prepare();
-    return s->projection_size(0);
+    return s->look()->network.projections[0].size;
   };
 }
 

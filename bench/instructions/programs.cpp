@@ -16,12 +16,12 @@ constexpr double dt = 0.1;
 Work run(std::shared_ptr<const Program> program, const ProgramValues& values, std::size_t n,
          double low, double high, Step steps) {
   auto sim = std::make_shared<Simulator<float>>(dt, 1, 1);
-  sim->add_program(std::move(program), n, values);
+  sim->brief()->network.add_program(std::move(program), n, values);
   std::vector<float> v(n);
   for (std::size_t i = 0; i < n; ++i) {
     v[i] = static_cast<float>(low + (high - low) * std::fmod(static_cast<double>(i) * 0.618034, 1));
   }
-  sim->set_state(0, 0, v);
+  sim->brief()->network.neurons(0).set_state(0, v);
   sim->run(70, {});
   return [sim, n, steps] {
     sim->run(steps, {});

@@ -138,7 +138,7 @@ def judge(results: Results) -> dict[Case, str]:
     return verdicts
 
 
-def summarise(verdicts: dict[Case, str]) -> str:
+def summarize(verdicts: dict[Case, str]) -> str:
     """Return one sentence about the check that precedes the comparison of speed."""
     wrong = [f"  {case}: {verdict}" for case, verdict in verdicts.items() if verdict[:2] == "NO"]
     if wrong:
@@ -246,14 +246,14 @@ def main() -> None:
     settings = (
         f"dt {DT} ms; scale {args.scale:g}; {simulated}; seeds {args.seed} to {seeds[-1]}; medians"
     )
-    texts = [settings, summarise(verdicts), times(results, verdicts)]
+    texts = [settings, summarize(verdicts), times(results, verdicts)]
     if any(MODELS[case.model].static for case in results):
         texts.append(costs(results))
     if len(args.threads) > 1:
         texts.append(speedups(results))
     harness.show(
         args, origin, (run for runs in results.values() for run in runs), texts,
-        check=summarise(verdicts),
+        check=summarize(verdicts),
         cases=[vars(c) | {"same_activity": verdicts.get(c), "runs": runs} for c, runs in results.items()],
     )  # fmt: skip
 

@@ -11,30 +11,25 @@ conversion.py describes the files that the folder must hold.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from conversion import RECIPES, SHARED
-from conversion_report import (
-    accuracies,
-    best_peer,
-    differing,
-    equality,
-    middle,
-    speeds,
-)
+from conversion_report import accuracies, best_peer, differing, equality, speeds
 
-from spikelet.cli.bench_harness import Record, about, busy, headline, run
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
-WORKER = Path(__file__).with_name("conversion_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 PROGRAMS = ("spikelet", "spikingjelly", "snntorch", "torch")
 FILES = ("resnet20_cifar10.npz", "cifar10_test.npz", "cifar10_calibration.npz")
 PARTS = ("equality", "accuracy", "speed")
+CaseT = TypeVar("CaseT")
 
 
 @dataclass(frozen=True)
@@ -52,93 +47,87 @@ class Case:
 
 
 def numbers(text: str) -> list[int]:
-    """Return integers from ``4,8,16``."""
-    return [int(part) for part in text.split(",")]
+    """Return integers from ``4,8,16``, in order."""
+    return sorted({int(part) for part in text.split(",")})
+
+
+def parser(description: str | None, steps: str, images: str, seconds: float, **more: Any) -> Any:
+    """Return a parser with the options that comparisons of conversions share."""
+    found = harness.parser(description, *PROGRAMS, runs=3, **more)
+    found.set_defaults(**{f"{name}_python": None for name in PROGRAMS[1:]})
+    add = found.add_argument
+    add("--steps", type=numbers, default=numbers(steps), metavar="T,T,...",
+        help=f"numbers of steps (default: {steps})")  # fmt: skip
+    add("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
+    add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="recipes of SpikingJelly")
+    text = f"timed seconds of each run (default: {seconds:g})"
+    add("--seconds", type=float, default=seconds, help=text)
+    add(
+        "--speed-images",
+        type=int,
+        default=200 if images == "images" else 100,
+        help=f"timed {images}",
+    )
+    return found
 
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    found = parser(__doc__, "4,8,16,32,64,128", "images", 2.0)
+    add = found.add_argument
     add("--files", type=Path, required=True, metavar="FOLDER", help=f"has {', '.join(FILES)}")
     add("--images", type=int, default=10_000, help="test images for accuracy (default: 10000)")
-    add("--steps", type=numbers, default=[4, 8, 16, 32, 64, 128], metavar="T,T,...",
-        help="numbers of steps (default: 4,8,16,32,64,128)")  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
-    add("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     add("--methods", nargs="+", default=[SHARED, "fitted"], metavar="NAME",
         help=f"method[:neuron[:dtype]] of spikelet.convert, or {SHARED} as the method "
         f"(default: {SHARED} fitted)")  # fmt: skip
-    add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="recipes of SpikingJelly")
-    add("--runs", type=int, default=3, help="timed runs (default: 3)")
-    add("--seconds", type=float, default=2.0, help="timed seconds of each run (default: 2)")
-    add("--speed-images", type=int, default=200, help="timed images (default: 200)")
     add("--equal-images", type=int, default=4, help="images whose spikes must be equal")
     add("--equal-steps", type=int, default=32, help="steps in which they must be equal")
-    for name in PROGRAMS:
-        add(f"--{name}-python", metavar="PATH",
-            help=f"interpreter that can import {name}")  # fmt: skip
-    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
-    args = parser.parse_args()
+    args: argparse.Namespace = found.parse_args()
     least = (args.images, args.runs, args.seconds, args.speed_images, args.equal_images,
              args.equal_steps, *args.threads, *args.steps)  # fmt: skip
     if min(least) <= 0:
-        parser.error("numbers must be positive")
+        found.error("numbers must be positive")
     if missing := [name for name in FILES if not (args.files / name).is_file()]:
-        parser.error(f"--files {args.files}: there is no {missing[0]}")
-    args.spikelet_python = args.spikelet_python or sys.executable
-    peer = args.spikingjelly_python or args.snntorch_python or sys.executable
-    for name in PROGRAMS[1:]:
-        key = f"{name}_python"
-        setattr(args, key, getattr(args, key) or peer)
-    args.steps = sorted(set(args.steps))
+        found.error(f"--files {args.files}: there is no {missing[0]}")
+    harness.share_interpreter(args, *PROGRAMS[1:])
     return args
 
 
 def work(args: argparse.Namespace, case: Case, what: str, **settings: Any) -> Record:
-    """Run a worker and return what it printed."""
-    defaults = {"images": args.images, "dtype": "float32"}
-    command = [getattr(args, f"{case.program}_python"), str(WORKER), case.program, what]
-    values = {"files": args.files, "method": case.method, "threads": case.threads}
-    for name, value in (values | defaults | settings).items():
-        command.append(f"--{name}={value}")
-    steps = [case.steps] if case.steps else args.steps
-    command += ["--steps", *map(str, steps)]
-    return run(command, case.threads)
-
-
-def say(case: Case, record: Record, text: str) -> None:
-    """Report the outcome of a run on stderr."""
-    why = next((f"{k}: {record[k]}" for k in ("missing", "failed") if k in record), text)
-    print(f"{case}: {why}", file=sys.stderr, flush=True)
+    """Run a worker and return its record."""
+    values = {"program": case.program, "what": what, "files": args.files, "method": case.method,
+              "threads": case.threads, "images": args.images, "dtype": "float32",
+              "steps": [case.steps] if case.steps else args.steps}  # fmt: skip
+    python = getattr(args, f"{case.program}_python")
+    settings = values | settings
+    return harness.call(python, WORKER, "conversion_worker.run", settings, threads=case.threads)
 
 
 def check(args: argparse.Namespace, folder: Path, thresholds: Path) -> dict[str, Record]:
     """Return, for each other program, how its spikes differ from spikelet's."""
-    found: dict[str, Record] = {}
-    ours = folder / "spikelet.npz"
-    for program in ("spikelet", "spikingjelly", "snntorch"):
-        if program not in args.programs:
-            continue
-        case = Case(program, SHARED, 1, args.equal_steps)
-        out = folder / f"{program}.npz"
-        record = work(args, case, "spikes", images=args.equal_images, dtype="float64",
-                      thresholds=thresholds, out=out)  # fmt: skip
-        say(case, record, "spikes recorded")
-        if program != "spikelet":
-            found[program] = record | (differing(ours, out) if "versions" in record else {})
-    return found
+    programs = [p for p in ("spikelet", "spikingjelly", "snntorch") if p in args.programs]
+    found = harness.take_turns(
+        [Case(program, SHARED, 1, args.equal_steps) for program in programs], [1],
+        lambda case, _: work(args, case, "spikes", images=args.equal_images, dtype="float64",
+                             thresholds=thresholds, out=folder / f"{case.program}.npz"),
+        "spikes recorded", good="versions",
+    )  # fmt: skip
+    files = {case.program: folder / f"{case.program}.npz" for case in found}
+    return {
+        case.program: record
+        | (differing(files["spikelet"], files[case.program]) if "versions" in record else {})
+        for case, (record,) in found.items()
+        if case.program != "spikelet"
+    }
 
 
 def accuracy_cases(args: argparse.Namespace) -> list[Case]:
     """Return the rows of the accuracy table."""
     methods = {"torch": ["trained"], "spikingjelly": args.recipes, "spikelet": args.methods}
-    threads = max(args.threads)
     return [
-        Case(program, method, threads)
+        Case(program, method, max(args.threads))
         for program, names in methods.items()
         if program in args.programs
         for method in names
@@ -148,102 +137,82 @@ def accuracy_cases(args: argparse.Namespace) -> list[Case]:
 def speed_cases(args: argparse.Namespace) -> list[Case]:
     """Return the rows of the speed table; a row of the ANN has one step."""
     methods = {"spikelet": args.methods, "spikingjelly": [SHARED], "snntorch": [SHARED]}
-    cases = []
-    for threads, steps in product(args.threads, args.steps):
-        for program, names in methods.items():
-            if program in args.programs:
-                cases += [Case(program, method, threads, steps) for method in names]
+    cases = [
+        Case(program, method, threads, steps)
+        for threads, steps in product(args.threads, args.steps)
+        for program, names in methods.items()
+        if program in args.programs
+        for method in names
+    ]
     if "torch" in args.programs:
         cases += [Case("torch", m, t, 1) for t in args.threads for m in ("trained", "folded")]
     return cases
 
 
-def time_all(args: argparse.Namespace, thresholds: Path) -> dict[Case, list[Record]]:
+def tune_and_time(
+    cases: Iterable[CaseT], runs: int, once: Callable[[CaseT, dict[str, Any] | None], Record]
+) -> dict[CaseT, list[Record]]:
     """Find the best setting of each case in a run of its own, then time all cases in turn."""
-    results: dict[Case, list[Record]] = {}
-    tried: dict[Case, Record] = {}
-    common = {"images": args.speed_images, "thresholds": thresholds}
-    for case in speed_cases(args):
-        seconds = 0.0 if case.program == "spikelet" else args.seconds / 2
-        tried[case] = work(args, case, "speed", seconds=seconds, **common)
-        best = tried[case].get("images_per_s", 0.0)
-        say(case, tried[case], f"best setting {tried[case].get('setting')}, {best:.4g} images/s")
-        results[case] = [] if "setting" in tried[case] else [tried[case]]
-    for _ in range(args.runs):
-        for case, runs in results.items():
-            if runs and "images_per_s" not in runs[-1]:
-                continue
-            setting = json.dumps(tried[case]["setting"])
-            record = work(args, case, "speed", setting=setting, seconds=args.seconds, **common)
-            if "images_per_s" in record:
-                runs.append(record | {"tried": tried[case]["tried"]})
-            else:
-                runs[:] = [record]
-            say(case, record, f"{record.get('images_per_s', 0.0):.4g} images/s")
-    return results
-
-
-def measure_accuracy(args: argparse.Namespace, thresholds: Path) -> dict[Case, Record]:
-    """Return the accuracies of all cases."""
-    found = {}
-    for case in accuracy_cases(args):
-        found[case] = work(args, case, "accuracy", thresholds=thresholds)
-        right, count = found[case].get("plain", {}), found[case].get("images", 1)
-        say(case, found[case], ", ".join(f"{t}: {100 * n / count:.2f} %" for t, n in right.items()))
-    return found
+    text = "best setting {setting}, {images_per_s:.4g}/s"
+    results = harness.take_turns(
+        cases, [0], lambda case, _: once(case, None), text, good="setting"
+    )  # fmt: skip
+    best = {case: run for case, (run,) in results.items() if "setting" in run}
+    timed = harness.take_turns(
+        best, range(1, runs + 1), lambda case, _: once(case, best[case]["setting"]),
+        "{images_per_s:.4g}/s", good="images_per_s",
+    )  # fmt: skip
+    return results | {
+        case: [run | {"tried": best[case]["tried"]} for run in records]
+        for case, records in timed.items()
+    }
 
 
 def main() -> None:
     args = arguments()
-    host = about()
+    origin = harness.about()
     equal: dict[str, Record] = {}
     accuracy: dict[Case, Record] = {}
     speed: dict[Case, list[Record]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         thresholds = folder / "thresholds.npz"
-        case = Case("spikelet", SHARED, 1, 1)
-        record = work(args, case, "thresholds", images=1, out=thresholds)
+        record = work(args, Case("spikelet", SHARED, 1, 1), "thresholds", images=1, out=thresholds)
         if not thresholds.exists():
             sys.exit(f"compare_conversion.py: error: spikelet found no thresholds: {record}")
         if "equality" in args.parts:
             equal = check(args, folder, thresholds)
         if "accuracy" in args.parts:
-            accuracy = measure_accuracy(args, thresholds)
+            found = harness.take_turns(
+                accuracy_cases(args), [1],
+                lambda case, _: work(args, case, "accuracy", thresholds=thresholds),
+                "right by T: {plain} of {images}", good="plain",
+            )  # fmt: skip
+            accuracy = {case: record for case, (record,) in found.items()}
         if "speed" in args.parts:
-            speed = time_all(args, thresholds)
 
-    records = [*equal.values(), *accuracy.values(), *(r for runs in speed.values() for r in runs)]
-    versions: dict[str, str] = {}
-    for found in [record, *records]:
-        versions |= found.get("versions", {})
-    print(headline(host))
-    print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    if warning := busy(r for runs in speed.values() for r in runs):
-        print(warning)
+            def once(case: Case, setting: dict[str, Any] | None) -> Record:
+                # spikelet has one setting; the others try several, for half of the time each
+                tuning = 0.0 if case.program == "spikelet" else args.seconds / 2
+                return work(args, case, "speed", images=args.speed_images, thresholds=thresholds,
+                            setting=setting, seconds=args.seconds if setting is not None else tuning)  # fmt: skip
+
+            speed = tune_and_time(speed_cases(args), args.runs, once)
+
+    texts = []
     if equal:
-        print(f"\n{equality(equal, args.equal_images, args.equal_steps)}")
+        texts.append(equality(equal, args.equal_images, args.equal_steps))
     if accuracy:
-        print(f"\n{accuracies(accuracy, args.steps)}\n\n{best_peer(accuracy, args.steps)}")
+        texts += [accuracies(accuracy, args.steps), best_peer(accuracy, args.steps)]
     if speed:
-        print(f"\n{speeds(speed)}")
-
-    if args.json:
-        cells = {
-            **host,
-            "arguments": {
-                k: str(v) if isinstance(v, Path) else v
-                for k, v in vars(args).items()
-                if not k.endswith(("python", "json", "files"))
-            },
-            "equality": equal,
-            "accuracy": [vars(case) | record for case, record in accuracy.items()],
-            "speed": [
-                vars(case) | {"images_per_s": middle(runs, "images_per_s"), "runs": runs}
-                for case, runs in speed.items()
-            ],
-        }
-        args.json.write_text(json.dumps(cells, indent=1) + "\n")
+        texts.append(speeds(speed))
+    runs = [run for records in speed.values() for run in records]
+    harness.show(
+        args, origin, [record, *equal.values(), *accuracy.values(), *runs], texts, equality=equal,
+        accuracy=[vars(case) | found for case, found in accuracy.items()],
+        speed=[vars(case) | {"images_per_s": harness.middle(records, "images_per_s"), "runs": records}
+               for case, records in speed.items()],
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

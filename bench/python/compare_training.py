@@ -13,10 +13,8 @@ with torch.compile, and a small convolutional network is trained for an epoch.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -36,9 +34,10 @@ from training import (
 )
 
 from spikelet import datasets
-from spikelet.cli.bench_harness import Record, about, busy, headline, run
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
-WORKER = Path(__file__).with_name("training_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 PROGRAMS = ("spikelet", "reference", *LIBRARIES)
 PARTS = ("equality", "layer", "readouts", "memory", "epoch")
 
@@ -60,9 +59,8 @@ class Case:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, *PROGRAMS, runs=3)
+    parser.set_defaults(**{f"{name}_python": None for name in PROGRAMS})
     add = parser.add_argument
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
     add("--libraries", nargs="+", choices=LIBRARIES, default=LIBRARIES)
@@ -75,7 +73,6 @@ def arguments() -> argparse.Namespace:
     add("--neurons", type=int, default=512)
     add("--equal-batch", type=int, default=8, help="batch of the equality check (default: 8)")
     add("--equal-neurons", type=int, default=67, help="neurons of that check (default: 67)")
-    add("--runs", type=int, default=3, help="timed runs (default: 3)")
     add("--seconds", type=float, default=3.0, help="timed seconds of each run (default: 3)")
     add("--limit", type=float, default=600.0,
         help="longest time of a run in seconds, including compilation (default: 600)")  # fmt: skip
@@ -84,10 +81,6 @@ def arguments() -> argparse.Namespace:
     add("--test-images", type=int, default=10_000, help="test images (default: 10000)")
     add("--epoch-runs", type=int, default=1, help="timed epochs (default: 1)")
     add("--peers-python", metavar="PATH", help="interpreter that can import all libraries")
-    for name in PROGRAMS:
-        add(f"--{name}-python", metavar="PATH",
-            help=f"interpreter that can import {name}")  # fmt: skip
-    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     least = (*args.threads, args.steps, args.batch, args.neurons, args.equal_batch,
              args.equal_neurons, args.runs, args.seconds, args.limit, args.images,
@@ -101,33 +94,25 @@ def arguments() -> argparse.Namespace:
             datasets.mnist(args.mnist, "test", 1)
         except (FileNotFoundError, ValueError) as error:
             parser.error(f"--mnist: {error}")
-    args.spikelet_python = args.spikelet_python or sys.executable
-    args.reference_python = args.reference_python or args.spikelet_python
-    for name in LIBRARIES:
-        key = f"{name}_python"
-        setattr(args, key, getattr(args, key) or args.peers_python or sys.executable)
+    harness.share_interpreter(args, "spikelet", "reference")
+    harness.share_interpreter(args, *LIBRARIES, given=args.peers_python)
     return args
 
 
 def work(args: argparse.Namespace, folder: Path, case: Case, what: str, **settings: Any) -> Record:
-    """Run a worker and return what it printed."""
+    """Run a worker and return its record."""
     values = {
-        "convention": case.convention, "method": case.method, "threads": case.threads,
-        "steps": args.steps, "batch": args.batch, "neurons": args.neurons, "dtype": "float32",
-        "seconds": args.seconds, "folder": folder, "readout": case.readout,
+        "program": case.program, "what": what, "convention": case.convention, "method": case.method,
+        "threads": case.threads, "steps": args.steps, "batch": args.batch, "neurons": args.neurons,
+        "dtype": "float32", "seconds": args.seconds, "folder": folder, "readout": case.readout,
     }  # fmt: skip
-    command = [getattr(args, f"{case.program}_python"), str(WORKER), case.program, what]
-    for name, value in (values | settings).items():
-        command.append(f"--{name.replace('_', '-')}={value}")
     # Runs share compiled code with each other, but not with an earlier comparison.
     caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
-    return run(command, case.threads, limit=args.limit, environment=caches)
-
-
-def say(case: Case, record: Record, text: Callable[[Record], str]) -> None:
-    """Report the outcome of a run on stderr."""
-    why = next((f"{k}: {record[k]}" for k in ("missing", "failed") if k in record), None)
-    print(f"{case}: {why or text(record)}", file=sys.stderr, flush=True)
+    python, settings = getattr(args, f"{case.program}_python"), values | settings
+    return harness.call(
+        python, WORKER, "training_worker.run", settings,
+        threads=case.threads, limit=None if what == "epoch" else args.limit, environment=caches,
+    )  # fmt: skip
 
 
 def check(args: argparse.Namespace, folder: Path) -> list[Record]:
@@ -136,12 +121,14 @@ def check(args: argparse.Namespace, folder: Path) -> list[Record]:
     for dtype, convention in product(TOLERANCE, args.libraries):
         here = folder / f"{convention}-{dtype}"
         here.mkdir()
-        records = {}
-        for program in ("spikelet", "reference", convention):
-            case = Case(program, convention, f"check in {dtype}", 1)
-            records[program] = work(args, here, case, "check", dtype=dtype,
-                                    batch=args.equal_batch, neurons=args.equal_neurons)  # fmt: skip
-            say(case, records[program], lambda record: f"failures: {record['failures'] or 'none'}")
+        cases = [Case(program, convention, f"check in {dtype}", 1)
+                 for program in ("spikelet", "reference", convention)]  # fmt: skip
+        sizes = {"dtype": dtype, "batch": args.equal_batch, "neurons": args.equal_neurons}
+        done = harness.take_turns(
+            cases, [1], lambda case, _, here=here, sizes=sizes: work(args, here, case, "check", **sizes),
+            "failures: {failures}", good="failures",
+        )  # fmt: skip
+        records = {case.program: record for case, (record,) in done.items()}
         for ours, theirs in (
             ("reference", convention), ("spikelet", "reference"), ("spikelet", convention)
         ):  # fmt: skip
@@ -176,21 +163,6 @@ def layer_cases(args: argparse.Namespace, threads: Iterable[int]) -> list[Case]:
     ]
 
 
-def take_turns(
-    cases: Iterable[Case], runs: int, once: Callable[[Case], Record], text: Callable[[Record], str]
-) -> dict[Case, list[Record]]:
-    """Run all cases in turn, repeatedly; a case that fails is not repeated."""
-    results: dict[Case, list[Record]] = {case: [] for case in cases}
-    for _ in range(runs):
-        for case, done in results.items():
-            if done and "wall_s" not in done[-1]:
-                continue
-            record = once(case)
-            say(case, record, text)
-            done[:] = [*done, record] if "wall_s" in record else [record]
-    return results
-
-
 def write_mnist(args: argparse.Namespace, folder: Path) -> None:
     """Write the images in a format that all programs can read."""
     for which, count in (("train", args.images), ("test", args.test_images)):
@@ -209,36 +181,41 @@ def epochs(args: argparse.Namespace, folder: Path) -> dict[Case, list[Record]]:
     ]
     options = {"steps": NETWORK_STEPS, "batch": NETWORK_BATCH, "images": args.images,
                "test_images": args.test_images}  # fmt: skip
-    args = argparse.Namespace(**vars(args) | {"limit": None})
-    return take_turns(
-        cases, args.epoch_runs, lambda case: work(args, folder, case, "epoch", **options),
-        lambda record: f"{record['images_per_s']:.4g} images/s",
+    return harness.take_turns(
+        cases, range(1, args.epoch_runs + 1), lambda case, _: work(args, folder, case, "epoch", **options),
+        "{images_per_s:.4g} images/s", good="images_per_s",
     )  # fmt: skip
 
 
 def main() -> None:
     args = arguments()
-    host = about()
+    origin = harness.about()
     equal: list[Record] = []
-    layer: dict[Case, list[Record]] = {}
+    found: dict[str, report.Results] = {part: {} for part in PARTS[1:]}
     floor: dict[int, Record] = {}
-    readouts: dict[Case, list[Record]] = {}
-    memory: dict[Case, list[Record]] = {}
-    epoch: dict[Case, list[Record]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+
+        def turns(
+            what: str, cases: Iterable[Case], runs: int, text: str, good: str
+        ) -> report.Results:
+            return harness.take_turns(
+                cases,
+                range(1, runs + 1),
+                lambda case, _: work(args, folder, case, what),
+                text,
+                good=good,
+            )
+
         if "equality" in args.parts:
             equal = check(args, folder)
         if "layer" in args.parts:
-            layer = take_turns(
-                layer_cases(args, args.threads), args.runs,
-                lambda case: work(args, folder, case, "time"),
-                lambda record: f"{1e3 * record['wall_s']:.2f} ms, first two {record['first_s']:.1f} s",
-            )  # fmt: skip
-            for threads in args.threads:
-                case = Case("spikelet", args.libraries[0], "floor", threads)
-                floor[threads] = work(args, folder, case, "floor")
-                say(case, floor[threads], lambda record: str(record["floor_s"]))
+            text = "{wall_s:.5f} s, first two {first_s:.1f} s"
+            cases = layer_cases(args, args.threads)
+            found["layer"] = turns("time", cases, args.runs, text, "wall_s")
+            cases = [Case("spikelet", args.libraries[0], "floor", n) for n in args.threads]
+            floors = turns("floor", cases, 1, "{floor_s}", "floor_s")
+            floor = {case.threads: record for case, (record,) in floors.items()}
         if "readouts" in args.parts:
             cases = [
                 Case(program, "spikingjelly", method, threads, readout)
@@ -247,63 +224,28 @@ def main() -> None:
                 for program, methods in READOUT_METHODS.items()
                 for method in methods
             ]
-            readouts = take_turns(
-                cases, args.runs, lambda case: work(args, folder, case, "time"),
-                lambda record: f"{1e3 * record['wall_s']:.2f} ms",
-            )  # fmt: skip
+            found["readouts"] = turns("time", cases, args.runs, "{wall_s:.5f} s", "wall_s")
         if "memory" in args.parts:
-            for case in layer_cases(args, args.threads[:1]):
-                memory[case] = [work(args, folder, case, "memory")]
-                say(case, memory[case][0], lambda record: f"{record['peak_mb']:.1f} MB")
+            cases = layer_cases(args, args.threads[:1])
+            found["memory"] = turns("memory", cases, 1, "{peak_mb:.1f} MB", "peak_mb")
         if "epoch" in args.parts:
-            epoch = epochs(args, folder)
+            found["epoch"] = epochs(args, folder)
 
-    runs = [
-        r
-        for found in (layer, readouts, memory, epoch)
-        for records in found.values()
-        for r in records
-    ]
-    versions: dict[str, str] = {}
-    for record in [*equal, *floor.values(), *runs]:
-        versions |= record.get("versions", {})
-    print(headline(host))
-    print(", ".join(f"{name} {version}" for name, version in versions.items()))
-    if warning := busy([*floor.values(), *runs]):
-        print(warning)
-    if equal:
-        print(f"\n{report.equality(equal)}")
-    if layer:
-        shape = f"{args.steps} steps, batch {args.batch}, {args.neurons} neurons"
-        print(f"\n{shape}, float32\n\n{report.layer(layer)}\n\n{report.best_peer(layer)}")
-        print(f"\n{report.floors(layer, floor)}")
-    if readouts:
-        print(f"\n{report.readouts(readouts)}")
-    if memory:
-        print(f"\n{report.memory(memory)}")
-    if epoch:
-        print(f"\n{report.epoch(epoch)}")
-
-    if args.json:
-        cells = {
-            **host,
-            "versions": versions,
-            "arguments": {
-                k: v for k, v in vars(args).items() if not k.endswith(("python", "json", "mnist"))
-            },
-            "equality": equal,
-            "floor": floor,
-            **{
-                part: [vars(case) | {"runs": records} for case, records in found.items()]
-                for part, found in (
-                    ("layer", layer),
-                    ("readouts", readouts),
-                    ("memory", memory),
-                    ("epoch", epoch),
-                )
-            },
-        }
-        args.json.write_text(json.dumps(cells, indent=1) + "\n")
+    texts = [report.equality(equal)] if equal else []
+    if layer := found["layer"]:
+        shape = f"{args.steps} steps, batch {args.batch}, {args.neurons} neurons, float32"
+        texts += [shape, report.layer(layer), report.best_peer(layer), report.floors(layer, floor)]
+    for part in ("readouts", "memory", "epoch"):
+        if found[part]:
+            texts.append(getattr(report, part)(found[part]))
+    runs = [run for results in found.values() for records in results.values() for run in records]
+    harness.show(
+        args, origin, [*equal, *floor.values(), *runs], texts, equality=equal, floor=floor,
+        **{
+            part: [vars(case) | {"runs": records} for case, records in results.items()]
+            for part, results in found.items()
+        },
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from conversion import LTB_UPDATES, SHARED
 
-from spikelet.cli.bench_harness import Record
+from spikelet.cli.bench_harness import Record, markdown, middle, spread, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +68,7 @@ def equality(found: dict[str, Record], images: int, steps: int) -> str:
     lines = [f"Spikes compared with those of spikelet; {what}:"]
     for program, record in found.items():
         if "layers" not in record:
-            lines.append(f"* {program}: NOT CHECKED, {_why(record)}")
+            lines.append(f"* {program}: NOT CHECKED, {why(record)}")
             continue
         layers = record["layers"]
         differ = sum(layer["differing"] for layer in layers.values())
@@ -101,18 +100,18 @@ def percent(record: Record, readout: str, steps: int) -> float | None:
 def accuracies(found: dict[Case, Record], steps: list[int]) -> str:
     """Return a Markdown table of accuracies in per cent, by method and number of steps."""
     head = ["program", "method", "read-out", "images", *(f"T = {t}" for t in steps)]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for case, readout, record in rows(found):
         names = [case.program, called(case.method), READOUTS[readout]]
         if case.program == "torch":
             names[2] = "-"
         if "plain" not in record:
-            lines.append([*names, _why(record), *[""] * len(steps)])
+            lines.append([*names, why(record)])
             continue
         values = [percent(record, readout, t) for t in steps]
         cells = ["-" if v is None else f"{v:.2f}" for v in values]
         lines.append([*names, str(record["images"]), *cells])
-    return _markdown(lines)
+    return markdown(head, lines)
 
 
 def best_peer(found: dict[Case, Record], steps: list[int]) -> str:
@@ -150,44 +149,27 @@ def speeds(results: dict[Case, list[Record]]) -> str:
     steps. The ANN has no steps and is not compared.
     """
     base: dict[tuple[int, int], float] = {}
-    lines: list[list[str]] = [list(SPEED_HEADER), ["---"] * len(SPEED_HEADER)]
+    lines = []
     for case, runs in results.items():
         steps = "-" if case.program == "torch" else str(case.steps)
         names = [str(case.threads), steps, case.program, called(case.method)]
         value = middle(runs, "images_per_s")
         if value is None:
-            lines.append([*names, _why(runs[0]), *[""] * (len(SPEED_HEADER) - 5)])
+            lines.append([*names, why(runs[0])])
             continue
         if case.program == "spikelet":
             base.setdefault((case.threads, case.steps), value)
         ours = None if case.program == "torch" else base.get((case.threads, case.steps))
-        low, high = (f(run["images_per_s"] for run in runs) for f in (min, max))
         setting = ", ".join(f"{k} {v}" for k, v in runs[0]["setting"].items())
         rss = middle(runs, "peak_rss_mb")
         lines.append(
             [
                 *names,
                 str(len(runs)),
-                f"{value:.4g} ({low:.4g}..{high:.4g})",
+                spread("images_per_s")(case, runs),
                 f"{ours / value:.2f}" if ours else "-",
                 setting or "-",
                 f"{rss:.0f}",
             ]
         )
-    return _markdown(lines)
-
-
-def middle(runs: list[Record], key: str) -> float | None:
-    """Return the median of a figure over runs, or None if there is none."""
-    values = [run[key] for run in runs if key in run]
-    return float(median(values)) if values else None
-
-
-def _why(record: Record) -> str:
-    """Return why a run has no result."""
-    why = next(f"{key}: {record[key]}" for key in ("missing", "failed") if key in record)
-    return why.replace("|", "/")
-
-
-def _markdown(lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(SPEED_HEADER, lines)

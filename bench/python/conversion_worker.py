@@ -1,15 +1,9 @@
-"""Measure one thing about the converted network once, in one program, and print one line of JSON.
-
-compare_conversion.py starts this program with the interpreter that has the program.
-"""
+"""Measure one thing about the converted network in one program; `worker.py` calls `run`."""
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import itertools
-import json
-import platform
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -19,6 +13,7 @@ from conversion import Task, read_images
 from measure import peak_rss_mb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
     from conversion import Prepared
@@ -39,64 +34,31 @@ def rate(prepared: Prepared, seconds: float) -> float:
     return done / elapsed
 
 
-def speed(adapter: ModuleType, task: Task, setting: str, seconds: float) -> dict[str, Any]:
-    """Return images per second with the given setting, or with the best of all settings."""
-    tried: list[tuple[float, dict[str, Any]]] = []
-    for candidate in [json.loads(setting)] if setting else adapter.settings():
-        tried.append((rate(adapter.prepare(task, candidate), seconds), candidate))
+def speed(
+    adapter: ModuleType, task: Any, settings: Iterable[dict[str, Any]], seconds: float
+) -> dict[str, Any]:
+    """Return images per second with the best of some settings."""
+    tried = [(rate(adapter.prepare(task, each), seconds), each) for each in settings]
     best, fastest = max(tried, key=lambda pair: pair[0])
     return {
-        "images_per_s": best,
-        "setting": fastest,
-        "tried": tried,
-        "peak_rss_mb": peak_rss_mb(),
-        "versions": adapter.versions(),
-    }
+        "images_per_s": best, "setting": fastest, "tried": tried,
+        "peak_rss_mb": peak_rss_mb(), "versions": adapter.versions(),
+    }  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", choices=["spikelet", "spikingjelly", "snntorch", "torch"])
-    parser.add_argument("what", choices=["thresholds", "spikes", "accuracy", "speed"])
-    parser.add_argument("--files", type=Path, required=True)
-    parser.add_argument("--method", default="")
-    parser.add_argument("--images", type=int, required=True)
-    parser.add_argument("--steps", type=int, nargs="+", required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--dtype", choices=["float32", "float64"], required=True)
-    parser.add_argument("--thresholds", type=Path, help="file of shared thresholds to read (.npz)")
-    parser.add_argument("--out", type=Path, help="file for arrays to write (.npz)")
-    parser.add_argument("--setting", default="", help="setting as JSON (default: try all settings)")
-    parser.add_argument("--seconds", type=float, default=1.0)
-    args = parser.parse_args()
-
-    images, labels = read_images(args.files, "test", args.images)
-    task = Task(
-        files=args.files,
-        images=images,
-        labels=labels,
-        steps=tuple(args.steps),
-        threads=args.threads,
-        dtype=args.dtype,
-        method=args.method,
-        thresholds=dict(np.load(args.thresholds)) if args.thresholds else {},
-    )
-    record: dict[str, Any] = {}
-    try:
-        adapter = importlib.import_module(f"conversion_on_{args.program}")
-        if args.what == "speed":
-            record = speed(adapter, task, args.setting, args.seconds)
-        elif args.what == "accuracy":
-            record = adapter.accuracy(task) | {"images": len(images)}
-        else:
-            np.savez(args.out, **getattr(adapter, args.what)(task))
-            record = {"versions": adapter.versions()}
-    except ImportError as error:
-        print(json.dumps({"missing": str(error)}))
-        return
-    record["versions"] |= {"python": platform.python_version(), "numpy": np.__version__}
-    print(json.dumps(record))
-
-
-if __name__ == "__main__":
-    main()
+def run(
+    *, program: str, what: str, files: str, images: int, steps: list[int], thresholds: str | None = None,
+    out: str = "", setting: dict[str, Any] | None = None, seconds: float = 1.0, **task: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the speed, with the best of all settings if none is given, or the accuracy, or write arrays to `out`."""
+    adapter = importlib.import_module(f"conversion_on_{program}")
+    pixels, labels = read_images(Path(files), "test", images)
+    shared = dict(np.load(thresholds)) if thresholds else {}
+    job = Task(Path(files), pixels, labels, tuple(steps), thresholds=shared, **task)
+    if what == "speed":
+        return speed(adapter, job, adapter.settings() if setting is None else [setting], seconds)
+    if what == "accuracy":
+        found: dict[str, Any] = adapter.accuracy(job)
+        return found | {"images": len(pixels)}
+    np.savez(out, **getattr(adapter, what)(job))
+    return {"versions": adapter.versions()}

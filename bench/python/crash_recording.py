@@ -71,7 +71,7 @@ def same(found: sl.Network, expected: sl.Network) -> bool:
 
 
 def record(folder: Path) -> None:
-    net = build(folder / "r.h5")
+    net = build(folder / "r.rec")
     net.run(0.0)  # creates the file
     print(flush=True)
     while True:
@@ -92,8 +92,8 @@ def resume(folder: Path) -> None:
     if (folder / "c.npz").exists():
         net = sl.Network.load(folder / "c.npz")
     else:
-        (folder / "r.h5").unlink(missing_ok=True)  # died before its first checkpoint
-        net = build(folder / "r.h5")
+        (folder / "r.rec").unlink(missing_ok=True)  # died before its first checkpoint
+        net = build(folder / "r.rec")
         net.save(folder / "c.npz", recorders=True)
     print(flush=True)
     net.run(DURATION - net.t, save=folder / "c.npz", save_every=25.0)
@@ -122,11 +122,12 @@ def recording(kills: int, piece: int, folder: Path) -> list[str]:
     faults = []
     expected, steps = build(None), 0.0
     for k in range(kills):
-        (folder / "r.h5").unlink(missing_ok=True)
+        (folder / "r.rec").unlink(missing_ok=True)
         lines = kill("record", folder, piece, 1.5)
         reported = float(lines[-1]) if lines else 0.0
         stored: list[Any] = [
-            sl.read_recording(folder / "r.h5", name) for name in sl.recording_names(folder / "r.h5")
+            sl.read_recording(folder / "r.rec", name)
+            for name in sl.recording_names(folder / "r.rec")
         ]
         reach = max(s.t for s in stored)
         expected.run(max(0.0, round(reach - expected.t, 6)))

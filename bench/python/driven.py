@@ -79,7 +79,7 @@ def connect(net: sl.Network, neurons: sl.Population, point: Point) -> sl.Project
         sl.FixedOutdegree(point.indegree),
         weight=sl.Normal(WEIGHT, 0.0),
         delay=spread if low < high else low,
-        weights=point.weights,
+        weight_dtype=point.weights,
     )
 
 

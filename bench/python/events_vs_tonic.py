@@ -48,9 +48,9 @@ def moving_edge(n: int, size: Size, seed: int = 0) -> Events:
     events = random_stream(n, size, seed)
     signal = rng.random(n) < 0.9
     phase = 2 * np.pi * events["t"] / 400_000
-    centre = size[0] / 2 + size[0] / 3 * np.sin(phase)
+    center = size[0] / 2 + size[0] / 3 * np.sin(phase)
     ahead = np.cos(phase) * (events["p"] * 2 - 1) * size[0] / 20
-    x = np.clip(centre + ahead + rng.normal(0, 1.5, n), 0, size[0] - 1).astype(np.int16)
+    x = np.clip(center + ahead + rng.normal(0, 1.5, n), 0, size[0] - 1).astype(np.int16)
     events["x"][signal] = x[signal]
     return events
 

@@ -83,7 +83,7 @@ def describe(scale: float, K_scale: float, external: str, dt: float) -> dict[str
         "external_rates": given.external_rates.tolist(),
         "external_weight": given.external_weight,
         "currents": given.currents.tolist(),
-        "V_m": [values.tolist() for values in V_M["optimised"]],
+        "V_m": [values.tolist() for values in V_M["optimized"]],
     }
 
 

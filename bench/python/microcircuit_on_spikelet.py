@@ -29,7 +29,7 @@ def simulate(task: Task) -> Simulated:
         dtype=task.dtype,
         dt=circuit["dt"],
         input=circuit["input"],
-        weights=task.weights,
+        weight_dtype=task.weights,
         one_current=task.weights == "int16",
     )
     recorders = model.record()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from conversion_report import NAMES
 
-from spikelet.cli.bench_harness import Record
+from spikelet.cli.bench_harness import Record, markdown, middle, spread, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +92,7 @@ def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> s
         *(f"T = {t}" for t in steps),
         "conversion, CPU s",
     ]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for network, ann in anns.items():
         of = [row for row in found if row.network == network]
         full = len(ann["labels"])
@@ -111,7 +110,7 @@ def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> s
             ]
             seconds = f"{row.record['conversion_s']:.0f}"
             lines.append([*names, *(str(row.cell(t, count)) for t in steps), seconds])
-    return markdown(lines)
+    return markdown(head, lines)
 
 
 def called(program: str, method: str) -> str:
@@ -144,31 +143,19 @@ def verdicts(found: list[Row], steps: list[int]) -> str:
 
 def speeds(found: dict[tuple[str, str, str], list[Record]], steps: int) -> str:
     """Return a Markdown table of samples per second, as medians over runs."""
-    lines: list[list[str]] = [list(SPEED_HEADER), ["---"] * len(SPEED_HEADER)]
+    lines = []
     base: dict[str, float] = {}
     for (network, program, method), runs in found.items():
         title = f"{program}{', ' + called(program, method) if program == 'spikelet' else ''}"
-        values = [run["images_per_s"] for run in runs if "images_per_s" in run]
+        value = middle(runs, "images_per_s")
         t = "-" if program == "torch" else str(steps)
-        if not values:
-            lines.append([network, title, t, why(runs[0]), "", ""])
+        if value is None:
+            lines.append([network, title, t, why(runs[0])])
             continue
-        value = median(values)
         if program == "spikelet":
             base.setdefault(network, value)
         ratio = f"{base[network] / value:.2f}" if network in base else "-"
         setting = ", ".join(f"{k} {v}" for k, v in runs[0]["setting"].items())
-        shown = f"{value:.4g} ({min(values):.4g}..{max(values):.4g})"
+        shown = spread("images_per_s")(None, runs)
         lines.append([network, title, t, shown, ratio, setting or "-"])
-    return markdown(lines)
-
-
-def why(record: Record) -> str:
-    """Return why a run has no result."""
-    reason = next(f"{key}: {record[key]}" for key in ("missing", "failed") if key in record)
-    return reason.replace("|", "/")
-
-
-def markdown(lines: list[list[Any]]) -> str:
-    """Return the lines of a Markdown table."""
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return markdown(SPEED_HEADER, lines)

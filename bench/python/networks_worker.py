@@ -1,79 +1,38 @@
-"""Run one network once in one program, and print one line of JSON.
-
-compare_networks.py starts this program with the interpreter that has the program.
-"""
+"""Measure a network of others once in one program; `worker.py` calls `run`."""
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from conversion_worker import rate
+from conversion_worker import speed
 from measure import peak_rss_mb
 from networks import NETWORKS
 from networks_task import NetworkTask
 
-if TYPE_CHECKING:
-    from types import ModuleType
 
-
-def speed(adapter: ModuleType, task: NetworkTask, setting: str, seconds: float) -> dict[str, Any]:
-    """Return samples per second with the given setting, or with the best of all settings."""
-    tried: list[tuple[float, dict[str, Any]]] = []
-    for candidate in [json.loads(setting)] if setting else adapter.settings(task):
-        tried.append((rate(adapter.prepare(task, candidate), seconds), candidate))
-    best, fastest = max(tried, key=lambda pair: pair[0])
-    return {
-        "images_per_s": best,
-        "setting": fastest,
-        "tried": tried,
-        "versions": adapter.versions(),
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", choices=["spikelet", "spikingjelly", "snntorch", "torch"])
-    parser.add_argument("what", choices=["accuracy", "speed"])
-    parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--network", choices=NETWORKS, required=True)
-    parser.add_argument("--method", default="")
-    parser.add_argument("--images", type=int, required=True)
-    parser.add_argument("--steps", type=int, nargs="+", required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--setting", default="", help="setting as JSON (default: try all settings)")
-    parser.add_argument("--seconds", type=float, default=1.0)
-    args = parser.parse_args()
-    try:
-        adapter = importlib.import_module(f"networks_on_{args.program}")
-        network = NETWORKS[args.network]
-        samples = network.samples(args.models)
-        task = NetworkTask(
-            name=args.network,
-            net=network.build(args.models),
-            calibration=samples.calibration,
-            test=samples.test[: args.images],
-            steps=tuple(args.steps),
-            threads=args.threads,
-            method=args.method,
+def run(
+    *, program: str, what: str, models: str, network: str, images: int, steps: list[int],
+    setting: dict[str, Any] | None = None, seconds: float = 1.0, **how: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the speed, with the best of all settings if none is given, or the decisions about all samples."""
+    adapter = importlib.import_module(f"networks_on_{program}")
+    description = NETWORKS[network]
+    samples = description.samples(Path(models))
+    task = NetworkTask(
+        network, description.build(Path(models)), samples.calibration, samples.test[:images],
+        tuple(steps), **how,
+    )  # fmt: skip
+    if what == "speed":
+        return speed(
+            adapter, task, adapter.settings(task) if setting is None else [setting], seconds
         )
-        if args.what == "speed":
-            record = speed(adapter, task, args.setting, args.seconds)
-        else:
-            record = adapter.accuracy(task) | {"images": len(task.test)}
-            record |= {
-                "labels": np.asarray(samples.labels[: args.images]).tolist(),
-                "outputs": network.outputs,
-            }
-    except ImportError as error:
-        print(json.dumps({"missing": str(error)}))
-        return
-    print(json.dumps(record | {"peak_rss_mb": peak_rss_mb()}))
-
-
-if __name__ == "__main__":
-    main()
+    found: dict[str, Any] = adapter.accuracy(task)
+    return found | {
+        "images": len(task.test),
+        "labels": np.asarray(samples.labels[:images]).tolist(),
+        "outputs": description.outputs,
+        "peak_rss_mb": peak_rss_mb(),
+    }

@@ -337,8 +337,8 @@ def compared(model: Model, record: Record) -> str:
         (step, model.step(load) * 1e6),
     ]
     cells = [f"{load.ranks}", f"{load.neurons}", f"{load.indegree}", f"{load.delay * DT:g}"]
-    for measured, modelled in pairs:
-        cells += [f"{measured:.4g}", f"{modelled:.4g} ({modelled / measured - 1:+.0%})"]
+    for measured, modeled in pairs:
+        cells += [f"{measured:.4g}", f"{modeled:.4g} ({modeled / measured - 1:+.0%})"]
     return f"| {' | '.join(cells)} |"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from training import OTHER, TOLERANCE
 
-from spikelet.cli.bench_harness import Record
+from spikelet.cli.bench_harness import Record, markdown, middle, spread, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,15 @@ FLOOR_HEADER = (
     "threads", "neuron of", "method", "pass", "ms", "floor ms, used memory", "ratio", "floor ms, new memory",
     "ratio",
 )  # fmt: skip
+READOUT_HEADER = (
+    "threads",
+    "readout",
+    "program",
+    "ms",
+    "it / spikelet",
+    "/ dense",
+    "same gradient",
+)
 MEMORY_HEADER = ("neuron of", "program", "method", "extra MB", "in inputs", "it / spikelet")
 EPOCH_HEADER = (
     "threads", "program", "method", "runs", "images/s (min..max)", "spikelet / it",
@@ -83,12 +92,12 @@ def equality(found: list[Record]) -> str:
 
 def layer(results: Results) -> str:
     """Return a Markdown table of the times of a layer, as medians over runs."""
-    lines: list[list[str]] = [list(LAYER_HEADER), ["---"] * len(LAYER_HEADER)]
+    lines = []
     for case, runs in results.items():
         names = [str(case.threads), case.convention, case.program, case.method]
         wall = middle(runs, "wall_s")
         if wall is None:
-            lines.append([*names, why(runs[0]), *[""] * (len(LAYER_HEADER) - 5)])
+            lines.append([*names, why(runs[0])])
             continue
         ours = fastest(results, case, ours=True)
         forward, backward = (f"{1e3 * runs_of(runs, k):.2f}" for k in ("forward_s", "backward_s"))
@@ -101,13 +110,13 @@ def layer(results: Results) -> str:
                 str(len(runs)),
                 forward,
                 backward,
-                spread([1e3 * run["wall_s"] for run in runs]),
+                spread("wall_s", 1e3)(case, runs),
                 f"{wall / runs_of(ours[1], 'wall_s'):.2f}" if ours else "-",
                 same,
                 f"{runs[0]['first_s']:.1f}",
             ]
         )
-    return _markdown(lines)
+    return markdown(LAYER_HEADER, lines)
 
 
 def best_peer(results: Results) -> str:
@@ -130,7 +139,7 @@ def best_peer(results: Results) -> str:
 
 def floors(results: Results, floor: dict[int, Record]) -> str:
     """Return a Markdown table of spikelet's times, and their ratios to the copies it must make."""
-    lines: list[list[str]] = [list(FLOOR_HEADER), ["---"] * len(FLOOR_HEADER)]
+    lines = []
     for case, runs in results.items():
         copies = floor.get(case.threads, {}).get("floor_s")
         if case.program != "spikelet" or middle(runs, "wall_s") is None or not copies:
@@ -150,7 +159,7 @@ def floors(results: Results, floor: dict[int, Record]) -> str:
                     least = sum(copies[f"{key}, {memory}"] for key in chosen)
                     cells += [f"{1e3 * least:.2f}", f"{own / least:.2f}"]
                 lines.append(cells)
-    return _markdown(lines)
+    return markdown(FLOOR_HEADER, lines)
 
 
 def readouts(found: Results) -> str:
@@ -160,31 +169,28 @@ def readouts(found: Results) -> str:
         times = [record["wall_s"] for record in found[case] if "wall_s" in record]
         return 1e3 * median(times) if times else float("nan")
 
-    lines = [
-        "| threads | readout | program | ms | it / spikelet | / dense | same gradient |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = []
     ours = {(c.threads, c.readout): c for c in found if c.program == "spikelet"}
     for case in found:
         mine = ours[case.threads, case.readout]
         dense = next(c for c in found if vars(c) == vars(case) | {"readout": "dense"})
         norms = [r["of readout"] for c in (case, mine) for r in found[c] if "of readout" in r]
         same = "yes" if len(norms) > 1 and max(norms) - min(norms) <= 1e-4 * max(norms) else "NO"
-        lines.append(
-            f"| {case.threads} | {case.readout} | {case.program}, {case.method} | {ms(case):.2f} |"
-            f" {ms(case) / ms(mine):.1f} | {ms(case) / ms(dense):.2f} | {'-' if case == mine else same} |"
-        )
-    return "\n".join(lines)
+        lines.append([
+            str(case.threads), case.readout, f"{case.program}, {case.method}", f"{ms(case):.2f}",
+            f"{ms(case) / ms(mine):.1f}", f"{ms(case) / ms(dense):.2f}", "-" if case == mine else same,
+        ])  # fmt: skip
+    return markdown(READOUT_HEADER, lines)
 
 
 def memory(found: Results) -> str:
     """Return a Markdown table of the memory of a pass."""
-    lines: list[list[str]] = [list(MEMORY_HEADER), ["---"] * len(MEMORY_HEADER)]
+    lines = []
     base: dict[str, float] = {}
     for case, (record,) in found.items():
         names = [case.convention, case.program, case.method]
         if "peak_mb" not in record:
-            lines.append([*names, why(record), *[""] * (len(MEMORY_HEADER) - 4)])
+            lines.append([*names, why(record)])
             continue
         peak = record["peak_mb"]
         if case.program == "spikelet":
@@ -192,18 +198,18 @@ def memory(found: Results) -> str:
         ours = base.get(case.convention)
         ratio = f"{peak / ours:.2f}" if ours else "-"
         lines.append([*names, f"{peak:.1f}", f"{peak / record['x_mb']:.2f}", ratio])
-    return _markdown(lines)
+    return markdown(MEMORY_HEADER, lines)
 
 
 def epoch(results: Results) -> str:
     """Return a Markdown table of images per second in training."""
-    lines: list[list[str]] = [list(EPOCH_HEADER), ["---"] * len(EPOCH_HEADER)]
+    lines = []
     base: dict[int, float] = {}
     for case, runs in results.items():
         names = [str(case.threads), case.program, case.method]
         value = middle(runs, "images_per_s")
         if value is None:
-            lines.append([*names, why(runs[0]), *[""] * (len(EPOCH_HEADER) - 4)])
+            lines.append([*names, why(runs[0])])
             continue
         if case.program == "spikelet":
             base.setdefault(case.threads, value)
@@ -212,14 +218,14 @@ def epoch(results: Results) -> str:
             [
                 *names,
                 str(len(runs)),
-                spread([run["images_per_s"] for run in runs]),
+                spread("images_per_s")(case, runs),
                 f"{ours / value:.2f}" if ours else "-",
                 f"{median([run['images_per_cpu_s'] for run in runs]):.4g}",
                 ", ".join(f"{loss:.4f}" for loss in first["losses"]),
                 f"{100 * first['right'] / first['test_images']:.2f} %",
             ]
         )
-    return _markdown(lines)
+    return markdown(EPOCH_HEADER, lines)
 
 
 def fastest(results: Results, case: Case, *, ours: bool) -> tuple[Case, list[Record]] | None:
@@ -237,27 +243,6 @@ def fastest(results: Results, case: Case, *, ours: bool) -> tuple[Case, list[Rec
     return found and found[1:]
 
 
-def spread(values: list[float]) -> str:
-    """Return the median and the extremes."""
-    return f"{median(values):.4g} ({min(values):.4g}..{max(values):.4g})"
-
-
-def middle(runs: list[Record], key: str) -> float | None:
-    """Return the median of a figure over runs, or None if there is none."""
-    values = [run[key] for run in runs if key in run]
-    return float(median(values)) if values else None
-
-
 def runs_of(runs: list[Record], key: str) -> float:
     """Return the median of a figure that all runs have."""
     return float(median(run[key] for run in runs))
-
-
-def why(record: Record) -> str:
-    """Return why a run has no result."""
-    reason = next(f"{key}: {record[key]}" for key in ("missing", "failed") if key in record)
-    return reason.replace("|", "/")
-
-
-def _markdown(lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -13,7 +13,6 @@ events of moving spots that of recorded gestures.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -24,28 +23,24 @@ import numpy as np
 from tutorials_cases import CASES, FORMS, Case
 
 from spikelet import datasets
-from spikelet.cli.bench_harness import Record, about, busy, headline, run
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
-WORKER = Path(__file__).with_name("tutorials_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 TOLERANCE = {"spikingjelly": 1e-9, "snntorch": 1e-5}
 """Largest relative error of the loss and of each gradient, by its norm."""
 
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, "peers", runs=2)
     add = parser.add_argument
     add("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="NAME",
         help="any of " + "; ".join(CASES))  # fmt: skip
     add("--mnist", type=Path, required=True, metavar="FOLDER", help="folder of MNIST's IDX files")
     add("--iterations", type=int, default=8, help="timed iterations of a run (default: 8)")
-    add("--runs", type=int, default=2, help="runs of each program, in turn (default: 2)")
     add("--threads", type=int, default=1)
     add("--limit", type=float, default=600.0, help="longest time of a run [s] (default: 600)")
-    add("--peers-python", default=sys.executable, metavar="PATH", help="interpreter of the peers")
-    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     if min(args.iterations, args.runs, args.threads, args.limit) <= 0:
         parser.error("numbers must be positive")
@@ -59,12 +54,13 @@ def arguments() -> argparse.Namespace:
 def work(
     args: argparse.Namespace, folder: Path, case: Case, program: str, form: str, **settings: Any
 ) -> Record:
-    """Run a worker and return what it printed."""
+    """Run a worker and return its record."""
     python = sys.executable if program == "spikelet" else args.peers_python
-    values = {"case": case.name, "form": form, "folder": folder, "iterations": args.iterations,
-              "threads": args.threads} | settings  # fmt: skip
-    command = [python, str(WORKER), program, *(f"--{name}={v}" for name, v in values.items())]
-    return run(command, args.threads, limit=args.limit)
+    values = {"program": program, "case": case.name, "form": form, "folder": folder,
+              "iterations": args.iterations, "threads": args.threads} | settings  # fmt: skip
+    return harness.call(
+        python, WORKER, "tutorials_worker.run", values, threads=args.threads, limit=args.limit
+    )
 
 
 def check(args: argparse.Namespace, folder: Path, case: Case) -> str:
@@ -90,32 +86,25 @@ def check(args: argparse.Namespace, folder: Path, case: Case) -> str:
     return f"loss and {len(ours) - 1} gradients within {worst:.1e}"
 
 
-def row(case: Case, program: str, form: str, records: list[Record], ours: float | None) -> str:
+def row(head: list[str], records: list[Record], threads: int, ours: float | None) -> list[str]:
     """Return the row of a table."""
-    head = f"| {case.name} | {program}, {form}"
-    if "cpu" not in records[-1]:
-        why = next(f"{k}: {records[-1][k]}" for k in ("missing", "failed") if k in records[-1])
-        return f"{head} | {why} | |"
-    taken = time_of(records)
-    ratio = f"{taken / ours:.2f}" if ours else "-"
-    return f"{head} | {1e3 * taken:.4g} | {ratio} |"
+    taken = time_of(records, threads)
+    if taken is None:
+        return [*head, harness.why(records[-1])]
+    return [*head, f"{1e3 * taken:.4g}", f"{taken / ours:.2f}" if ours else "-"]
 
 
-def time_of(records: list[Record]) -> float:
+def time_of(records: list[Record], threads: int) -> float | None:
     """Return the median seconds of an iteration: of CPU with one thread, which others hardly disturb."""
-    return median(s for r in records for s in r["cpu" if r["threads"] == 1 else "wall"])
+    clock = "cpu" if threads == 1 else "wall"
+    return median(s for r in records for s in r[clock]) if "cpu" in records[-1] else None
 
 
 def main() -> None:
     args = arguments()
-    host = about()
-    print(headline(host))
+    origin = harness.about()
     everything: list[dict[str, Any]] = []
-    rows = [
-        "| network | program | iteration [ms] | / spikelet |",
-        "|---|---|---|---|",
-    ]
-    versions: dict[str, str] = {}
+    rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images, labels = datasets.mnist(args.mnist, "train", 12_800)
@@ -123,29 +112,26 @@ def main() -> None:
         for key in args.cases:
             case = CASES[key]
             print(f"* {case.name}: {check(args, folder, case)}", flush=True)
-            found: dict[tuple[str, str], list[Record]] = {
-                (program, form): [] for program in ("spikelet", case.library) for form in FORMS[program]
-            }  # fmt: skip
-            for _ in range(args.runs):
-                for (program, form), records in found.items():
-                    if records and "cpu" not in records[-1]:
-                        continue
-                    record = work(args, folder, case, program, form)
-                    versions |= record.get("versions", {})
-                    records.append(record | {"threads": args.threads})
-            first = found["spikelet", FORMS["spikelet"][0]]
-            ours = time_of(first) if "cpu" in first[-1] else None
-            rows += [row(case, *which, records, ours) for which, records in found.items()]
+            forms = [
+                (program, form) for program in ("spikelet", case.library) for form in FORMS[program]
+            ]
+
+            def once(which: tuple[str, str], _: int, case: Case = case) -> Record:
+                return work(args, folder, case, *which)
+
+            found = harness.take_turns(forms, range(1, args.runs + 1), once, "timed", good="cpu")
+            ours = time_of(found[forms[0]], args.threads)
+            rows += [
+                row([case.name, ", ".join(which)], records, args.threads, ours)
+                for which, records in found.items()
+            ]
             everything += [
                 {"case": key, "program": program, "form": form, "runs": records}
                 for (program, form), records in found.items()
             ]
-    print("\n" + ", ".join(f"{name} {version}" for name, version in versions.items()))
-    if warning := busy(r for part in everything for r in part["runs"]):
-        print(warning)
-    print("\n" + "\n".join(rows))
-    if args.json:
-        args.json.write_text(json.dumps({**host, "cases": everything}, indent=1) + "\n")
+    header = ("network", "program", "iteration [ms]", "/ spikelet")
+    runs = [run for part in everything for run in part["runs"]]
+    harness.show(args, origin, runs, [harness.markdown(header, rows)], cases=everything)
 
 
 if __name__ == "__main__":

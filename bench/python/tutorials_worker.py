@@ -1,7 +1,7 @@
-"""Train a tutorial's network for some iterations in one program, and print one line of JSON.
+"""Train a tutorial's network for some iterations in one program; `worker.py` calls `run`.
 
-tutorials.py starts this program with the interpreter that has the program. With ``--save``, it writes the loss and the
-gradients of the first iteration instead, without dropout and with given spikes in place of the encoder's.
+With `save`, it writes the loss and the gradients of the first iteration instead, without dropout and with given spikes in
+place of the encoder's.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import importlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from tutorials_cases import CASES, FORMS, batches
+from tutorials_cases import CASES, batches
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """A function from the input of a batch and its labels to the loss."""
@@ -88,28 +87,14 @@ def measure(program: Any, args: argparse.Namespace) -> dict[str, Any]:
     return {"cpu": cpu[WARM:], "wall": wall[WARM:], "loss": found.item()}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    add = parser.add_argument
-    add("program", choices=FORMS)
-    add("--case", choices=CASES, required=True)
-    add("--form", required=True)
-    add("--folder", type=Path, required=True, help="folder of mnist_train.npz")
-    add("--iterations", type=int, default=10)
-    add("--threads", type=int, default=1)
-    add("--save", type=Path)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    if args.program != "spikelet" and args.form != "script":
+def run(
+    *, program: str, folder: str, threads: int, save: str | None = None, **how: Any
+) -> dict[str, Any]:
+    """Return the seconds of each iteration, or the loss of the first one."""
+    args = argparse.Namespace(folder=Path(folder), save=save, **how)
+    torch.set_num_threads(threads)
+    if program != "spikelet" and args.form != "script":
         keep_freed_memory()
-    try:
-        program = importlib.import_module(f"tutorials_on_{args.program}")
-    except ImportError as error:
-        print(json.dumps({"missing": str(error)}))
-        return
-    record = check(program, args) if args.save else measure(program, args)
-    print(json.dumps(record | {"versions": program.versions()}))
-
-
-if __name__ == "__main__":
-    main()
+    adapter = importlib.import_module(f"tutorials_on_{program}")
+    record = check(adapter, args) if save else measure(adapter, args)
+    return record | {"versions": adapter.versions()}

@@ -15,9 +15,10 @@ import json
 import sys
 from pathlib import Path
 
-from spikelet.cli.bench_harness import Record, about, has_place, headline, place_of, put, run
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
-WORKER = Path(__file__).with_name("which_networks_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 TABLE = "which_networks.py"
 FIRST = ("network", "weights", "parameters", "beside Conv, Linear, ReLU", "spiking / graded layers")
 """The columns before those of each T."""
@@ -31,9 +32,7 @@ def header(steps: list[int]) -> list[str]:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, page=True)
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--only", nargs="+", default=[], metavar="TEXT", help="networks whose name contains this")
@@ -42,39 +41,27 @@ def arguments() -> argparse.Namespace:
     add("--limit", type=float, default=600.0, metavar="SECONDS", help="for one network")
     add("--memory", type=float, default=8.0, metavar="GB", help="for one network (default: 8)")
     add("--keep", type=Path, metavar="FOLDER", help="store each network's result, and reuse it")
-    add(
-        "--page",
-        type=Path,
-        metavar="PATH",
-        help="put the table into this page, between the comments that name it",
-    )
     args = parser.parse_args()
     if min(*args.steps, args.limit, args.memory) <= 0:
         parser.error("--steps, --limit and --memory must be positive")
     if not args.models.is_dir():
         parser.error(f"--models {args.models}: there is no such folder")
-    if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
+    if args.page and not harness.has_place(args.page, TABLE):
+        lines = " and ".join(harness.place_of(TABLE))
+        parser.error(f"--page {args.page}: it must have the lines {lines}")
     return args
 
 
 def tried(args: argparse.Namespace, name: str) -> Record:
     """Return the result of a network, from the folder of kept results if it is there."""
     path = args.keep and args.keep / f"{name.replace('/', '-')}.json"
-    if path and path.is_file():
-        kept: Record = json.loads(path.read_text())
-        if "refused" in kept or all(str(t) in kept.get("at", {}) for t in args.steps):
-            return kept
-    command = [
-        sys.executable,
-        str(WORKER),
-        name,
-        f"--models={args.models}",
-        f"--memory={args.memory}",
-        "--steps",
-        *map(str, args.steps),
-    ]
-    record = run(command, 1, limit=args.limit)
+    kept = harness.kept(path) if path else None
+    if kept and ("refused" in kept or all(str(t) in kept.get("at", {}) for t in args.steps)):
+        return kept
+    settings = {"name": name, "models": args.models, "steps": args.steps, "memory": args.memory}
+    record = harness.call(
+        sys.executable, WORKER, "which_networks_worker.run", settings, limit=args.limit
+    )
     if path and "missing" not in record:
         args.keep.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record))
@@ -102,20 +89,15 @@ def row(name: str, source: str, record: Record, steps: list[int]) -> list[str]:
     ]
 
 
-def table(rows: list[list[str]], steps: list[int]) -> str:
-    """Return a Markdown table."""
-    names = header(steps)
-    lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def main() -> None:
     args = arguments()
-    host = about()
-    listed = run([sys.executable, str(WORKER), "--list", *(["--all"] if args.all else [])], 1)
+    origin = harness.about()
+    every = {"every": args.all}
+    listed = harness.call(sys.executable, WORKER, "which_networks_worker.listed", every)
     if "names" not in listed:
         sys.exit(f"which_networks.py: error: {listed}")
     rows, missing = [], []
+    records: dict[str, Record] = {}
     for name, source in listed["names"]:
         if args.only and not any(text.lower() in name.lower() for text in args.only):
             continue
@@ -123,14 +105,15 @@ def main() -> None:
         if "missing" in record:
             missing.append(name)
             continue
+        records[name] = record
         rows.append(row(name, source, record, args.steps))
         print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
-    found = table(rows, args.steps)
-    print(f"{headline(host)}\n\n{found}")
-    if missing:
-        print(f"\nNot installed, or no files for them: {', '.join(missing)}")
+    texts = [harness.markdown(header(args.steps), rows)]
     if args.page:
-        put(args.page, TABLE, found)
+        harness.put(args.page, TABLE, texts[0])
+    if missing:
+        texts.append(f"Not installed, or no files for them: {', '.join(missing)}")
+    harness.show(args, origin, records.values(), texts, networks=records)
 
 
 if __name__ == "__main__":

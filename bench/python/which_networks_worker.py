@@ -1,9 +1,7 @@
-"""Convert one network of zoo.py, compare it with its ANN, and print one line of JSON."""
+"""Convert one network of zoo.py, and compare it with its ANN; `worker.py` calls `run`."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import warnings
 from pathlib import Path
@@ -145,30 +143,21 @@ def spikes_a_neuron(model: Any, samples: np.ndarray) -> float:
     return float(spikes / neurons) if neurons else 0.0
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", nargs="?")
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--models", type=Path)
-    parser.add_argument("--steps", type=int, nargs="+", default=[32])
-    parser.add_argument("--memory", type=float, default=8.0, help="GB")
-    args = parser.parse_args()
-    found = {entry.name: entry for entry in zoo.entries(every=args.all or not args.list)}
-    if args.list:
-        print(json.dumps({"names": [(name, entry.source) for name, entry in found.items()]}))
-        return
-    most = int(args.memory * 1e9)
+def listed(*, every: bool) -> dict[str, Any]:
+    """Return the names and sources of the networks."""
+    return {"names": [(entry.name, entry.source) for entry in zoo.entries(every=every)]}
+
+
+def run(*, name: str, models: str, steps: list[int], memory: float) -> dict[str, Any]:
+    """Return how a network converts, with at most `memory` GB."""
+    entry = next(entry for entry in zoo.entries(every=True) if entry.name == name)
+    most = int(memory * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     try:
-        subject = found[args.name].make(args.models)
-    except (ImportError, FileNotFoundError) as why:
-        print(json.dumps({"missing": str(why)}))
-        return
-    print(json.dumps(measured(subject, args.steps)))
-
-
-if __name__ == "__main__":
-    main()
+        subject = entry.make(Path(models))
+    except FileNotFoundError as why:
+        return {"missing": str(why)}
+    versions = {"spikelet": sl.__version__, "torch": torch.__version__}
+    return measured(subject, steps) | {"versions": versions}

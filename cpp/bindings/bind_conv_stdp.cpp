@@ -108,7 +108,7 @@ void bind_conv_stdp(py::module_& m) {
         dog_waves(as_span(images), code, threads, to);
         return waves;
       },
-      py::arg("images"), py::arg("centre"), py::arg("surround"), py::arg("radius"), py::arg("cut"),
+      py::arg("images"), py::arg("center"), py::arg("surround"), py::arg("radius"), py::arg("cut"),
       py::arg("bins"), py::arg("threads"),
       "Waves [n, height, width, 2] of on- and off-centre cells (differences of Gaussians) for "
       "images [n, height, width]: the strongest cells fire first.");

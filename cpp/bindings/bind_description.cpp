@@ -177,8 +177,8 @@ struct Kinds {
     d["logarithm"] = s.logarithm;
   }
   void operator()(const Normalise& n) {
-    along("normalise", n.axis);
-    d["centred"] = n.centred;
+    along("normalize", n.axis);
+    d["centered"] = n.centred;
     d["eps"] = n.eps;
   }
   void operator()(const LocalResponse& r) {

@@ -91,7 +91,7 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
   one<Softmax, Shape, bool>(graph, "softmax", "along"_a, "logarithm"_a,
                             "Softmax, or its logarithm, along an axis given as (outer, n, inner).");
   one<Normalise, Shape, bool, double>(
-      graph, "normalise", "along"_a, "centred"_a, "eps"_a,
+      graph, "normalize", "along"_a, "centered"_a, "eps"_a,
       "Values less their mean (if centred) over the root of their mean square.");
   one<LocalResponse, Shape, std::size_t, double, double, double>(
       graph, "local_response", "along"_a, "size"_a, "alpha"_a, "beta"_a, "k"_a,

@@ -43,14 +43,15 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
                     bool each, const Array<double>& weights, Step from, MaybeNumber which,
                     MaybeStreams draws, int receptor, MaybeStep end) {
-            return s.inject(into, span_of(at),
-                            [&](const InputSite& site) {
-                              return until(std::make_unique<PoissonInput<R>>(
-                                               site, as_span(hz), each, as_span(weights),
-                                               Receptor{receptor}, from),
-                                           end);
-                            },
-                            {which, std::move(draws)});
+            return s.brief()->network.inject(
+                into, span_of(at),
+                [&](const InputSite& site) {
+                  return until(
+                      std::make_unique<PoissonInput<R>>(site, as_span(hz), each, as_span(weights),
+                                                        Receptor{receptor}, from),
+                      end);
+                },
+                {which, std::move(draws)});
           },
           population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), start,
           number, streams, py::arg("receptor") = -1, stop,
@@ -63,14 +64,15 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           [span_of](S& s, std::size_t into, const MaybeElements& at, const MakeRates& changing,
                     const Array<double>& weights, Step from, MaybeNumber which, MaybeStreams draws,
                     int receptor, MaybeStep end) {
-            return s.inject(into, span_of(at),
-                            [&](const InputSite& site) {
-                              return until(std::make_unique<PoissonInput<R>>(
-                                               site, changing.make(site.targets, site.dt),
-                                               as_span(weights), Receptor{receptor}, from),
-                                           end);
-                            },
-                            {which, std::move(draws)});
+            return s.brief()->network.inject(
+                into, span_of(at),
+                [&](const InputSite& site) {
+                  return until(
+                      std::make_unique<PoissonInput<R>>(site, changing.make(site.targets, site.dt),
+                                                        as_span(weights), Receptor{receptor}, from),
+                      end);
+                },
+                {which, std::move(draws)});
           },
           population, elements, py::arg("rates"), py::arg("weights"), start, number, streams,
           py::arg("receptor") = -1, stop,
@@ -79,12 +81,12 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           "inject_current",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
                     std::size_t columns, Step from, MaybeNumber which, MaybeStreams draws) {
-            return s.inject(into, span_of(at),
-                            [&](const InputSite& site) {
-                              return std::make_unique<CurrentInput<R>>(site, as_span(pa), columns,
-                                                                       from);
-                            },
-                            {which, std::move(draws)});
+            return s.brief()->network.inject(into, span_of(at),
+                                             [&](const InputSite& site) {
+                                               return std::make_unique<CurrentInput<R>>(
+                                                   site, as_span(pa), columns, from);
+                                             },
+                                             {which, std::move(draws)});
           },
           population, elements, py::arg("values"), py::arg("columns"), start, number, streams,
           "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
@@ -93,12 +95,12 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           [span_of](S& s, std::size_t into, const MaybeElements& at,
                     const Array<std::int64_t>& starts, const Array<R>& pa, std::size_t columns,
                     MaybeNumber which, MaybeStreams draws) {
-            return s.inject(into, span_of(at),
-                            [&](const InputSite& site) {
-                              return std::make_unique<StepCurrent<R>>(site, as_vector(starts),
-                                                                      as_span(pa), columns);
-                            },
-                            {which, std::move(draws)});
+            return s.brief()->network.inject(into, span_of(at),
+                                             [&](const InputSite& site) {
+                                               return std::make_unique<StepCurrent<R>>(
+                                                   site, as_vector(starts), as_span(pa), columns);
+                                             },
+                                             {which, std::move(draws)});
           },
           population, elements, py::arg("starts"), py::arg("values"), py::arg("columns"), number,
           streams, "Inject currents [rows, columns], flat: row k from step starts[k] on.")
@@ -108,14 +110,15 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
                     const Array<double>& offset, const Array<double>& frequency,
                     const Array<double>& phase, Step from, MaybeNumber which, MaybeStreams draws,
                     MaybeStep end) {
-            return s.inject(into, span_of(at),
-                            [&](const InputSite& site) {
-                              return until(std::make_unique<SineCurrent<R>>(
-                                               site, as_span(amplitude), as_span(offset),
-                                               as_span(frequency), as_span(phase), from),
-                                           end);
-                            },
-                            {which, std::move(draws)});
+            return s.brief()->network.inject(
+                into, span_of(at),
+                [&](const InputSite& site) {
+                  return until(
+                      std::make_unique<SineCurrent<R>>(site, as_span(amplitude), as_span(offset),
+                                                       as_span(frequency), as_span(phase), from),
+                      end);
+                },
+                {which, std::move(draws)});
           },
           population, elements, py::arg("amplitude"), py::arg("offset"), py::arg("frequency"),
           py::arg("phase"), start, number, streams, stop,
@@ -125,21 +128,29 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
                     const Array<double>& std, Step interval, Step from, MaybeNumber which,
                     MaybeStreams draws, MaybeStep end) {
-            return s.inject(into, span_of(at),
-                            [&](const InputSite& site) {
-                              return until(std::make_unique<NoiseInput<R>>(
-                                               site, as_span(mean), as_span(std), interval, from),
-                                           end);
-                            },
-                            {which, std::move(draws)});
+            return s.brief()->network.inject(
+                into, span_of(at),
+                [&](const InputSite& site) {
+                  return until(std::make_unique<NoiseInput<R>>(site, as_span(mean), as_span(std),
+                                                               interval, from),
+                               end);
+                },
+                {which, std::move(draws)});
           },
           population, elements, py::arg("mean"), py::arg("std"), py::arg("every"), start, number,
           streams, stop, "Inject a normally distributed current, redrawn every `every` steps.")
-      .def("remove_input", &S::remove_input, py::arg("number"), "Remove an input.")
-      .def("input_streams", &S::input_streams, py::arg("number"),
-           "The numbers of the random streams of an input.")
-      .def_property("streams", &S::streams, &S::set_streams,
-                    "How many random streams inputs have taken.");
+      .def(
+          "remove_input",
+          [](S& s, std::uint32_t number) { s.brief()->network.remove_input(number); },
+          py::arg("number"), "Remove an input.")
+      .def(
+          "input_streams",
+          [](S& s, std::uint32_t number) { return s.look()->network.inputs.at(number).streams; },
+          py::arg("number"), "The numbers of the random streams of an input.")
+      .def_property(
+          "streams", [](S& s) { return s.look()->network.streams; },
+          [](S& s, std::uint32_t taken) { s.brief()->network.streams = taken; },
+          "How many random streams inputs have taken.");
 }
 
 template void bind_injection(py::class_<Simulator<float>>&);

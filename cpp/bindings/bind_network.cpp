@@ -155,14 +155,17 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
       .def(
           "own",
           [](S& s, std::size_t of) {
-            const Range own = s.own(of);
+            const Range own = s.look()->network.own(of);
             return py::make_tuple(own.begin, own.end);
           },
           population, "The elements [begin, end) that this process owns.")
       .def(
           "exchange_statistics",
           [](S& s) {
-            const ExchangeStatistics x = s.exchange_statistics();
+            const ExchangeStatistics x = [&] {
+              const auto parts = s.look_even_if_broken();
+              return parts->exchange ? parts->exchange->statistics() : ExchangeStatistics{};
+            }();
             return py::make_tuple(x.exchanges, x.collectives, x.spikes, x.bytes_sent,
                                   x.bytes_received, x.seconds);
           },
@@ -172,10 +175,14 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
       .def_property_readonly("busy", &S::busy,
                              "Whether a lengthy call, such as a run, is going on.")
       .def_property_readonly(
-          "failed", &S::failed,
+          "failed", &S::broken,
           "Whether a call has failed half-way: nothing but recordings can be read.")
-      .def("explain", &S::explain, py::arg("error"), "Say in other words why a run failed.")
-      .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
+      .def(
+          "explain",
+          [](S& s, const std::string& error) { s.even_if_broken().explain("a run", error); },
+          py::arg("error"), "Say in other words why a run failed.")
+      .def_property_readonly(
+          "layouts", [](S& s) { return s.look()->layouts; }, "How often the network was laid out.")
       .def_property_readonly("joined", &S::joined,
                              "Whether run_all() runs it as a part of a joined network.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
@@ -190,7 +197,7 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
       .def(
           "in_flight",
           [](S& s) {
-            auto spikes = s.in_flight();
+            auto spikes = s.look()->in_flight();
             return py::make_tuple(to_array(std::move(spikes.stamps)),
                                   to_array(std::move(spikes.gids)));
           },

@@ -37,35 +37,45 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
               given.coefficients.push_back(as_span(coefficient));
             }
             given.t_ref = as_span(t_ref);
-            s.set_coefficients(of, given);
+            s.brief()->network.neurons(of).set_coefficients(given);
           },
           population, py::arg("coefficients"), py::arg("t_ref"),
           "Set the coefficients and t_ref [ms] of neurons that a program moves; states stay.")
       .def(
           "state",
-          [](S& s, std::size_t of, std::size_t state) { return to_array(s.state(of, state)); },
+          [](S& s, std::size_t of, std::size_t state) {
+            std::vector<R> found = s.look()->network.neurons(of).state(state);
+            return to_array(std::move(found));
+          },
           population, k, "State k of the neurons; potentials are absolute.")
       .def(
           "set_state",
           [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
-            s.set_state(of, state, as_vector(to));
+            s.brief()->network.neurons(of).set_state(state, as_vector(to));
           },
           population, k, values, "Set state k of the neurons.")
-      .def("has_run", &S::has_run, population, "Whether the population has left its first step.")
+      .def(
+          "has_run",
+          [](S& s, std::size_t of) { return !s.look()->network.nodes[of].initial.empty(); },
+          population, "Whether the population has left its first step.")
       .def(
           "raw_state",
-          [](S& s, std::size_t of, std::size_t state) { return to_array(s.raw_state(of, state)); },
+          [](S& s, std::size_t of, std::size_t state) {
+            std::vector<R> found = s.look()->network.neurons(of).raw_state(state);
+            return to_array(std::move(found));
+          },
           population, k, "State k as stored, for an exact copy.")
       .def(
           "set_raw_state",
           [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
-            s.set_raw_state(of, state, as_vector(to));
+            s.brief()->network.neurons(of).set_raw_state(state, as_vector(to));
           },
           population, k, values, "Set state k as stored.")
       .def(
           "initial_state",
           [](S& s, std::size_t of, std::size_t state) {
-            return to_array(s.initial_state(of, state));
+            std::vector<R> found = s.look()->network.initial_state(of, state);
+            return to_array(std::move(found));
           },
           population, k, "State k at step 0, to which `reset` returns.")
       .def(
@@ -75,28 +85,39 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           },
           population, k, values, "Set state k at step 0.")
       .def(
-          "held", [](S& s, std::size_t of) { return to_array(s.held(of)); }, population,
-          "The number of steps for which each neuron remains refractory.")
+          "held",
+          [](S& s, std::size_t of) {
+            std::vector<std::int32_t> found = s.look()->network.neurons(of).held(s.now());
+            return to_array(std::move(found));
+          },
+          population, "The number of steps for which each neuron remains refractory.")
       .def(
           "set_held",
           [](S& s, std::size_t of, const Array<std::int32_t>& steps) {
-            s.set_held(of, as_vector(steps));
+            s.brief()->network.neurons(of).set_held(as_vector(steps), s.now());
           },
           population, py::arg("steps"), "Set for how many more steps each neuron is refractory.")
       .def(
           "set_events",
           [](S& s, std::size_t of, const Array<std::int64_t>& stamps, const Elements& elements) {
-            s.set_events(of, as_vector(stamps), as_vector(elements));
+            s.brief()->network.nodes[of].events.emplace(as_vector(stamps), as_vector(elements));
           },
           population, py::arg("stamps"), py::arg("elements"),
           "Replace the list of spikes of a source.")
       .def(
           "set_rates",
-          [](S& s, std::size_t of, const Array<double>& hz) { s.set_rates(of, as_span(hz)); },
+          [](S& s, std::size_t of, const Array<double>& hz) {
+            s.brief()->network.nodes[of].poisson->set_rates(as_span(hz), s.dt());
+          },
           population, rates, "Set the rates of Poisson sources [Hz].")
       .def(
           "set_changing_rates",
-          [](S& s, std::size_t of, const MakeRates& changing) { s.set_rates(of, changing.make); },
+          [](S& s, std::size_t of, const MakeRates& changing) {
+            const auto parts = s.brief();
+            Node<R>& node = parts->network.nodes[of];
+            node.poisson->set_rates(
+                changing.make(Targets(node.size, own_range(0, node.size, 0, 1)), s.dt()));
+          },
           population, rates, "Set rates of Poisson sources that change with time.");
 }
 

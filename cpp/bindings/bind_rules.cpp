@@ -100,7 +100,7 @@ void bind_rules(py::module_& m) {
            }),
            py::arg("kind"), py::arg("total") = 1.0, py::arg("rate") = 1.0,
            py::arg("strength") = 0.0,
-           "normalise: scale each target's weights to the sum `total`. scale: multiply them by "
+           "normalize: scale each target's weights to the sum `total`. scale: multiply them by "
            "1 + strength (1 - r / rate), with the target's mean rate r [Hz].");
 }
 

@@ -1,8 +1,9 @@
 // The parts of the simulator's binding, once for each precision.
 //
-// Each method asks whether it may touch the network (Guarded), and what takes long releases the
-// interpreter lock first. A method must not call Python before it has released the network: that is
-// why all of them take and return plain values.
+// Each method asks for the parts of the network (Guarded), and what takes long releases the
+// interpreter lock first. No method may call Python, and so make an object of it, while it holds
+// the parts, as Python may run other code then that needs them: first it copies what it returns.
+
 #pragma once
 
 #include <pybind11/stl.h>

@@ -25,10 +25,20 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
   const py::call_guard<py::gil_scoped_release> no_gil;
   const py::arg projection("projection"), values("values"), every("every");
   simulator
-      .def("projection_size", &S::projection_size, projection,
-           "The number of synapses of a projection in this process.")
-      .def("projection_total", &S::projection_total, projection, no_gil,
-           "The number of synapses of a projection in all processes.")
+      .def(
+          "projection_size",
+          [](S& s, std::size_t of) {
+            return s.look_even_if_broken()->network.projections[of].size;
+          },
+          projection, "The number of synapses of a projection in this process.")
+      .def(
+          "projection_total",
+          [](S& s, std::size_t of) {
+            const auto parts = s.lengthy();
+            const Projection<R>& p = parts->network.projections[of];
+            return p.total ? p.total() : p.size;
+          },
+          projection, no_gil, "The number of synapses of a projection in all processes.")
       .def(
           "synapses",
           [](S& s, std::size_t of, bool weights) { return as_tuple(s.synapses(of, weights)); },
@@ -53,18 +63,24 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
             return found;
           },
           projection, "The traces of a plastic projection, by name, one entry for each synapse.")
-      .def("describe_storage", &S::describe_storage, projection, "How the synapses are stored.")
-      .def("weight_step", &S::weight_step, projection,
-           "Step of the grid of 16-bit weights; 0: they are floats.")
-      .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
-      .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,
+      .def(
+          "describe_storage", [](S& s, std::size_t of) { return s.look()->access.describe(of); },
+          projection, "How the synapses are stored.")
+      .def(
+          "weight_step",
+          [](S& s, std::size_t of) { return s.look()->network.projections[of].step; }, projection,
+          "Step of the grid of 16-bit weights; 0: they are floats.")
+      .def(
+          "synapse_bytes", [](S& s) { return s.look()->layout.synapse_bytes(); },
+          "Bytes of all synapses.")
+      .def("normalize", &S::normalise, projection, py::arg("total"), no_gil,
            "Scale each target's weights to the sum `total`, now.")
       .def(
           "regulate",
           [](S& s, std::size_t of, Step interval, Regulation how) {
             how.projection = of;
             how.every = interval;
-            s.regulate(how);
+            s.brief()->regulate(how);
           },
           projection, every, py::arg("how"), "Regulate weights every `every` steps.")
       .def(
@@ -72,16 +88,21 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           [](S& s, std::size_t k, std::size_t of, Step interval, Regulation how) {
             how.projection = of;
             how.every = interval;
-            s.set_regulation(k, how);
+            s.brief()->set_regulation(k, how);
           },
           py::arg("regulation"), projection, every, py::arg("how"),
           "Change the values of a regulation; another interval begins now.")
-      .def("remove_regulation", &S::remove_regulation, py::arg("regulation"),
-           "Remove a regulation; later ones get the next smaller numbers.")
+      .def(
+          "remove_regulation", [](S& s, std::size_t k) { s.brief()->remove_regulation(k); },
+          py::arg("regulation"), "Remove a regulation; later ones get the next smaller numbers.")
       .def(
           "interval",
           [](S& s, std::size_t k) {
-            return py::make_tuple(s.interval_begin(k), to_array(s.interval_spikes(k)));
+            auto [begin, spikes] = [&] {
+              const auto parts = s.brief();
+              return std::pair(parts->intervals[k].begin, parts->interval_spikes(k));
+            }();
+            return py::make_tuple(begin, to_array(std::move(spikes)));
           },
           py::arg("regulation"),
           "The interval that a scaling is in: its first step, and how often each target has fired "
@@ -89,7 +110,7 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
       .def(
           "set_interval",
           [](S& s, std::size_t k, Step begin, const Array<std::uint32_t>& spikes) {
-            s.set_interval(k, begin, as_span(spikes));
+            s.brief()->set_interval(k, begin, as_span(spikes));
           },
           py::arg("regulation"), py::arg("begin"), py::arg("spikes"),
           "Set the interval that a scaling is in, with one number of spikes for each target.")
@@ -102,14 +123,22 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           projection, py::arg("plasticity"), "Use the same rule with other amplitudes from now on.")
       .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
            "Set the level of the reward from a step on.")
-      .def("reward", &S::reward, projection, "The level of the reward now.")
+      .def(
+          "reward",
+          [](S& s, std::size_t of) {
+            const auto parts = s.brief();
+            return parts->network.projections[of].reward->level(parts->network.now);
+          },
+          projection, "The level of the reward now.")
       .def(
           "plastic_state", &plastic_state<R>, projection,
           "The state that an exact copy of a plastic projection needs besides its synapses: arrays "
           "by name, and its clock.")
       .def("set_plastic_state", &set_plastic_state<R>, projection, py::arg("state"),
            "Set what `plastic_state` returned.")
-      .def("born", &S::born, projection, "The step up to which spikes do not use a projection.");
+      .def(
+          "born", [](S& s, std::size_t of) { return s.look()->network.projections[of].born; },
+          projection, "The step up to which spikes do not use a projection.");
 }
 
 template void bind_synapses(py::class_<Simulator<float>>&);

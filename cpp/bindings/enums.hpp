@@ -78,7 +78,7 @@ struct EnumTable<Regulation::Kind> {
   static constexpr const char* doc =
       "How incoming weights are regulated: to a given sum, or towards a given rate.";
   static constexpr auto members =
-      std::to_array<Enumerator<E>>({SPIKELET_MEMBER(normalise), SPIKELET_MEMBER(scale)});
+      std::to_array<Enumerator<E>>({{"normalize", E::normalise}, SPIKELET_MEMBER(scale)});
 };
 
 template <>

@@ -42,13 +42,17 @@ void for_each_array(State& state, Visit&& visit) {
 
 template <class R>
 py::dict plastic_state(Simulator<R>& s, std::size_t projection) {
-  auto state = s.plastic_state(projection);
+  auto [state, initial] = [&] {
+    const auto parts = s.brief();
+    return std::pair(parts->access.plastic_state(projection),
+                     parts->network.projections[projection].initial_weights);
+  }();
   py::dict d;
   for_each_array(state, [&](const std::string& key, auto& values) {
     d[key.c_str()] = to_array(std::move(values));
   });
   d["clock"] = state.clock;
-  d["initial"] = to_array(s.initial_weights(projection));
+  d["initial"] = to_array(std::move(initial));
   return d;
 }
 
@@ -80,8 +84,7 @@ void set_plastic_state(Simulator<R>& s, std::size_t projection, const py::dict& 
   state.clock = item("clock").template cast<Step>();
   std::vector<R> initial;
   get("initial", initial);
-  s.set_plastic_state(projection, state);
-  s.set_initial_weights(projection, std::move(initial));
+  s.set_plastic_state(projection, state, std::move(initial));
 }
 
 }  // namespace spikelet

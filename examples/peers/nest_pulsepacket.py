@@ -15,7 +15,7 @@ import numpy as np
 import spikelet as sl
 
 TAU_M, TAU_SYN, C_M, WEIGHT = 20.0, 0.5, 200.0, 0.1
-CENTRE, ACTIVITY, SDEV = 500.0, 100, 10.0
+CENTER, ACTIVITY, SDEV = 500.0, 100, 10.0
 
 
 # %%
@@ -43,13 +43,13 @@ def convolved(times: np.ndarray) -> np.ndarray:
     at = np.arange(-6 * SDEV, 6 * SDEV, h)
     density = np.exp(-(at**2) / (2 * SDEV**2)) / (SDEV * np.sqrt(2 * np.pi))
     whole = ACTIVITY * h * np.convolve(density, psp)
-    arrives = CENTRE + 1.0 - 6 * SDEV + h * np.arange(len(whole))  # one delay late
+    arrives = CENTER + 1.0 - 6 * SDEV + h * np.arange(len(whole))  # one delay late
     return np.interp(times, arrives, whole, left=0.0, right=0.0)
 
 
 # %%
 def main() -> None:
-    packets = sl.PulsePacket([CENTRE], activity=ACTIVITY, sdev=SDEV)
+    packets = sl.PulsePacket([CENTER], activity=ACTIVITY, sdev=SDEV)
     times, values = simulate(packets, 100)
     mean = values.mean(axis=1)
     print(f"mean of {values.shape[1]} neurons: peak {mean.max():.4f} mV at {times[mean.argmax()]:.0f} ms; "

@@ -50,7 +50,7 @@ from spikelet.plasticity import (
     TsodyksMarkram,
 )
 from spikelet.recording.reading import read_recording, recording_names
-from spikelet.regulation import SynapticScaling, WeightNormalisation
+from spikelet.regulation import SynapticScaling, WeightNormalization
 from spikelet.rules import (
     AllToAll,
     Exponential,
@@ -192,7 +192,7 @@ __all__ = [
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
-    "WeightNormalisation",
+    "WeightNormalization",
     "WeightRecorder",
     "__version__",
     "available_simd_levels",

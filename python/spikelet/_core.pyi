@@ -49,7 +49,7 @@ class Pairing(enum.IntEnum):
     nearest_restricted = 3
 
 class RegulationKind(enum.IntEnum):
-    normalise = 0
+    normalize = 0
     scale = 1
 
 class RecorderKind(enum.IntEnum):
@@ -514,7 +514,7 @@ class _Simulator(Generic[_R]):
     def prepare(self) -> None: ...
     def run(self, steps: int, progress: Callable[[int], object] | None) -> int: ...
     def reset(self, keep_weights: bool, at: int) -> None: ...
-    def normalise(self, projection: int, total: float) -> None: ...
+    def normalize(self, projection: int, total: float) -> None: ...
     def regulate(self, projection: int, every: int, how: Regulation) -> None: ...
     def set_regulation(
         self, regulation: int, projection: int, every: int, how: Regulation
@@ -647,7 +647,7 @@ def event_normals(seed: int, purpose: int, n: int) -> _Floats: ...
 def event_drop(seed: int, dropped: int, n: int) -> npt.NDArray[np.bool_]: ...
 def dog_waves(
     images: npt.ArrayLike,
-    centre: float,
+    center: float,
     surround: float,
     radius: int,
     cut: float,
@@ -792,8 +792,8 @@ class LayerGraph:
         second: npt.ArrayLike,
     ) -> int: ...
     def softmax(self, source: int, shape: _Shape, along: _Shape, logarithm: bool) -> int: ...
-    def normalise(
-        self, source: int, shape: _Shape, along: _Shape, centred: bool, eps: float
+    def normalize(
+        self, source: int, shape: _Shape, along: _Shape, centered: bool, eps: float
     ) -> int: ...
     def local_response(
         self,

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import check_all, fail, real_array, scalar, series
 from spikelet._util.spelling import missing, spelled
-from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import bin_of
+from spikelet.spikes.spikes import Spikes, as_spikes
 
 __all__ = ["count", "first_spike", "population_vector", "rate"]
 

@@ -21,7 +21,7 @@ from spikelet._util.advice import warn_caller
 from spikelet._util.extras import needs
 from spikelet._util.sealed import Sealed
 
-__all__ = ["Exchanges", "Ranks", "alone", "ranks_of"]
+__all__ = ["Ranks"]
 
 T = TypeVar("T")
 

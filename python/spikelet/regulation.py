@@ -9,7 +9,7 @@ from spikelet import _core
 from spikelet._util.checks import scalar
 from spikelet._util.described import Described
 
-__all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
+__all__ = ["Regulation", "SynapticScaling", "WeightNormalization"]
 
 
 class Regulation(Described, ABC):
@@ -23,7 +23,7 @@ class Regulation(Described, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightNormalisation(Regulation):
+class WeightNormalization(Regulation):
     """Scale the incoming weights of each target to one sum.
 
     Parameters
@@ -39,13 +39,13 @@ class WeightNormalisation(Regulation):
     every: float
 
     def __post_init__(self) -> None:
-        where = "WeightNormalisation"
+        where = "WeightNormalization"
         object.__setattr__(self, "total", scalar(where, "total", self.total, "> 0"))
         object.__setattr__(self, "every", scalar(where, "every", self.every, "> 0", "ms"))
 
     def to_core(self) -> _core.Regulation:
         """Return the core's description."""
-        return _core.Regulation("normalise", total=float(self.total))
+        return _core.Regulation("normalize", total=float(self.total))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from spikelet._util.checks import Float, fail, integer, number, require, shown
 from spikelet._util.grid import slack
 from spikelet._util.spelling import missing, spelled
 from spikelet.recording.reading import RecordedSpikes
-from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import bin_of, number_of_bins
+from spikelet.spikes.spikes import Spikes, as_spikes
 from spikelet.spikes.trains import grouping
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]

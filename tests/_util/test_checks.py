@@ -243,7 +243,7 @@ def test_a_unit_is_not_dropped_where_numbers_are_plain(value: Any) -> None:
         lambda q: sl.Normal(q, 1.0),
         lambda q: sl.Uniform(0.0, 1.0, clip=(0.0, q)),
         lambda q: sl.STDP(w_max=q),
-        lambda q: sl.WeightNormalisation(total=q, every=1.0),
+        lambda q: sl.WeightNormalization(total=q, every=1.0),
         lambda q: sl.Int16(largest=q),
     ],
 )

@@ -56,8 +56,8 @@ class Crate(Box):
 
     def __init__(self) -> None:
         super().__init__(3)
-        self.colour = "red"
-        self.colour = "blue"
+        self.color = "red"
+        self.color = "blue"
 
 
 def test_what_takes_effect_can_be_set() -> None:
@@ -94,7 +94,7 @@ def test_a_users_subclass_has_attributes_of_its_own() -> None:
     crate.lid = True
     crate.level = 2
     del crate.lid
-    assert (crate.colour, crate.level) == ("blue", 2)
+    assert (crate.color, crate.level) == ("blue", 2)
     with pytest.raises(AttributeError, match="Crate: width cannot be set"):
         crate.width = 4
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("resource")  # the peak memory of a process, not on Windows
-
-FOLDER = Path(__file__).parents[2] / "bench" / "python"
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 def simulate(scripts: Any, simulator: str, model: str, dtype: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -18,12 +17,6 @@ pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
 IMAGES = 12
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 def random_files(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -19,12 +18,6 @@ torch = pytest.importorskip("torch")
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
 IMAGES = 12
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 def write_models(folder: Path, networks: ModuleType) -> None:
@@ -61,7 +54,7 @@ def test_it_runs_the_ann_and_spikelet_and_reuses_the_runs(tmp_path: Path, script
         )  # fmt: skip
 
     first = run()
-    assert "spikingjelly resnet20-akamaster max: missing" in first.stderr
+    assert "spikingjelly resnet20-akamaster max, run 1: missing" in first.stderr
     assert "| resnet20-akamaster | PyTorch | the ANN |" in first.stdout
     assert "| resnet20-akamaster | spikelet | percentile | all steps | 12 |" in first.stdout
     (path,) = (tmp_path / "kept").glob("spikelet.*.json")
@@ -154,7 +147,7 @@ def test_peers_may_have_fewer_images(
     monkeypatch.setattr(compare, "work", lambda *_a, images, **_k: seen.append(images) or {})
     for network in ("resnet20", "squeezenet"):
         for program in ("torch", "spikelet", "spikingjelly", "snntorch"):
-            compare.kept(args, program, network, "any")
+            compare.kept(args, compare.Case(network, program, "any"))
     assert seen == [9, 9, 3, 3, 4, 4, 4, 4]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -17,12 +16,6 @@ from tests.conftest import spawn
 pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

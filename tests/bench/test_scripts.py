@@ -167,9 +167,9 @@ def test_dry_run_and_its_model(tmp_path: Path) -> None:
     assert all(value >= 0 for value in constants.values())
     compared = [cells for cells in rows(output) if cells[0].isdigit()]
     for cells, point in zip(compared, points, strict=True):
-        measured, modelled = float(cells[4]), float(cells[5].split()[0])
+        measured, modeled = float(cells[4]), float(cells[5].split()[0])
         assert measured == pytest.approx(point["synapse_bytes"] / 1e6, rel=1e-3)
-        assert modelled == pytest.approx(measured, rel=0.05)  # known from the layout, not fitted
+        assert modeled == pytest.approx(measured, rel=0.05)  # known from the layout, not fitted
 
 
 def test_ranks(tmp_path: Path) -> None:

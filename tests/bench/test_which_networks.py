@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -18,12 +17,6 @@ pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 torch = pytest.importorskip("torch")
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
 
 
 def small(nonlinearity: torch.nn.Module) -> torch.nn.Module:
@@ -98,7 +91,7 @@ def test_kept_results_are_used_and_missing_ones_not_kept(
     monkeypatch.setattr(sys, "argv", arguments)
     args = table.arguments()
     answers = iter([{"missing": "no package"}, {"refused": "why"}, {"failed": "no result in 1 s"}])
-    monkeypatch.setattr(table, "run", lambda *_a, **_k: next(answers))
+    monkeypatch.setattr(table.harness, "call", lambda *_a, **_k: next(answers))
     assert table.tried(args, "a/b") == {"missing": "no package"}
     assert table.tried(args, "a/b") == {"refused": "why"}
     assert table.tried(args, "a/b") == {"refused": "why"}

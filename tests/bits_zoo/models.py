@@ -65,11 +65,11 @@ def encoded(encoder: Any) -> Iterator[Any]:
 
 def _population_vector() -> Iterator[Any]:
     x = np.random.default_rng(2).random((40, 3))
-    centres, width = E.receptive_fields(9, beta=2.0)
-    yield from (centres, width)
+    centers, width = E.receptive_fields(9, beta=2.0)
+    yield from (centers, width)
     for code in ("latency", "rate"):
         spikes = E.population(x, 50, n=9, code=code, beta=2.0, seed=1)
-        yield active(sl.decode.population_vector(spikes, centres))
+        yield active(sl.decode.population_vector(spikes, centers))
 
 
 def bars(n: int, side: int, seed: int = 0) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -48,8 +47,7 @@ def cases() -> Iterator[Case]:
         yield Case(f"inputs changes between runs {dtype}", lambda t, d=dtype: _changes(t, d))
         yield Case(f"inputs sources {dtype}", lambda t, d=dtype: _sources(t, d))
         yield Case(f"recorders in memory {dtype}", lambda t, d=dtype: _recorders(t, d, None))
-        if importlib.util.find_spec("h5py"):
-            yield Case(f"recorders to a file {dtype}", lambda t, d=dtype: _recorded(t, d))
+        yield Case(f"recorders to a file {dtype}", lambda t, d=dtype: _recorded(t, d))
 
 
 def _neuron_case(model: Any, reset: str, adaptive: bool, dtype: str) -> Case:
@@ -287,7 +285,7 @@ def _recorders(threads: int, dtype: str, path: Path | None) -> Iterator[Any]:
 def _recorded(threads: int, dtype: str) -> Iterator[Any]:
     """Record to a file, and read that."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "run.h5"
+        path = Path(folder) / "run.rec"
         yield from _recorders(threads, dtype, path)
         for name in sl.recording_names(path):
             recording = sl.read_recording(path, name)

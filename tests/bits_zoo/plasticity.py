@@ -166,13 +166,13 @@ def _regulation(threads: int, dtype: str) -> Iterator[Any]:
     net, spikes, samples = _all(threads, dtype)
     for k, p in enumerate(net.projections[:-3]):  # Tsodyks-Markram weights stay
         how = (
-            sl.WeightNormalisation(total=60.0, every=5.0),
+            sl.WeightNormalization(total=60.0, every=5.0),
             sl.SynapticScaling(rate=20.0, strength=0.3, every=7.5),
         )[k % 2]
         net.regulate(p, how)
     net.run(20.0)
     for p in net.projections[:3]:
-        p.normalise(75.0)
+        p.normalize(75.0)
     for p in net.projections[:6]:
         p.plasticity = dataclasses.replace(p.plasticity, A_plus=0.3, A_minus=2.0)
     net.projections[0].weights = np.clip(net.projections[0].weights + 1, 1, 40)

@@ -356,14 +356,14 @@ def _training(threads: int, dtype: str) -> Iterator[Any]:
     """Train a small network for a few steps of an optimiser."""
     torch.set_num_threads(threads)
     model = _chain(dtype)
-    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
     x, labels = sparse(41, 12, 8, 30, dtype=dtype, share=0.3), torch.arange(8)
     for _ in range(4):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         spikes = model(x)
         loss = st.losses.rate_cross_entropy(spikes, labels)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         yield active(spikes.detach().numpy())
         yield loss.detach().numpy()
         for p in model.parameters():

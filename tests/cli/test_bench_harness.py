@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -78,3 +79,11 @@ def test_the_table_goes_between_the_comments(tmp_path):
     assert not harness.has_place(page, "another")
     page.write_text(f"{end}\n{begin}\n")
     assert not harness.has_place(page, "a table")
+
+
+def test_programs_share_the_first_interpreter_that_is_given() -> None:
+    args = argparse.Namespace(a_python=None, b_python="/b", c_python=sys.executable)
+    harness.share_interpreter(args, "a", "b", "c")
+    assert vars(args) == {"a_python": "/b", "b_python": "/b", "c_python": sys.executable}
+    harness.share_interpreter(nothing := argparse.Namespace(a_python=None), "a")
+    assert nothing.a_python == sys.executable

@@ -78,12 +78,12 @@ def test_labels_may_be_whole_floats(files: dict[str, Path], tmp_path: Path) -> N
 
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     pillow = pytest.importorskip("PIL.Image")
-    colours = np.random.default_rng(1).integers(0, 256, (3, 6, 4, 3), dtype=np.uint8)
-    for k, picture in enumerate(colours):
+    colors = np.random.default_rng(1).integers(0, 256, (3, 6, 4, 3), dtype=np.uint8)
+    for k, picture in enumerate(colors):
         pillow.fromarray(picture).save(tmp_path / f"{k}.png")
     found = images.read(tmp_path, n=2)
-    np.testing.assert_allclose(found.images, colours[:2].transpose(0, 3, 1, 2) / 255.0, rtol=1e-6)
-    pillow.fromarray(colours[0][:5]).save(tmp_path / "9.png")
+    np.testing.assert_allclose(found.images, colors[:2].transpose(0, 3, 1, 2) / 255.0, rtol=1e-6)
+    pillow.fromarray(colors[0][:5]).save(tmp_path / "9.png")
     with pytest.raises(ValueError, match=r"9\.png must have the size of the first, \(3, 6, 4\)"):
         images.read(tmp_path)
 
@@ -100,11 +100,11 @@ def test_preprocessing(files: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_channels_may_come_last(tmp_path: Path) -> None:
-    colours = np.random.default_rng(3).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    np.savez(tmp_path / "cifar.npz", images=colours)
+    colors = np.random.default_rng(3).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "cifar.npz", images=colors)
     found = images.read(tmp_path / "cifar.npz", mean="0.1,0.2,0.3").images
     assert found.shape == (5, 3, 32, 32)
-    np.testing.assert_allclose(found[:, 2], colours[..., 2] / 255.0 - 0.3, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found[:, 2], colors[..., 2] / 255.0 - 0.3, rtol=1e-4, atol=1e-6)
 
 
 def test_inputs_take_the_shape_of_the_network() -> None:

@@ -108,15 +108,15 @@ class Drawn:
             return
         norm: Any = nn.BatchNorm2d(self.channels)
 
-        def normalise(x: Tensor) -> Tensor:
+        def normalize(x: Tensor) -> Tensor:
             return F.batch_norm(x, None, None, norm.weight, norm.bias, True, 0.1, norm.eps)
 
         if not self.held and self.r.random() < 0.3:
             made = st.tdBN(self.channels, v_threshold=0.8)
             norm = made.layer
-            self.add(made, each_step(normalise))
+            self.add(made, each_step(normalize))
         else:
-            self.over_time(norm, normalise, wrapped=True)
+            self.over_time(norm, normalize, wrapped=True)
 
     def neurons(self, *, readout: bool) -> None:
         r = self.r

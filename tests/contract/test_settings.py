@@ -15,7 +15,8 @@ from tests.conftest import make, train
 from tests.test_public_api import MODULES
 
 import spikelet as sl
-from spikelet import conversion, experiments, layers, models
+from spikelet import conversion, layers, models
+from spikelet.experiments.record import Record
 from spikelet.models.conv_stdp import Conv, ConvSTDP
 from spikelet.models.ridge_readout import RidgeReadout
 
@@ -41,13 +42,12 @@ def _union() -> Any:
 
 
 def _recording(path: Path, what: str) -> Any:
-    pytest.importorskip("h5py")
     net = make()
     cells = net.population(2, sl.LIF(I_e=900.0), name="E")
     p = net.connect(cells, cells, sl.AllToAll())
-    net.record(p if what == "weights" else cells, what, to=path / f"{what}.h5")
+    net.record(p if what == "weights" else cells, what, to=path / f"{what}.rec")
     net.run(5.0)
-    return sl.read_recording(path / f"{what}.h5")
+    return sl.read_recording(path / f"{what}.rec")
 
 
 def _model() -> sl.SpikingModel:
@@ -62,7 +62,7 @@ def _converted(_: Path) -> Any:
 def _regulator() -> sl.Regulator:
     net = _net()
     plastic = next(p for p in net.projections if p.plasticity is not None)
-    return net.regulate(plastic, sl.WeightNormalisation(total=1.0, every=1.0))
+    return net.regulate(plastic, sl.WeightNormalization(total=1.0, every=1.0))
 
 
 def _sweep() -> sl.SweepResult:
@@ -136,7 +136,7 @@ SETTABLE = {
     "ConvertedModel": {"threads", "steps", "delay", "coding", "until"},
     "DiehlCook": {"show", "rest", "intensity", "least_spikes", "total"},
     "WinnerTakeAll": {
-        "input_rate", "learn_for", "answer_for", "pause", "total", "normalise_every", "anneal",
+        "input_rate", "learn_for", "answer_for", "pause", "total", "normalize_every", "anneal",
     },
     "ConvSTDP": {"threads"},
     "RidgeReadout": {"weights", "offset"},
@@ -287,4 +287,4 @@ def test_settings_that_are_honoured_are_checked() -> None:
             setattr(item, name, bad)
     learner.show = 20.0
     assert learner.parameters()["show"] == 20.0
-    assert experiments.Record("done").status == "done"
+    assert Record("done").status == "done"

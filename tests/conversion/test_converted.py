@@ -22,7 +22,7 @@ def test_what_a_model_knows_of_its_conversion() -> None:
     np.testing.assert_array_equal(result.output, model.run({"input": TEST}).output)
 
 
-def test_normalised_and_raw_images() -> None:
+def test_normalized_and_raw_images() -> None:
     rng = np.random.default_rng(1)
     ann = [L.Linear(rng.random((5, 16))), L.ReLU(), L.Linear(np.ones((3, 5)))]
     images = rng.random((40, 16))

@@ -75,15 +75,15 @@ def test_layers_of_an_analog_segment_are_the_anns():
 
 
 @pytest.mark.parametrize("direction", ["snn-first", "ann-first"])
-@pytest.mark.parametrize("labelled", [True, False])
-def test_candidates_are_measured(direction, labelled):
+@pytest.mark.parametrize("labeled", [True, False])
+def test_candidates_are_measured(direction, labeled):
     x = inputs(10)
     snn, ann = pair(x)
     expected = ann.run(x, 1).output.argmax(axis=1)
     labels = expected.copy()
     labels[0] = (labels[0] + 1) % 5
     found = search_split(
-        snn, ann, x, labels if labelled else None, steps=5, direction=direction, max_loss=100.0
+        snn, ann, x, labels if labeled else None, steps=5, direction=direction, max_loss=100.0
     )
     assert found["split"].tolist() == ["", *NAMES]
     reference = energy.measure(ann, x, 1).energy_nj
@@ -92,9 +92,9 @@ def test_candidates_are_measured(direction, labelled):
         assert kinds(run.graph) == [first] * k + [second] * (4 - k)
         assert row["spiking"] == (k if direction == "snn-first" else 4 - k)
         chosen = run.run(x, 5).output.argmax(axis=1)
-        right = np.mean(chosen == (labels if labelled else expected))
-        assert row["accuracy" if labelled else "agreement"] == right
-        assert row["loss"] == pytest.approx(100 * ((0.9 if labelled else 1.0) - right))
+        right = np.mean(chosen == (labels if labeled else expected))
+        assert row["accuracy" if labeled else "agreement"] == right
+        assert row["loss"] == pytest.approx(100 * ((0.9 if labeled else 1.0) - right))
         cost = energy.measure(run, x, 5, first_layer_once=True)
         assert row["energy_nj"] == pytest.approx(cost.energy_nj)
         assert row["energy_ratio"] == pytest.approx(cost.energy_nj / reference)

@@ -14,7 +14,7 @@ from torch import nn
 from spikelet.conversion import QCFS, Neurons
 
 
-def quantised(levels: int, *widths: int) -> nn.Sequential:
+def quantized(levels: int, *widths: int) -> nn.Sequential:
     modules: list[nn.Module] = []
     for a, b in itertools.pairwise(widths[:-1]):
         modules += [nn.Linear(a, b), QCFS(levels, 1.0)]
@@ -27,9 +27,9 @@ def quantised(levels: int, *widths: int) -> nn.Sequential:
     return module
 
 
-def test_a_quantised_ann_is_matched_exactly_in_as_many_steps() -> None:
+def test_a_quantized_ann_is_matched_exactly_in_as_many_steps() -> None:
     """With even input: one layer of neurons, that sees the picture itself."""
-    module = quantised(8, 3, 30, 4)
+    module = quantized(8, 3, 30, 4)
     wanted = outputs(module, V)
     model = convert(module, V, method="qcfs", steps=8, neuron=Neurons(delay=0))
     (name,) = model.neurons
@@ -41,8 +41,8 @@ def test_a_quantised_ann_is_matched_exactly_in_as_many_steps() -> None:
     np.testing.assert_allclose(model.run(V).output, wanted, rtol=0, atol=1e-5)
 
 
-def test_a_deep_quantised_ann_is_matched_in_the_long_run() -> None:
-    module = quantised(16, 3, 30, 20, 4)
+def test_a_deep_quantized_ann_is_matched_in_the_long_run() -> None:
+    module = quantized(16, 3, 30, 20, 4)
     wanted = outputs(module, V)
     wrong = [
         error(convert(module, V, method="qcfs", steps=steps, neuron=Neurons(delay=0)), V, wanted)
@@ -58,7 +58,7 @@ def test_qcfs_is_refused_where_the_ann_has_relu() -> None:
 
 
 def test_a_limit_that_training_has_made_negative_is_named() -> None:
-    module = quantised(8, 3, 5, 4)
+    module = quantized(8, 3, 5, 4)
     with torch.no_grad():
         module[1].upper.fill_(-0.5)
     with pytest.raises(ValueError, match=r"layer '1' .*upper must be finite and > 0 .*got -0\.5"):

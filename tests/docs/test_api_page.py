@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 LISTED = re.findall(r"^   (spikelet[\w.]+)$", PAGE, re.MULTILINE)
 # Types and helpers that other modules of the package use; to_nest is a method of Network.
 WITHOUT_A_PAGE = {
-    "LocalBalance", "Make", "Shape", "Thresholds", "UpperLimits", "as_spikes", "ranks_of", "to_nest", "usable",
+    "LocalBalance", "Make", "Shape", "Thresholds", "UpperLimits", "to_nest", "usable",
 }  # fmt: skip
 
 

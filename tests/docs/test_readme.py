@@ -1,8 +1,7 @@
 """The Python code of README.md and of the documentation runs, page by page.
 
 A page's plain ``python`` fences are run in order in one namespace, in an empty directory. Fences
-with any other name (``py``, ``bash``, ``cpp``, ...) are shown and not run. Of the guided tour one
-language runs: ``test_tour`` compares the other's code with it, token by token.
+with any other name (``py``, ``bash``, ``cpp``, ...) are shown and not run.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ PAGES = [
     page
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     if FENCE.search(page.read_text(encoding="utf-8"))
-    and not page.is_relative_to(ROOT / "docs" / "tour" / "zh")
 ]
 
 

@@ -25,15 +25,15 @@ def test_frequencies_are_equally_far_apart_in_erb():
     assert sl.encode.erb_frequencies(1, 300, 400).tolist() == [300]
 
 
-@pytest.mark.parametrize("centre", [200.0, 1000.0, 5000.0])
-def test_filters_are_slaneys(centre):
+@pytest.mark.parametrize("center", [200.0, 1000.0, 5000.0])
+def test_filters_are_slaneys(center):
     """SciPy's filter is Slaney's as a single one of order 8."""
     at = np.linspace(50, 7000, 300)
-    _, ours = signal.sosfreqz(_gammatone(centre, RATE), at, fs=RATE)
-    _, theirs = signal.freqz(*signal.gammatone(centre, "iir", fs=RATE), at, fs=RATE)
+    _, ours = signal.sosfreqz(_gammatone(center, RATE), at, fs=RATE)
+    _, theirs = signal.freqz(*signal.gammatone(center, "iir", fs=RATE), at, fs=RATE)
     # SciPy scales the gain at the centre to 1, too, from a formula that is exact to 1e-4.
     np.testing.assert_allclose(np.abs(ours), np.abs(theirs), rtol=2e-3, atol=1e-4)
-    _, gain = signal.sosfreqz(_gammatone(centre, RATE), [centre], fs=RATE)
+    _, gain = signal.sosfreqz(_gammatone(center, RATE), [center], fs=RATE)
     assert abs(gain[0]) == pytest.approx(1, rel=1e-9)
 
 
@@ -43,8 +43,8 @@ def test_a_tone_excites_its_channel(frequency):
     assert raster.shape == (200, 30, 2)
     assert raster.dtype == np.uint8
     level = raster.astype(int).sum(0) @ [1, -1]  # what has risen and not fallen
-    centres = sl.encode.erb_frequencies(30, 100, 6400)
-    assert abs(int(level.argmax()) - int(np.abs(centres - frequency).argmin())) <= 1
+    centers = sl.encode.erb_frequencies(30, 100, 6400)
+    assert abs(int(level.argmax()) - int(np.abs(centers - frequency).argmin())) <= 1
 
 
 def test_spikes_follow_the_levels():

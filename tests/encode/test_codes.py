@@ -245,10 +245,10 @@ def test_phase(x, steps, bits):
     np.testing.assert_array_equal(encode.phase(x, steps, bits=bits), code >> shift[:, None] & 1)
 
 
-def test_phase_of_grey_levels_is_their_bits():
-    grey = np.arange(256, dtype=np.uint8)
-    raster = encode.phase(grey.astype(np.float32) / 255, 16)
-    bits = np.unpackbits(grey[:, None], axis=1).T
+def test_phase_of_gray_levels_is_their_bits():
+    gray = np.arange(256, dtype=np.uint8)
+    raster = encode.phase(gray.astype(np.float32) / 255, 16)
+    bits = np.unpackbits(gray[:, None], axis=1).T
     np.testing.assert_array_equal(raster, np.concatenate([bits, bits]))
 
 
@@ -310,15 +310,15 @@ def test_delta_counts_exact_steps_of_float32():
 
 
 def test_population_fields_are_bohtes():
-    centres, width = encode.receptive_fields(8)
-    np.testing.assert_allclose(centres, (2 * np.arange(1, 9) - 3) / 2 / 6, atol=1e-15)
+    centers, width = encode.receptive_fields(8)
+    np.testing.assert_allclose(centers, (2 * np.arange(1, 9) - 3) / 2 / 6, atol=1e-15)
     assert width == pytest.approx(1 / 1.5 / 6)
 
 
 def test_population_latency_is_that_of_the_activations():
     x = values((5, 3))
-    centres, width = encode.receptive_fields(10, beta=1.2)
-    activation = np.exp(-((x[..., None] - centres) ** 2) / (2 * width**2))
+    centers, width = encode.receptive_fields(10, beta=1.2)
+    activation = np.exp(-((x[..., None] - centers) ** 2) / (2 * width**2))
     raster = encode.population(x, 30, n=10, beta=1.2, threshold=0.2)
     np.testing.assert_array_equal(raster, encode.latency(activation, 30, threshold=0.2))
 

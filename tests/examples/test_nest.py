@@ -119,7 +119,7 @@ def test_pulsepacket_of_given_spikes() -> None:
 def test_pulsepacket() -> None:
     """The mean over packets of our own is the convolution, within the error of a mean of 200."""
     script = example("nest_pulsepacket")
-    packets = sl.PulsePacket([script.CENTRE], activity=script.ACTIVITY, sdev=script.SDEV)
+    packets = sl.PulsePacket([script.CENTER], activity=script.ACTIVITY, sdev=script.SDEV)
     times, values = script.simulate(packets, 200, 450.0, 2.0)
     expected = script.convolved(times)
     error = values.std(axis=1) / np.sqrt(values.shape[1])

@@ -363,7 +363,7 @@ class Broken:
         raise BrokenExecutor("dead")
 
 
-class Cancelling:
+class Canceling:
     """An executor that cancels."""
 
     def submit(self, call, *arguments):
@@ -378,4 +378,4 @@ def test_other_executors_that_fail():
         result = sl.sweep(threads, {"x": [1, 2]}, executor=Broken())
     assert [run.status for run in result] == ["missing"] * 2
     with pytest.raises(RuntimeError, match="executor cancelled runs"):
-        sl.sweep(threads, {"x": [1, 2]}, executor=Cancelling())
+        sl.sweep(threads, {"x": [1, 2]}, executor=Canceling())

@@ -192,8 +192,8 @@ def test_waves_of_pictures() -> None:
 
 
 def test_even_pictures_are_silent() -> None:
-    for grey in (0.0, 0.3, 1.0):
-        wave = _core.dog_waves(np.full((1, 9, 9), grey, F32), 1.0, 2.0, 3, 0.0, BINS, 1)
+    for gray in (0.0, 0.3, 1.0):
+        wave = _core.dog_waves(np.full((1, 9, 9), gray, F32), 1.0, 2.0, 3, 0.0, BINS, 1)
         assert (wave == SILENT).all()
     model = ConvSTDP([SMALL], shape=(8, 8))
     assert not model.transform(np.zeros((2, 8, 8))).any()
@@ -352,7 +352,7 @@ def test_learned_features_beat_untrained_ones() -> None:
     spec = Conv(maps=24, kernel=3, threshold=2.0, window=3, stride=1, winners=4, radius=1)
     accuracy = []
     for epochs in (0, 4):
-        model = ConvSTDP([spec], shape=(8, 8), centre=0.5, surround=1.0).fit(x, epochs=epochs)
+        model = ConvSTDP([spec], shape=(8, 8), center=0.5, surround=1.0).fit(x, epochs=epochs)
         readout = RidgeReadout().partial_fit(model.transform(x), y).solve(0.01)
         accuracy.append(float(np.mean(readout.predict(model.transform(x_test)) == y_test)))
     untrained, learned = accuracy
@@ -389,7 +389,7 @@ def test_bad_layers(change: dict[str, Any], message: str) -> None:
         ({"shape": (4, 28)}, "must leave layer 0 at least 5 x 5 positions"),
         ({"layers": [Conv(), Conv(kernel=6)]}, "must leave layer 1 at least 6 x 6 positions"),
         ({"bins": 255}, "bins must be >= 1 and <= 254"),
-        ({"centre": 0.0}, "centre must be > 0"),
+        ({"center": 0.0}, "center must be > 0"),
         ({"cut": 1.5}, r"cut must be in \[0, 1\]"),
         ({"seed": -1}, "seed must be >= 0"),
         ({"threads": 0}, "threads must be >= 1"),
@@ -477,7 +477,7 @@ def test_arrays_that_do_not_fit_their_header(tmp_path: Path, name: str, value: A
 @pytest.mark.parametrize(
     "changes",
     [
-        {"seen": [-1]}, {"seen": [1, 2]}, {"bins": 255}, {"shape": [8]}, {"centre": 1e9}, {"more": 1}, {"layers": [{}, {}]},
+        {"seen": [-1]}, {"seen": [1, 2]}, {"bins": 255}, {"shape": [8]}, {"center": 1e9}, {"more": 1}, {"layers": [{}, {}]},
         {"layers": [{"maps": 65536, "kernel": 28}]},
     ],
     ids=str,

@@ -41,7 +41,7 @@ def test_bad_images(kind: Any, images: Any, error: type[Exception], text: str) -
 
 
 def test_images_of_all_kinds() -> None:
-    grey = np.array([[0, 51, 255]], np.uint8)
-    np.testing.assert_allclose(brightness("x", grey), [[0.0, 0.2, 1.0]], rtol=1e-6)
+    gray = np.array([[0, 51, 255]], np.uint8)
+    np.testing.assert_allclose(brightness("x", gray), [[0.0, 0.2, 1.0]], rtol=1e-6)
     np.testing.assert_array_equal(brightness("x", [[True, False]]), [[1.0, 0.0]])
     assert brightness("x", np.zeros((0, 4, 4)), 16).shape == (0, 16)

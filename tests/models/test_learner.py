@@ -137,7 +137,7 @@ def test_other_rules_answer_as_well(kind: Any, rule: Any) -> None:
 def test_weights_keep_their_sum() -> None:
     images, _ = pictures(40)
     network = small(DiehlCook, total=9.0).fit(images)
-    network.net.projections[0].normalise(9.0)
+    network.net.projections[0].normalize(9.0)
     np.testing.assert_allclose(network.weights.sum(axis=0), 9.0, rtol=1e-5)
     network = small(WinnerTakeAll, total=4.0, plasticity=sl.STDP(A_plus=0.01, A_minus=0.002))
     network.fit(images)

@@ -108,12 +108,12 @@ def test_weights_and_delays(circuit: Microcircuit) -> None:
         assert weights.mean() == pytest.approx(mean, abs=0.5 * abs(mean) / np.sqrt(n))
         assert weights.std() == pytest.approx(0.1 * abs(mean), rel=4 / np.sqrt(n))
         # A normal distribution with mean m and sd m / 2 above 0.1 ms, on a grid.
-        centre = 0.75 if j % 2 else 1.5
-        a = (centre - 0.1) / (centre / 2)
+        center = 0.75 if j % 2 else 1.5
+        a = (center - 0.1) / (center / 2)
         density, above = np.exp(-(a**2) / 2) / np.sqrt(2 * np.pi), 1 - _tail(a)
         assert delays.min() >= 0.1
-        expected = centre * (1 + 0.5 * density / above)
-        assert delays.mean() == pytest.approx(expected, abs=2.5 * centre / np.sqrt(n) + 2e-3)
+        expected = center * (1 + 0.5 * density / above)
+        assert delays.mean() == pytest.approx(expected, abs=2.5 * center / np.sqrt(n) + 2e-3)
         np.testing.assert_allclose(delays / 0.1, np.rint(delays / 0.1), atol=1e-9)
 
 
@@ -124,12 +124,12 @@ def _tail(a: float) -> float:
     return float(ndtr(-a))
 
 
-@pytest.mark.parametrize("initial", ["optimised", "original"])
+@pytest.mark.parametrize("initial", ["optimized", "original"])
 def test_first_potentials(initial: Any) -> None:
     circuit = sl.models.microcircuit(0.05, 0.002, seed=2, threads=1, initial=initial)
     for name, *published in (("L4E", -63.33, 4.74), ("L23E", -68.28, 5.36)):
         v_m = np.asarray(circuit.populations[name].V_m)
-        mean, sd = published if initial == "optimised" else (-58.0, 10.0)
+        mean, sd = published if initial == "optimized" else (-58.0, 10.0)
         assert v_m.mean() == pytest.approx(mean, abs=4 * sd / np.sqrt(len(v_m)))
         assert v_m.std() == pytest.approx(sd, rel=4 / np.sqrt(2 * len(v_m)))
 
@@ -192,7 +192,7 @@ def test_layers_differ_as_published() -> None:
         ({"scale": "all"}, TypeError, "microcircuit: scale must be a number"),
         ({"K_scale": -1.0}, ValueError, "microcircuit: K_scale must be > 0"),
         ({"input": "noise"}, ValueError, 'input must be "poisson" or "dc", got \'noise\''),
-        ({"initial": "best"}, ValueError, 'initial must be "optimised" or "original"'),
+        ({"initial": "best"}, ValueError, 'initial must be "optimized" or "original"'),
         ({"dt": 1.0}, ValueError, "dt must be at most 0.75 ms, the shortest mean delay"),
         ({"dt": 0.0}, ValueError, "dt must be > 0"),
         ({"dtype": "int8"}, ValueError, "dtype must be"),

@@ -19,9 +19,9 @@ def test_ridge_is_least_squares() -> None:
         readout.scores(x), np.column_stack([x, np.ones(60)]) @ exact, atol=1e-8
     )
     strength = 0.3
-    centred = x - x.mean(axis=0)
-    penalty = strength * (centred**2).sum(axis=0).mean() * np.eye(4)
-    weights = np.linalg.solve(centred.T @ centred + penalty, centred.T @ (2 * np.eye(3)[y] - 1))
+    centered = x - x.mean(axis=0)
+    penalty = strength * (centered**2).sum(axis=0).mean() * np.eye(4)
+    weights = np.linalg.solve(centered.T @ centered + penalty, centered.T @ (2 * np.eye(3)[y] - 1))
     np.testing.assert_allclose(readout.solve(strength).weights, weights, atol=1e-9)
 
 

@@ -124,19 +124,19 @@ RECORDERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "list": (lambda h: h.update(recordings={}), "recordings"),
     "recording field": (lambda h: first(h, "").update(mood=1), "mood"),
     "recording": (lambda h: h["recordings"][0].__setitem__(0, 3), "fields"),
-    "id": (lambda h: first(h, "")["header"].update(id=3), "id"),
-    "dt": (lambda h: first(h, "")["header"].update(dt=0.7), "0.7"),
-    "entries": (lambda h: first(h, "")["done"].update({"cells.spikes": [-1, 3]}), "-1"),
-    "fewer": (lambda h: first(h, "")["done"].update({"cells.spikes": [3, 123]}), "3 up to"),
-    "more": (lambda h: first(h, "")["done"].update({"cells.V_m": [122, 121]}), "122 up to"),
-    "late": (lambda h: first(h, "")["done"]["cells.spikes"].__setitem__(1, 124), "after"),
+    "id type": (lambda h: first(h, "").update(id=3), "id"),
+    "id": (lambda h: first(h, "").update(id="3"), "not the file"),
+    "seed": (lambda h: h.update(seed=77), "of this network"),
+    "less": (lambda h: first(h, "").update(end=first(h, "")["end"] - 1), "records of the check"),
+    "more": (lambda h: first(h, "").update(end=first(h, "")["end"] + 1), "records of the check"),
+    "end": (lambda h: first(h, "").update(end=-1), "-1"),
     "early": (lambda h: h.update(now=100), "ascend"),
 }
 
 
 @pytest.mark.parametrize("change", RECORDERS)
 def test_recorders_that_do_not_fit_are_refused(change: str, tmp_path: Path) -> None:
-    net, _ = recorded(tmp_path / "r.h5")
+    net, _ = recorded(tmp_path / "r.rec")
     net.run(12.3, save=tmp_path / "c")
     how, match = RECORDERS[change]
     rewrite(tmp_path / "c", how)

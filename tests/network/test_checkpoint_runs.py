@@ -25,7 +25,7 @@ ROOT = str(Path(__file__).parents[2])
 def test_loaded_recorders_continue(on_disk: bool, tmp_path: Path) -> None:
     straight, _ = recorded()
     straight.run(75.0)
-    net, _ = recorded(tmp_path / "r.h5" if on_disk else None)
+    net, _ = recorded(tmp_path / "r.rec" if on_disk else None)
     for duration in (0.0, 31.1, 20.0, 23.9):
         net.run(duration)
         net.save(tmp_path / "c", recorders=True)
@@ -37,7 +37,7 @@ def test_loaded_recorders_continue(on_disk: bool, tmp_path: Path) -> None:
         if not isinstance(r, sl.WeightRecorder)
     ]
     assert names == [("cells", n) for n in (90, 90, 3, 90, 3, 0)]
-    assert [r.path for r in net.recorders[1:]] == [tmp_path / "r.h5" if on_disk else None] * 6
+    assert [r.path for r in net.recorders[1:]] == [tmp_path / "r.rec" if on_disk else None] * 6
     net.reset()
     straight.reset()
     net.run(5.0)
@@ -54,12 +54,12 @@ def test_recorders_are_not_saved_by_default(tmp_path: Path) -> None:
 def test_recordings_after_a_checkpoint_are_cut_off_when_the_network_runs(tmp_path: Path) -> None:
     straight, _ = recorded()
     straight.run(60.0)
-    net, _ = recorded(tmp_path / "r.h5")
+    net, _ = recorded(tmp_path / "r.rec")
     net.run(40.0)
     net.save(tmp_path / "c", recorders=True)
     net.run(30.0)
     net = sl.Network.load(tmp_path / "c")
-    stored: Any = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
+    stored: Any = sl.read_recording(tmp_path / "r.rec", "cells.V_m")
     assert stored.t == 70.0  # loading destroys nothing
     assert net.recorders[3].times[-1] == 40.0
     net.run(20.0)
@@ -69,30 +69,30 @@ def test_recordings_after_a_checkpoint_are_cut_off_when_the_network_runs(tmp_pat
 
 def test_the_folder_may_move(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    net, _ = recorded(tmp_path / "a" / "r.h5")
+    net, _ = recorded(tmp_path / "a" / "r.rec")
     net.run(10.0)
     net.save(tmp_path / "a" / "c", recorders=True)
     (tmp_path / "a").rename(tmp_path / "b")
     net = sl.Network.load(tmp_path / "b" / "c")
-    assert net.recorders[1].path == tmp_path / "b" / "r.h5"
+    assert net.recorders[1].path == tmp_path / "b" / "r.rec"
     net.run(10.0)
     assert net.recorders[3].times[-1] == 20.0
 
 
 @pytest.mark.parametrize("what", ["none", "other", "shorter"])
 def test_recordings_that_do_not_fit_are_refused(what: str, tmp_path: Path) -> None:
-    net, _ = recorded(tmp_path / "r.h5")
+    net, _ = recorded(tmp_path / "r.rec")
     net.run(10.0)
-    (tmp_path / "before.h5").write_bytes((tmp_path / "r.h5").read_bytes())
+    (tmp_path / "before.rec").write_bytes((tmp_path / "r.rec").read_bytes())
     net.run(10.0)
     net.save(tmp_path / "c", recorders=True)
-    (tmp_path / "r.h5").unlink()
+    (tmp_path / "r.rec").unlink()
     if what == "other":
-        recorded(tmp_path / "r.h5")[0].run(0.0)
+        recorded(tmp_path / "r.rec")[0].run(0.0)
     elif what == "shorter":
-        (tmp_path / "before.h5").rename(tmp_path / "r.h5")
+        (tmp_path / "before.rec").rename(tmp_path / "r.rec")
     kind: Any = FileNotFoundError if what == "none" else ValueError
-    with pytest.raises(kind, match=r"r\.h5"):
+    with pytest.raises(kind, match=r"r\.rec"):
         sl.Network.load(tmp_path / "c")
 
 
@@ -123,7 +123,7 @@ def test_a_checkpoint_is_not_replaced_by_a_state_that_is_no_number(
 
 def both(tmp_path: Path) -> tuple[sl.Network, sl.Network]:
     net = make()
-    net.record(net.population(5, sl.LIF(I_e=900.0)), "V_m", to=tmp_path / "r.h5")
+    net.record(net.population(5, sl.LIF(I_e=900.0)), "V_m", to=tmp_path / "r.rec")
     net.run(10.0, save=tmp_path / "c")
     return net, sl.Network.load(tmp_path / "c")
 
@@ -133,7 +133,7 @@ def assert_shut_out(net: sl.Network, *, reading: bool = True) -> None:
     recorder: Any = net.recorders[0]
     uses = (lambda: net.run(1.0), recorder.clear, lambda: recorder.values)
     for use in uses if reading else uses[:2]:
-        with pytest.raises(OSError, match=r"the recording was changed .*another network.*r\.h5"):
+        with pytest.raises(OSError, match=r"the recording was changed .*another network.*r\.rec"):
             use()
     assert net.t == t
 
@@ -149,7 +149,7 @@ def test_two_networks_of_one_checkpoint_do_not_mix(tmp_path: Path) -> None:
     again.run(20.0)
     assert_shut_out(a)
     assert again.recorders[0].times[-1] == 30.0
-    assert sl.read_recording(tmp_path / "r.h5").t == 30.0
+    assert sl.read_recording(tmp_path / "r.rec").t == 30.0
 
 
 @pytest.mark.parametrize("first", ["old", "new"])
@@ -177,7 +177,7 @@ def test_a_run_saves_itself(tmp_path: Path) -> None:
     path = tmp_path / "c.npz"
     straight, _ = recorded()
     straight.run(70.0)
-    net, _ = recorded(tmp_path / "r.h5")
+    net, _ = recorded(tmp_path / "r.rec")
     times: set[float] = set()
 
     def look(t: float) -> None:
@@ -192,7 +192,7 @@ def test_a_run_saves_itself(tmp_path: Path) -> None:
     net = sl.Network.load(path)
     net.run(20.0, save=path)
     assert_all_same(sl.Network.load(path), straight)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.npz", "r.h5"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.npz", "r.rec"]
 
 
 def test_bad_ways_to_save_are_refused(tmp_path: Path) -> None:
@@ -207,11 +207,11 @@ def test_bad_ways_to_save_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_bad_place_to_save_is_reported_before_the_run(tmp_path: Path) -> None:
-    net, _ = recorded(tmp_path / "r.h5")
+    net, _ = recorded(tmp_path / "r.rec")
     net.run(1.0)
-    (tmp_path / "link").symlink_to("r.h5")
+    (tmp_path / "link").symlink_to("r.rec")
     places: dict[str, tuple[Any, str]] = {
-        "r.h5": (ValueError, "recorder"),
+        "r.rec": (ValueError, "recorder"),
         "link": (ValueError, "recorder"),
         "nowhere/c": (FileNotFoundError, "nowhere"),
         ".": (IsADirectoryError, tmp_path.name),
@@ -276,8 +276,8 @@ def scaling(net: sl.Network) -> None:
     net.regulate(net.projections[0], sl.SynapticScaling(rate=20.0, strength=0.5, every=11.3))
 
 
-def normalisation(net: sl.Network) -> None:
-    net.regulate(net.projections[0], sl.WeightNormalisation(total=1500.0, every=7.7))
+def normalization(net: sl.Network) -> None:
+    net.regulate(net.projections[0], sl.WeightNormalization(total=1500.0, every=7.7))
 
 
 def late(net: sl.Network) -> None:
@@ -304,7 +304,7 @@ def inhibition(net: sl.Network) -> None:
     net.connect(cells, cells, sl.FixedIndegree(7), weight=50.0, receptor="in", plasticity=rule)
 
 
-EXTRAS = (reward, depression, scaling, normalisation, late, inhibition)
+EXTRAS = (reward, depression, scaling, normalization, late, inhibition)
 
 
 @pytest.mark.filterwarnings("ignore:connect .* weight")
@@ -353,9 +353,9 @@ folder = Path(sys.argv[1])
 if (folder / "c.npz").exists():
     net = sl.Network.load(folder / "c.npz")
 else:
-    for path in folder.glob("*.h5"):
+    for path in folder.glob("*.rec"):
         path.unlink()
-    net, _ = recorded(folder / "r.h5", dtype="float32")
+    net, _ = recorded(folder / "r.rec", dtype="float32")
 print(flush=True)
 net.run(400.0 - net.t, save=folder / "c.npz", save_every=10.0)
 print("done")

@@ -22,7 +22,7 @@ def test_parts_are_listed_in_order_of_creation() -> None:
     noise = sl.NoiseInput(std=1.0)
     net.run(0.7)
     drive = net.inject(cells, noise)
-    rule = sl.WeightNormalisation(total=1.0, every=1.0)
+    rule = sl.WeightNormalization(total=1.0, every=1.0)
     regulator = net.regulate(first, rule)
     assert [p.name for p in net.populations] == [source.name, cells.name]
     assert net.projections == (first, second)

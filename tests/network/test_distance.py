@@ -69,7 +69,7 @@ def test_a_cutoff_only_leaves_pairs_out(periodic: Any) -> None:
 
 
 @pytest.mark.parametrize("periodic", [False, True])
-def test_a_cutoff_of_one_spacing_connects_all_neighbours_on_a_grid(periodic: bool) -> None:
+def test_a_cutoff_of_one_spacing_connects_all_neighbors_on_a_grid(periodic: bool) -> None:
     net = make()
     grid = sl.Grid((20, 20), extent=1.0, periodic=periodic)
     cells = net.population(400, sl.LIF(), positions=grid)

@@ -52,7 +52,7 @@ def test_what_is_fixed_cannot_be_set() -> None:
 def test_what_is_for_one_projection_says_so() -> None:
     net, _, group = network()
     with pytest.raises(TypeError, match=r"regulate each of projection\.blocks"):
-        net.regulate(group, sl.WeightNormalisation(total=1.0, every=1.0))  # type: ignore[arg-type]
+        net.regulate(group, sl.WeightNormalization(total=1.0, every=1.0))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"record each of projection\.blocks"):
         net.record(group, "weights")  # type: ignore[call-overload]
 

@@ -71,7 +71,9 @@ def test_one_weight_becomes_another_in_place(model: Any, scale: float, threads: 
 
 @pytest.mark.parametrize("bits", ["float", "int16"])
 def test_weights_of_0_keep_their_receptor(bits: str, tmp_path: Path) -> None:
-    of = driven(sl.LIF(I_e=300.0), 2, one=False, **({"weights": bits} if bits == "int16" else {}))
+    of = driven(
+        sl.LIF(I_e=300.0), 2, one=False, **({"weight_dtype": bits} if bits == "int16" else {})
+    )
     net, (_, inh), _ = of
     net.run(5.0)
     layouts = net.engine.sim.layouts

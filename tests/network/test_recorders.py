@@ -380,8 +380,8 @@ def test_when_recorders_record_is_saved(tmp_path: Path, small: tuple[sl.Network,
     net.record(cells, "spikes", start=5.0, stop=40.0)
     net.record(cells[1:], "V_m", when="before_reset", every=0.5)
     net.record(cells, "V_m").pause()
-    net.record(cells, "spikes", to=tmp_path / "rec.h5", start=5.0)
-    net.record(cells, "V_m", to=tmp_path / "rec.h5", when="before_reset")
+    net.record(cells, "spikes", to=tmp_path / "rec.rec", start=5.0)
+    net.record(cells, "V_m", to=tmp_path / "rec.rec", when="before_reset")
     net.run(20.0)
     net.save(tmp_path / "net.npz", recorders=True)
     loaded = sl.Network.load(tmp_path / "net.npz")
@@ -395,10 +395,10 @@ def test_when_recorders_record_is_saved(tmp_path: Path, small: tuple[sl.Network,
     assert len(paused) == 0
     assert first.times.max() <= 40.0
     np.testing.assert_array_equal(more.values[4::5, 1:], peaks.values)
-    disk = sl.read_recording(tmp_path / "rec.h5", "cells.spikes")
+    disk = sl.read_recording(tmp_path / "rec.rec", "cells.spikes")
     assert isinstance(disk, SpikeRecording)
     np.testing.assert_allclose(disk.rates(), disk.counts() / 0.04)
-    assert sl.recording_names(tmp_path / "rec.h5") == ["cells.spikes", "cells.V_m.before_reset"]
+    assert sl.recording_names(tmp_path / "rec.rec") == ["cells.spikes", "cells.V_m.before_reset"]
 
 
 def test_the_potential_before_the_reset_of_a_model_from_text() -> None:
@@ -477,7 +477,7 @@ def test_a_recorder_made_later_has_observed_since_then(tmp_path: Path) -> None:
     net.run(100.0)
     late = net.record(cells, "spikes")
     union = net.record(cells[:2] + cells[2:], "spikes")
-    on_disk = net.record(cells, "spikes", to=tmp_path / "late.h5")
+    on_disk = net.record(cells, "spikes", to=tmp_path / "late.rec")
     limited = net.record(cells, "spikes", start=120.0)
     net.run(50.0)
     expected = whole.spikes.between(100.0, 150.0)
@@ -487,7 +487,7 @@ def test_a_recorder_made_later_has_observed_since_then(tmp_path: Path) -> None:
         assert recorder.spikes == expected
         np.testing.assert_array_equal(recorder.rates(), expected.rates())
         np.testing.assert_array_equal(sl.statistics.rates(recorder), expected.rates())
-    assert sl.read_recording(tmp_path / "late.h5").spikes == expected
+    assert sl.read_recording(tmp_path / "late.rec").spikes == expected
     assert limited.spikes == whole.spikes.between(120.0, 150.0)
     net.save(tmp_path / "net.npz", recorders=True)
     assert sl.Network.load(tmp_path / "net.npz").recorders[1].spikes == expected

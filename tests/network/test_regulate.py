@@ -16,7 +16,7 @@ def test_two_regulations_of_one_network() -> None:
     p, q, r = (
         net.connect(pre, post, sl.AllToAll(), weight=float(w), plasticity=rule) for w in (1, 2, 3)
     )
-    net.regulate(p, sl.WeightNormalisation(total=60.0, every=1.0))
+    net.regulate(p, sl.WeightNormalization(total=60.0, every=1.0))
     net.regulate(q, sl.SynapticScaling(rate=5.0, strength=0.5, every=2.0))
     net.run(5.9)
     np.testing.assert_allclose(p.weights, 10.0, rtol=1e-14)

@@ -33,12 +33,12 @@ def sums(projection: sl.Projection) -> Any:
 
 
 def test_another_sum_holds_from_the_next_interval_on() -> None:
-    net, (p,), (balance,) = network(sl.WeightNormalisation(total=60.0, every=10.0))
+    net, (p,), (balance,) = network(sl.WeightNormalization(total=60.0, every=10.0))
     assert (balance.total, balance.every, balance.projection) == (60.0, 10.0, p)
     net.run(10.0)
     np.testing.assert_allclose(sums(p), 60.0)
     balance.total = 30.0
-    assert balance.regulation == sl.WeightNormalisation(total=30.0, every=10.0)
+    assert balance.regulation == sl.WeightNormalization(total=30.0, every=10.0)
     net.run(9.5)
     np.testing.assert_allclose(sums(p), 60.0)
     net.run(0.5)
@@ -51,7 +51,7 @@ def test_another_sum_holds_from_the_next_interval_on() -> None:
 
 
 def test_removing_one_regulation_keeps_the_others() -> None:
-    rules = [sl.WeightNormalisation(total=float(k), every=1.0) for k in (10, 20, 30)]
+    rules = [sl.WeightNormalization(total=float(k), every=1.0) for k in (10, 20, 30)]
     net, (p, q, r), (first, second, third) = network(*rules)
     second.remove()
     assert second.removed
@@ -97,9 +97,9 @@ def test_a_scaling_keeps_its_count_with_other_values_and_begins_anew_with_anothe
 
 def test_a_loaded_network_has_the_handles_as_they_were(tmp_path: Path) -> None:
     net, _, (first, second, _) = network(
-        sl.WeightNormalisation(total=10.0, every=1.0),
+        sl.WeightNormalization(total=10.0, every=1.0),
         sl.SynapticScaling(rate=5.0, every=20.0),
-        sl.WeightNormalisation(total=30.0, every=1.0),
+        sl.WeightNormalization(total=30.0, every=1.0),
     )
     net.run(7.0)
     first.remove()
@@ -115,9 +115,9 @@ def test_a_loaded_network_has_the_handles_as_they_were(tmp_path: Path) -> None:
 
 
 def test_wrong_values_change_nothing() -> None:
-    net, (p,), (balance,) = network(sl.WeightNormalisation(total=60.0, every=10.0))
+    net, (p,), (balance,) = network(sl.WeightNormalization(total=60.0, every=10.0))
     for name, value, error, match in (
-        ("total", -1.0, ValueError, r"WeightNormalisation: total must be > 0"),
+        ("total", -1.0, ValueError, r"WeightNormalization: total must be > 0"),
         ("total", "much", TypeError, "total"),
         ("every", 0.7, ValueError, r"every .*multiple"),
         ("rate", 1.0, AttributeError, r"has no 'rate'.*there are: total, every"),
@@ -133,22 +133,22 @@ def test_wrong_values_change_nothing() -> None:
         del balance.total
     with pytest.raises(AttributeError, match="did you mean 'every'"):
         _ = balance.everi
-    assert balance.regulation == sl.WeightNormalisation(total=60.0, every=10.0)
+    assert balance.regulation == sl.WeightNormalization(total=60.0, every=10.0)
     net.run(10.0)
     np.testing.assert_allclose(sums(p), 60.0)
 
 
 def test_a_sum_beyond_the_bounds_warns() -> None:
-    _, _, (balance,) = network(sl.WeightNormalisation(total=60.0, every=10.0))
+    _, _, (balance,) = network(sl.WeightNormalization(total=60.0, every=10.0))
     with pytest.warns(UserWarning, match="more than the bounds"):
         balance.total = 1e4
 
 
 def test_a_handle_is_shown_and_not_copied() -> None:
-    _, (p,), (balance,) = network(sl.WeightNormalisation(total=60.0, every=10.0))
+    _, (p,), (balance,) = network(sl.WeightNormalization(total=60.0, every=10.0))
     projection, how = balance
     assert (projection, how) == (p, balance.regulation) == (balance[0], balance[1])
-    assert repr(balance) == "Regulator(X -> E, WeightNormalisation(total=60.0, every=10.0))"
+    assert repr(balance) == "Regulator(X -> E, WeightNormalization(total=60.0, every=10.0))"
     for call in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match="save the network"):
             call(balance)
@@ -157,7 +157,7 @@ def test_a_handle_is_shown_and_not_copied() -> None:
 
 
 def test_nothing_changes_during_a_run() -> None:
-    net, _, (balance,) = network(sl.WeightNormalisation(total=60.0, every=10.0))
+    net, _, (balance,) = network(sl.WeightNormalization(total=60.0, every=10.0))
     errors = []
 
     def progress(_t: float) -> None:

@@ -39,7 +39,7 @@ def test_progress_reports_the_time_simulated_in_this_run() -> None:
     np.testing.assert_allclose(np.array(seen) / 0.1, np.rint(np.array(seen) / 0.1), atol=1e-6)
 
 
-@pytest.mark.parametrize("to", [None, "spikes.h5"])
+@pytest.mark.parametrize("to", [None, "spikes.rec"])
 @pytest.mark.parametrize("duration", [0.0, 0.3, 1.2])
 def test_progress_is_reported_once_at_the_end_of_a_short_run(
     duration: float, to: str | None, tmp_path: Path

@@ -70,7 +70,7 @@ def test_each_network_can_have_a_duration_of_its_own() -> None:
 def test_networks_that_record_to_files_run_too(tmp_path: Path) -> None:
     found, expected = unlike()[:4], unlike()[:4]
     files = [
-        net.record(cells, "spikes", to=tmp_path / f"{k}.h5")
+        net.record(cells, "spikes", to=tmp_path / f"{k}.rec")
         for k, (net, cells, *_) in enumerate(found[1:3])
     ]
     seen: list[int] = []

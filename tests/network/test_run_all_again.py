@@ -258,11 +258,10 @@ def test_saved_and_loaded_between_runs(tmp_path: Path) -> None:
 
 
 def test_recording_to_a_file_begins_between_runs(tmp_path: Path) -> None:
-    pytest.importorskip("h5py")
     found, expected = ([made(seed) for seed in range(COUNT)] for _ in range(2))
     together(found, 120.0)
     of = found[2]
-    recorder = of.net.record(of.cells, "spikes", to=tmp_path / "spikes.h5")
+    recorder = of.net.record(of.cells, "spikes", to=tmp_path / "spikes.rec")
     twin = expected[2].net.record(expected[2].cells, "spikes", start=120.0)
     together(found, 4.0)
     together(found, 4.0)

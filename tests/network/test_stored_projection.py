@@ -36,7 +36,7 @@ HEADERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda h: h["regulations"].append(
             {
                 "projection": 0,
-                "how": {"type": "WeightNormalisation", "fields": {"total": 1.0, "every": 1.0}},
+                "how": {"type": "WeightNormalization", "fields": {"total": 1.0, "every": 1.0}},
             }
         ),
         "must have plasticity",

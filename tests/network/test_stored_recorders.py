@@ -63,13 +63,12 @@ def test_data_that_cannot_be_is_refused(name: str, how: Any, saved: Path) -> Non
 def test_a_recording_that_is_a_pipe_is_refused(
     small: tuple[sl.Network, Any], tmp_path: Path
 ) -> None:
-    pytest.importorskip("h5py")
     net, cells = small
-    net.record(cells, "spikes", to=tmp_path / "r.h5")
+    net.record(cells, "spikes", to=tmp_path / "r.rec")
     net.run(5.0)
     net.save(tmp_path / "c", recorders=True)
-    (tmp_path / "r.h5").unlink()
-    os.mkfifo(tmp_path / "r.h5")
+    (tmp_path / "r.rec").unlink()
+    os.mkfifo(tmp_path / "r.rec")
     with pytest.raises(ValueError, match="not a file"):  # reading would block
         sl.Network.load(tmp_path / "c")
 
@@ -78,9 +77,8 @@ def test_a_recording_that_is_a_pipe_is_refused(
 def test_a_recording_of_other_elements_is_refused(
     how: Any, small: tuple[sl.Network, Any], tmp_path: Path
 ) -> None:
-    pytest.importorskip("h5py")
     net, cells = small
-    net.record(cells[1:], "V_m", to=tmp_path / "r.h5")
+    net.record(cells[1:], "V_m", to=tmp_path / "r.rec")
     net.run(5.0)
     net.save(tmp_path / "c", recorders=True)
     change_array(tmp_path / "c", "recorder0.ids", how)

@@ -106,7 +106,7 @@ def test_arrays_of_a_rule_are_in_canonical_order() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("how", [{}, {"weights": "int16"}, {"plasticity": PLASTIC}])
+@pytest.mark.parametrize("how", [{}, {"weight_dtype": "int16"}, {"plasticity": PLASTIC}])
 @pytest.mark.parametrize("longest", [1, 40])
 def test_rows_of_many_synapses_are_read_in_canonical_order(
     longest: int, how: dict[str, Any], threads: int
@@ -122,7 +122,7 @@ def test_rows_of_many_synapses_are_read_in_canonical_order(
         table = (*table[:2], np.abs(table[2]), delay)
     projection = net.connect(cells, cells, (pre, post), weight=table[2], delay=delay, **how)
     expected = canonical(table)
-    if "weights" in how:
+    if "weight_dtype" in how:
         expected = (*expected[:2], np.asarray(projection.weights), expected[3])
         np.testing.assert_allclose(expected[2], canonical(table)[2], atol=1e-3)
     for time in (0.0, 1.0, 7.0):

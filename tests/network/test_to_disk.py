@@ -12,13 +12,11 @@ from tests.support.recorded import PIECE, assert_same, recorded
 
 import spikelet as sl
 from spikelet.network import run as running
-from spikelet.recording import hdf5_access as recording_access
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "PIECE", PIECE)
-    monkeypatch.setattr(recording_access, "BLOCK", 1000)
 
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +29,7 @@ def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         return sizes[-1]
 
     monkeypatch.setattr(running, "drain", watched)
-    net, _ = recorded(tmp_path / "r.h5")
+    net, _ = recorded(tmp_path / "r.rec")
     net.run(300.0)
     assert sum(sizes) > 50 * PIECE
     assert max(sizes) < 3 * PIECE
@@ -42,7 +40,7 @@ def test_a_piece_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Where the rate rises a thousandfold in a piece, it is cut."""
     monkeypatch.setattr(running, "_SECONDS", 0.0)
     net, expected = recorded()
-    other, found = recorded(tmp_path / "r.h5")
+    other, found = recorded(tmp_path / "r.rec")
     seen: list[float] = []
     net.run(300.0)
     other.run(300.0, progress=seen.append)
@@ -52,7 +50,7 @@ def test_a_piece_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_recording_changes_no_bit(tmp_path: Path) -> None:
     net, _, _, plastic = busy_network(dtype="float32")
-    other, _ = recorded(tmp_path / "r.h5", dtype="float32")
+    other, _ = recorded(tmp_path / "r.rec", dtype="float32")
     net.run(77.7)
     other.run(77.7)
     np.testing.assert_array_equal(other.projections[0].weights, plastic.weights)
@@ -69,7 +67,7 @@ def test_an_interrupted_run_is_written_and_continues(
     monkeypatch.setattr(running, "PIECE", 1 << 30)
     monkeypatch.setattr(running, "_FIRST", 1 << 30)  # a piece long enough to be interrupted
     net, expected = recorded(n=500)
-    other, found = recorded(tmp_path / "r.h5", n=500)
+    other, found = recorded(tmp_path / "r.rec", n=500)
 
     def stop(t: float) -> None:
         raise error
@@ -77,7 +75,7 @@ def test_an_interrupted_run_is_written_and_continues(
     for _ in range(5):
         with pytest.raises(error):
             other.run(100_000.0, progress=stop)  # far longer than the interval of reports
-        stored: Any = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
+        stored: Any = sl.read_recording(tmp_path / "r.rec", "cells.V_m")
         assert stored.t == other.t
         assert len(stored) == round(other.t / 0.1)
     other.run(20.0)
@@ -90,7 +88,7 @@ def test_an_interrupt_between_write_and_clear_duplicates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, expected = recorded()
-    other, found = recorded(tmp_path / "r.h5")
+    other, found = recorded(tmp_path / "r.rec")
     with monkeypatch.context() as m:
 
         def stop(*_: Any) -> None:
@@ -110,7 +108,7 @@ def test_the_file_is_made_when_all_its_recorders_are_known(
     how: str, small: Any, tmp_path: Path
 ) -> None:
     net, cells = small
-    path = tmp_path / "r.h5"
+    path = tmp_path / "r.rec"
     recorders = [net.record(cells, "spikes", to=path) for _ in range(3)]
     recorders[0].clear()
     assert not path.exists()
@@ -128,7 +126,7 @@ def test_the_file_is_made_when_all_its_recorders_are_known(
 
 def test_reset_goes_on_in_a_new_file(small: Any, tmp_path: Path) -> None:
     net, cells = small
-    spikes = net.record(cells, "spikes", to=tmp_path / "r.h5")
+    spikes = net.record(cells, "spikes", to=tmp_path / "r.rec")
     net.reset()  # nothing is recorded yet
     trains = []
     for _ in range(3):
@@ -136,9 +134,9 @@ def test_reset_goes_on_in_a_new_file(small: Any, tmp_path: Path) -> None:
         trains.append(spikes.times)
         net.reset()
         assert len(spikes.times) == 0
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["r.1.h5", "r.2.h5", "r.3.h5", "r.h5"]
-    assert spikes.path == tmp_path / "r.3.h5"
-    for path in ("r.h5", "r.1.h5", "r.2.h5"):
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r.1.rec", "r.2.rec", "r.3.rec", "r.rec"]
+    assert spikes.path == tmp_path / "r.3.rec"
+    for path in ("r.rec", "r.1.rec", "r.2.rec"):
         np.testing.assert_array_equal(sl.read_recording(tmp_path / path).times, trains[0])
     assert len(trains[0]) > 3
 
@@ -146,7 +144,7 @@ def test_reset_goes_on_in_a_new_file(small: Any, tmp_path: Path) -> None:
 def test_a_run_of_no_time_loses_no_spike_at_time_0(tmp_path: Path) -> None:
     net = sl.Network(dt=0.5, threads=1)
     source = net.population(1, sl.SpikeSource([0.0, 1.0], [0, 0]))
-    recorder = net.record(source, "spikes", to=tmp_path / "spikes.h5")
+    recorder = net.record(source, "spikes", to=tmp_path / "spikes.rec")
     for _ in range(2):
         net.run(0.0)
         net.run(2.0)
@@ -157,7 +155,7 @@ def test_a_run_of_no_time_loses_no_spike_at_time_0(tmp_path: Path) -> None:
 def test_a_refused_reset_changes_nothing(small: Any, tmp_path: Path) -> None:
     net, cells = small
     (tmp_path / "a").mkdir()
-    recorders = [net.record(cells, "V_m", to=tmp_path / to) for to in ("r.h5", "a/r.h5")]
+    recorders = [net.record(cells, "V_m", to=tmp_path / to) for to in ("r.rec", "a/r.rec")]
     net.run(20.0)
     (tmp_path / "a").rename(tmp_path / "b")
     with pytest.raises(FileNotFoundError, match="a"):
@@ -174,10 +172,10 @@ def test_a_refused_reset_changes_nothing(small: Any, tmp_path: Path) -> None:
 
 def test_reset_overwrites_nothing(small: Any, tmp_path: Path) -> None:
     net, cells = small
-    spikes = net.record(cells, "spikes", to=tmp_path / "r.h5")
+    spikes = net.record(cells, "spikes", to=tmp_path / "r.rec")
     net.run(50.0)
-    (tmp_path / "r.1.h5").write_text("important")
-    with pytest.raises(FileExistsError, match=r"r\.1\.h5"):
+    (tmp_path / "r.1.rec").write_text("important")
+    with pytest.raises(FileExistsError, match=r"r\.1\.rec"):
         net.reset()
     assert net.t == 50.0
     assert len(spikes.times) > 0

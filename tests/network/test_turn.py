@@ -21,20 +21,18 @@ from tests.support.running import Stop, in_thread
 
 import spikelet as sl
 from spikelet.network import run as running
-from spikelet.recording import hdf5_access as recording_access
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "PIECE", PIECE)
-    monkeypatch.setattr(recording_access, "BLOCK", 1000)
 
 
 def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
     """Neither from another thread nor from its own callback, while the core is idle."""
     net, expected = recorded()
     net.run(100.0)
-    other, found = recorded(tmp_path / "r.h5")
+    other, found = recorded(tmp_path / "r.rec")
     idle: list[bool] = []
     refused: list[str] = []
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Circle, FancyArrowPatch
 from matplotlib.transforms import Bbox
 
 from spikelet.plot import graph
-from spikelet.plot.figures import BLUE, GREY, RED
+from spikelet.plot.figures import BLUE, GRAY, RED
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_populations_are_circles_and_projections_are_arrows(net):
     arrows = {p.get_gid(): p for p in ax.patches if isinstance(p, FancyArrowPatch)}
     assert [c.get_linestyle() for c in circles] == [":", "-", "-"]  # sources are dotted
     assert list(arrows) == ["X -> E", "E -> E", "I -> E", "E -> I"]
-    for name, shade in (("X -> E", BLUE), ("I -> E", RED), ("E -> I", GREY)):
+    for name, shade in (("X -> E", BLUE), ("I -> E", RED), ("E -> I", GRAY)):
         assert same_color(arrows[name].get_edgecolor(), shade)
     assert arrows["E -> E"].get_linestyle() == "--"  # plastic
     assert arrows["E -> E"].get_linewidth() > arrows["I -> E"].get_linewidth()
@@ -61,8 +61,8 @@ def test_nothing_is_clipped_and_circles_do_not_overlap(n):
         assert Bbox.intersection(box, artist.get_window_extent()).bounds == pytest.approx(
             artist.get_window_extent().bounds, abs=1.0
         )
-    centres = np.array([p.center for p in ax.patches if isinstance(p, Circle)])
-    distances = np.linalg.norm(centres[:, None] - centres, axis=-1)[np.triu_indices(n, 1)]
+    centers = np.array([p.center for p in ax.patches if isinstance(p, Circle)])
+    distances = np.linalg.norm(centers[:, None] - centers, axis=-1)[np.triu_indices(n, 1)]
     assert (distances > 0.4).all()
 
 
@@ -83,7 +83,7 @@ def test_labels_must_be_true_or_false(net):
 def test_weights_of_very_many_synapses_are_not_read(net, monkeypatch):
     monkeypatch.setattr(graph, "MOST_SYNAPSES", 45)
     shades = {p.get_gid(): p.get_edgecolor() for p in plot.network(net).patches}
-    assert same_color(shades["E -> E"], GREY)
+    assert same_color(shades["E -> E"], GRAY)
     assert same_color(shades["I -> E"], RED)
 
 

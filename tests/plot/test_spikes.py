@@ -153,7 +153,7 @@ def test_activity_takes_what_other_plots_of_spikes_take(populations):
 def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
 
     figure = Figure()
-    assert plot.activity(populations, neurons=45, colours=["C1"], figure=figure) is figure
+    assert plot.activity(populations, neurons=45, colors=["C1"], figure=figure) is figure
     for dots, n, first in zip(figure.axes[0].collections, (30, 10), (0, 30), strict=False):
         rows = np.unique(dots.get_offsets()[:, 1])
         assert first <= rows.min() <= rows.max() < first + n
@@ -180,7 +180,7 @@ def test_activity_names_the_wrong_argument(populations, arguments, error, messag
     assert not plt.get_fignums()
 
 
-def test_populations_are_stacked_and_coloured(populations):
+def test_populations_are_stacked_and_colored(populations):
     ax = plot.raster(populations)
     assert [label.get_text() for label in ax.get_yticklabels()] == [
         "E\n(60)",

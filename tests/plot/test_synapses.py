@@ -56,7 +56,7 @@ def test_large_projections_are_drawn_in_cells(connected):
     assert ax.get_xlim() == (-0.5, 19.5)
 
 
-def test_weights_of_both_signs_are_centred_at_zero():
+def test_weights_of_both_signs_are_centered_at_zero():
     net = sl.Network()
     E = net.population(2, sl.LIF())
     synapses = net.connect(E, E, sl.AllToAll(), weight=[1.0, -4.0, 2.0, 3.0])

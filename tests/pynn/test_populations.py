@@ -66,6 +66,21 @@ def test_parameters_stay_after_a_reset(sim: Any) -> None:
     assert _v(cells)[-1, 0] > -65.0
 
 
+@pytest.mark.parametrize(("receptor", "weight"), [("excitatory", 0.5), ("inhibitory", -0.5)])
+def test_currents_of_synapses_are_in_na(sim: Any, receptor: str, weight: float) -> None:
+    """The recorded current of an event is its weight, and decays with the receptor's time constant."""
+    cells = sim.Population(1, sim.IF_curr_exp(tau_syn_E=5.0, tau_syn_I=5.0))
+    source = sim.Population(1, sim.SpikeSourceArray(spike_times=[1.0]))
+    synapse = sim.StaticSynapse(weight=weight, delay=1.0)
+    sim.Projection(source, cells, sim.AllToAllConnector(), synapse, receptor_type=receptor)
+    name = f"isyn_{receptor[:3]}"
+    cells.record(name)
+    sim.run(8.0)
+    current = cells.get_data().segments[0].filter(name=name)[0].magnitude[:, 0]
+    assert current[np.abs(current).argmax()] == pytest.approx(weight, rel=0.03)
+    assert current[70] / current[60] == pytest.approx(np.exp(-1.0 / 5.0), rel=1e-9)
+
+
 def test_initial_values_of_populations_views_and_cells(sim: Any) -> None:
     cells = sim.Population(4, sim.IF_cond_exp(), initial_values={"v": -60.0})
     cells[1:3].initialize(v=[-61.0, -62.0], gsyn_exc=0.01)

@@ -71,8 +71,8 @@ def test_a_connection_is_an_object(sim: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert [c.weight for c in projection[4:7]] == [0.1, 0.2, 0.1]
     with pytest.raises(AttributeError, match="no 'tau_plus'"):
         _ = one.tau_plus
-    with pytest.raises(AttributeError, match="no 'colour' that can be set"):
-        one.colour = 1.0
+    with pytest.raises(AttributeError, match="no 'color' that can be set"):
+        one.color = 1.0
     with pytest.raises(IndexError, match="there are 9 connections, got 9"):
         projection[9]
     monkeypatch.setattr(sim.Projection, "num_processes", 2)

@@ -84,7 +84,7 @@ def build(dtype: Any, threads: int) -> sl.Network:
     net.inject(I[[3, 170]], sl.PoissonInput(sl.InhomogeneousPoisson(rows[:, :2], every=4.0), 30.0))
     net.inject(part, sl.StepCurrent([5.0, 30.0, 80.0], rng.uniform(0.0, 90.0, (3, 30))))
     net.inject(E, sl.SineCurrent(50.0, 20.0, rng.uniform(1.0, 50.0, 800)))
-    net.regulate(net.projections[0], sl.WeightNormalisation(total=1500.0, every=50.0))
+    net.regulate(net.projections[0], sl.WeightNormalization(total=1500.0, every=50.0))
     net.regulate(net.projections[5], sl.SynapticScaling(rate=10.0, strength=0.1, every=40.0))
     for population in net.populations:
         net.record(population, "spikes")

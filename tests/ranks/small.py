@@ -72,9 +72,9 @@ def apart() -> None:
 def disk() -> None:
     """Record to one file a rank."""
     folder = Path(sys.argv[2])
-    net, spikes = build(folder / "spikes.h5")
-    v = net.record(net.populations[0][::7], "V_m", every=0.5, to=folder / "v.h5")
-    weights = net.record(net.projections[0], "weights", every=20.0, to=folder / "w.h5")
+    net, spikes = build(folder / "spikes.rec")
+    v = net.record(net.populations[0][::7], "V_m", every=0.5, to=folder / "v.rec")
+    weights = net.record(net.projections[0], "weights", every=20.0, to=folder / "w.rec")
     memory = net.record(net.populations[0], "spikes")
     for _ in range(3):
         net.run(20.0)
@@ -92,7 +92,7 @@ def disk() -> None:
         np.testing.assert_array_equal(np.concatenate(ids)[order], memory.ids)
         assert sum(shape[1] for _, _, shape, _ in parts) == 43
         assert sum(shape[1] for _, _, _, shape in parts) == len(net.projections[0])
-        print("files", sorted(path.name for path in folder.glob("*.h5")))
+        print("files", sorted(path.name for path in folder.glob("*.rec")))
     net.run(10.0)
     again = sl.Network.load(folder / "saved", threads=1)  # takes the files over
     again.run(10.0)

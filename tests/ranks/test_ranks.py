@@ -103,6 +103,5 @@ def test_networks_can_be_of_one_rank() -> None:
 
 
 def test_each_rank_records_to_a_file_of_its_own(tmp_path: Path) -> None:
-    pytest.importorskip("h5py")
     printed = run(2, "small.py", "disk", str(tmp_path))
-    assert "'spikes.rank0.h5', 'spikes.rank1.h5'" in printed
+    assert "'spikes.rank0.rec', 'spikes.rank1.rec'" in printed

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from tests.conftest import make
 
 import spikelet as sl
@@ -53,10 +52,9 @@ def test_recorders_know_unit_and_ids(tmp_path: Path) -> None:
 
 
 def test_recordings_on_disk_know_them_too(tmp_path: Path) -> None:
-    pytest.importorskip("h5py")
     net_, cells, delta = net()
     synapses = net_.connect(cells, delta, sl.AllToAll(), weight=1.0)
-    path = tmp_path / "run.h5"
+    path = tmp_path / "run.rec"
     v = net_.record(cells[[2, 0]], "V_m", every=0.5, to=path)
     w = net_.record(synapses, "weights", every=1.0, to=path)
     net_.run(5.0)

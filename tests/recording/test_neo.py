@@ -21,12 +21,12 @@ def test_a_signal_has_unit_times_and_ids(dtype: str, tmp_path: Path) -> None:
     net = make(dtype=dtype)
     cells = net.population(4, sl.LIF(I_e=900.0), name="E")
     v = net.record(cells[[2, 0]], "V_m", every=0.5)
-    disk = net.record(cells[[2, 0]], "V_m", every=0.5, to=tmp_path / "run.h5")
+    disk = net.record(cells[[2, 0]], "V_m", every=0.5, to=tmp_path / "run.rec")
     net.run(20.0)
     for recorder in (
         v,
         disk,
-        sl.read_recording(tmp_path / "run.h5"),
+        sl.read_recording(tmp_path / "run.rec"),
         pickle.loads(pickle.dumps(v)),
     ):
         found = recorder.to_neo()

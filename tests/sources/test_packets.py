@@ -22,11 +22,11 @@ def fired(model: Any, n: int, duration: float, **options: Any) -> list[tuple[int
 def test_each_element_fires_a_normal_volley_around_each_time() -> None:
     spikes = np.array(fired(sl.PulsePacket([100.0, 250.0], 20, 4.0), 150, 400.0))
     np.testing.assert_array_equal(np.bincount(spikes[:, 1]), 40)
-    for centre in (100.0, 250.0):
-        near = spikes[np.abs(spikes[:, 0] * 0.1 - centre) < 50.0, 0]
+    for center in (100.0, 250.0):
+        near = spikes[np.abs(spikes[:, 0] * 0.1 - center) < 50.0, 0]
         assert len(near) == 3000
         # A stamp is the end of the step in which the spike lies.
-        observed = np.histogram(near, bins=np.arange(-10.5, 11.5) * 10 + centre * 10)[0]
+        observed = np.histogram(near, bins=np.arange(-10.5, 11.5) * 10 + center * 10)[0]
         edges = np.arange(-10.5, 11.5) - 0.1  # stamps from 5 on are spikes after 4.9 ms
         expected = 3000 * np.diff(stats.norm.cdf(edges / 4.0))
         assert stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue > 1e-5

@@ -197,6 +197,8 @@ def test_errors_name_the_object() -> None:
         net.inject(cells, sl.PoissonInput(wave, 1.0))
     with pytest.raises(ValueError, match=r"inject cells: start must be a multiple of dt = 0\.1 ms"):
         net.inject(cells, sl.NoiseInput(start=10.05))
+    with pytest.raises(ValueError, match=r"stop must be a step of 0\.1 ms after start or more"):
+        net.inject(cells, sl.NoiseInput(start=15.0, stop=15.0 + 1e-9))
     with pytest.raises(ValueError, match="population p: stop must lie after the present, 10 ms"):
         net.population(3, sl.PoissonSource(5.0, stop=5.0), name="p")
     source = net.population(4, sl.PoissonSource(5.0), name="source")

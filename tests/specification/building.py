@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import pickle
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from tests.specification.texts import TEXTS, TextNeurons
 
 import spikelet as sl
 
-HDF5 = importlib.util.find_spec("h5py") is not None
 SIZES = (0, 1, 2, 3, 5, 17, 40, 63, 64, 65, 127, 128, 130, 190)
 
 
@@ -311,10 +309,10 @@ class Building(Base):
         limits: dict[str, Any],
     ) -> None:
         """Record in memory, or to a file of its own for each network."""
-        to_disk = HDF5 and rng.random() < 0.15
+        to_disk = rng.random() < 0.15
         COUNTS["recorders on disk"] += to_disk
         for k, net in enumerate(self.nets):
-            name = f"{len(self.spec.recorders)}-{self.files}-{k}.h5"
+            name = f"{len(self.spec.recorders)}-{self.files}-{k}.rec"
             to = Path(self.folder.name) / name if to_disk else None
             net.record(target(net), what, every=every, to=to, **limits)
         self.files += 1
@@ -350,7 +348,7 @@ class Building(Base):
         q = self.some(rng, [k for k, x in enumerate(self.spec.projections) if x.rule is not None])
         steps = int(rng.integers(5, 120))
         w = STRONG[self.spec.populations[self.spec.projections[q].post].kind]
-        how: Any = sl.WeightNormalisation(
+        how: Any = sl.WeightNormalization(
             total=float(w * rng.uniform(0.5, 5.0)), every=self.ms(steps)
         )
         if rng.random() < 0.6:
@@ -361,7 +359,7 @@ class Building(Base):
                 strength=float(rng.uniform(0.05, 0.4)),
                 every=self.ms(steps),
             )
-        elif "normalise mixed signs" in EXCLUDED and self.spec.projections[q].mixed:
+        elif "normalize mixed signs" in EXCLUDED and self.spec.projections[q].mixed:
             return
         self.each(lambda net: net.regulate(net.projections[q], how))
         self.spec.regulations.append(spec.Regulation(q, how, steps, self.now))

@@ -148,8 +148,8 @@ class Changing(Base):
         projection.write(self.now, values)
 
     @precondition(lambda self: any(q.rule is not None for q in self.spec.projections))
-    @action("normalise")
-    def normalise(self, rng: np.random.Generator) -> None:
+    @action("normalize")
+    def normalize(self, rng: np.random.Generator) -> None:
         """Normalise weights, or change the amplitudes of a rule."""
         q = self.some(rng, [k for k, x in enumerate(self.spec.projections) if x.rule is not None])
         projection = self.spec.projections[q]
@@ -166,7 +166,7 @@ class Changing(Base):
                 self.each(lambda net: setattr(net.projections[q], "plasticity", changed))
                 projection.rule = changed
             return
-        if "normalise mixed signs" in EXCLUDED and self.spec.projections[q].mixed:
+        if "normalize mixed signs" in EXCLUDED and self.spec.projections[q].mixed:
             return
         total = (
             float(np.abs(projection.weights).mean() * rng.uniform(0.5, 5.0))
@@ -174,8 +174,8 @@ class Changing(Base):
             else 1.0
         )
         if total > 0:
-            self.each(lambda net: net.projections[q].normalise(total))
-            projection.normalise(self.now, total)
+            self.each(lambda net: net.projections[q].normalize(total))
+            projection.normalize(self.now, total)
 
     @precondition(
         lambda self: any(isinstance(q.rule, sl.RewardSTDP) for q in self.spec.projections)

@@ -309,7 +309,7 @@ class Projection:
                 self.marked[k] = now
         self.weights = np.array(weights, dtype=float)
 
-    def normalise(self, now: int, total: float) -> None:
+    def normalize(self, now: int, total: float) -> None:
         """Scale the weights onto each target to a sum of magnitudes."""
         w = self.read(now)
         sums = np.bincount(self.post_ids, np.abs(w), minlength=1)[self.post_ids]
@@ -473,8 +473,8 @@ class Network:
     def regulate(self, regulation: Regulation) -> None:
         """Normalise or scale the weights of a projection."""
         p, how = self.projections[regulation.projection], regulation.how
-        if type(how).__name__ == "WeightNormalisation":
-            p.normalise(self.now, how.total)
+        if type(how).__name__ == "WeightNormalization":
+            p.normalize(self.now, how.total)
             return
         begin = max(self.now - regulation.every, regulation.since)
         share = (self.now - begin) / regulation.every  # a part of an interval corrects as much

@@ -1,4 +1,4 @@
-"""The state machine, for some seconds: the same examples each time."""
+"""The state machine, for some seconds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 SHORT = settings(
     max_examples=20,
     stateful_step_count=15,
-    derandomize=True,
     deadline=None,
     database=None,
+    print_blob=True,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )

@@ -235,28 +235,28 @@ def _weights(net: sl.Network, rng: Any) -> Call | None:
     return lambda: setattr(q, "weights", value)
 
 
-def _normalise(net: sl.Network, rng: Any) -> Call | None:
+def _normalize(net: sl.Network, rng: Any) -> Call | None:
     q = _projection(net, rng, plastic=True)
     total = _one(rng, 0.0, -1.0, np.nan, np.inf, "one", [1.0, 2.0])
-    return None if q is None else lambda: q.normalise(total)
+    return None if q is None else lambda: q.normalize(total)
 
 
-def _normalise_static(net: sl.Network, rng: Any) -> Call | None:
+def _normalize_static(net: sl.Network, rng: Any) -> Call | None:
     q = _projection(net, rng, plastic=False)
-    return None if q is None else lambda: q.normalise(1.0)
+    return None if q is None else lambda: q.normalize(1.0)
 
 
 def _regulate(net: sl.Network, rng: Any) -> Call | None:
     q, static = _projection(net, rng, plastic=True), _projection(net, rng, plastic=False)
-    good = sl.WeightNormalisation(total=1.0, every=net.dt)
+    good = sl.WeightNormalization(total=1.0, every=net.dt)
     options: list[tuple[Any, Any]] = [("q", good)]
     if static is not None:
         options.append((static, good))
     if q is not None:
         options += [
             (q, "x"),
-            (q, sl.WeightNormalisation),
-            (q, sl.WeightNormalisation(total=1.0, every=0.4 * net.dt)),
+            (q, sl.WeightNormalization),
+            (q, sl.WeightNormalization(total=1.0, every=0.4 * net.dt)),
         ]
         options += [(q, sl.SynapticScaling(rate=1.0, every=1.3 * net.dt))]
     target, how = options[rng.integers(0, len(options))]
@@ -405,8 +405,8 @@ CALLS: dict[str, Callable[[Any, Any], Call | None]] = {
     "negative conductance": _negative_conductance,
     "parameter": _parameter,
     "weights": _weights,
-    "normalise": _normalise,
-    "normalise static": _normalise_static,
+    "normalize": _normalize,
+    "normalize static": _normalize_static,
     "regulate": _regulate,
     "reward": _reward,
     "plasticity": _plasticity,

@@ -30,6 +30,11 @@ def test_rasters_of_any_type(dtype: type) -> None:
     assert (steps.tolist(), ids.tolist(), shape, length) == ([1, 2], [1, 0], (1, 2), 2)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_no_ids_are_of_no_elements(dtype: type) -> None:
+    assert checked_elements(None, None, None, np.empty(0, dtype)) == (0, (0,), None)
+
+
 @pytest.mark.parametrize("bad", [-1, 2**32])
 def test_ids_that_cannot_be_are_named(bad) -> None:
     with pytest.raises(ValueError, match=rf"ids must lie in 0 \.\. 4294967295, got {bad}"):

@@ -13,7 +13,7 @@ from tests.conftest import busy_network, make
 
 import spikelet as sl
 from spikelet import Spikes
-from spikelet.spikes import as_spikes
+from spikelet.spikes.spikes import as_spikes
 
 STEPS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 7)), max_size=40)
 
@@ -290,7 +290,7 @@ def test_recorders_and_recordings_give_spikes(tmp_path) -> None:
     net, cells, whole, _ = busy_network()
     part = net.record(cells[[7, 3]], "spikes")
     late = net.record(cells, "spikes", start=20.0, stop=40.0)
-    disk = net.record(cells, "spikes", to=tmp_path / "run.h5")
+    disk = net.record(cells, "spikes", to=tmp_path / "run.rec")
     net.run(60.0)
     spikes = whole.spikes
     assert (spikes.name, spikes.stop, spikes.dt) == (cells.name, 60.0, net.dt)
@@ -298,7 +298,7 @@ def test_recorders_and_recordings_give_spikes(tmp_path) -> None:
     np.testing.assert_array_equal(spikes.counts(10.0, 50.0), whole.counts(10.0, 50.0))
     assert part.spikes == spikes[[7, 3]]
     assert late.spikes == spikes.between(20.0, 40.0)
-    on_disk = sl.read_recording(tmp_path / "run.h5")
+    on_disk = sl.read_recording(tmp_path / "run.rec")
     assert on_disk.spikes == disk.spikes == spikes
     assert on_disk.spikes.name == cells.name
     for recorder in (whole, part, late):

@@ -192,17 +192,17 @@ MISTAKES = [
     Mistake(
         "net.connect(E, I)",
         TypeError,
-        "Network.connect needs 'rule' (arguments are: pre, post, rule, weight, delay, receptor, plasticity, weights)",
+        "Network.connect needs 'rule' (arguments are: pre, post, rule, weight, delay, receptor, plasticity, weight_dtype)",
     ),
     Mistake(
         "net.connect(E, I, sl.AllToAll(), wieght=1.0)",
         TypeError,
-        "Network.connect has no argument 'wieght'; did you mean 'weight'? (there are: pre, post, rule, weight, delay, receptor, plasticity, weights)",
+        "Network.connect has no argument 'wieght'; did you mean 'weight'? (there are: pre, post, rule, weight, delay, receptor, plasticity, weight_dtype)",
     ),
     Mistake(
         "net.connect(E, I, sl.AllToAll(), weights=1.0)",
         TypeError,
-        'connect E -> I: weight_dtype must be "float", "int16" or sl.Int16(...); the weights themselves are weight=..., got 1.0',
+        "Network.connect has no argument 'weights'; did you mean 'weight'? (there are: pre, post, rule, weight, delay, receptor, plasticity, weight_dtype)",
     ),
     Mistake(
         "net.connect(E, I, sl.AllToAll(), weight=[1.0, 2.0])",
@@ -347,7 +347,7 @@ MISTAKES = [
     Mistake(
         "EI.weight",
         AttributeError,
-        "Projection has no 'weight'; did you mean 'weights'? (there are: blocks, delays, index, joined, network, normalise, plasticity, post, post_ids, pre, pre_ids, receptor, reward, schedule_reward, to_scipy, traces, weights)",
+        "Projection has no 'weight'; did you mean 'weights'? (there are: blocks, delays, index, joined, network, normalize, plasticity, post, post_ids, pre, pre_ids, receptor, reward, schedule_reward, to_scipy, traces, weights)",
     ),
     Mistake(
         "EI.weights = [1.0, 2.0]",

@@ -9,19 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tests.bits_zoo.plasticity import BOUNDS, DEPENDENCES, PAIRINGS
 
 import spikelet as sl
 from spikelet import plasticity
 
 LAYOUTS = ("dense", "one delay", "many delays")
-PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
-DEPENDENCES: tuple[dict[str, Any], ...] = (
-    {"dependence": "additive"},
-    {"dependence": "multiplicative"},
-    {"dependence": "power", "mu_plus": 0.4, "mu_minus": 1.3},
-    {"dependence": "power_law", "mu_plus": 0.4, "A_minus": 0.05},
-)
-BOUNDS = {"w_min": 1.0, "w_max": 40.0}
 
 
 def rules() -> list[Any]:
@@ -121,7 +114,7 @@ def build(layout: str, *, dtype: Any = "float64", threads: int | None = 1) -> Zo
             steps = rng.integers(1, 40, 150)
         net.connect(pre, cells, connection, weight=weight, delay=steps * 0.1, plasticity=rule)
     additive, multiplicative = net.projections[:2]
-    net.regulate(additive, sl.WeightNormalisation(total=60.0, every=10.0))
+    net.regulate(additive, sl.WeightNormalization(total=60.0, every=10.0))
     net.regulate(multiplicative, sl.SynapticScaling(rate=20.0, strength=0.3, every=15.0))
     zoo = Zoo(net, net.record(cells, "spikes"), net.record(cells[::7], "V_m", every=0.5))
     zoo.conduct()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import numpy as np
 from tests.conftest import busy_network
 
 import spikelet as sl
+from spikelet.recording.on_disk import START
 
 PIECE = 1 << 15
 
@@ -65,3 +70,18 @@ def assert_all_same(found: sl.Network, expected: sl.Network) -> None:
         assert type(f) is type(e)
         assert_same(f, e)
     assert_equal(everything(found), everything(expected))
+
+
+def craft(path: Path, change: Callable[[Any], Any], *, closed: bool = True) -> None:
+    """Change the description, and make its checksum right; leave the file as closed, or as open for writing."""
+    data, n = path.read_bytes(), START.size
+    text, arrays = struct.unpack("<QQ", data[n + 4 : n + 20])
+    rest = data[n + 20 + text :]
+    found = json.loads(data[n + 20 : n + 20 + text])
+    change(found)
+    new = json.dumps(found).encode()
+    sizes = struct.pack("<QQ", len(new), arrays)
+    check = struct.pack("<I", zlib.crc32(sizes + new + rest[:arrays]))
+    out = check + sizes + new + rest
+    size = n + len(out) if closed else 0
+    path.write_bytes(START.pack(*START.unpack(data[:n])[:2], size) + out)

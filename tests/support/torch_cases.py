@@ -253,7 +253,7 @@ def resizings() -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def normalisations() -> dict[str, tuple[Any, Any]]:
+def normalizations() -> dict[str, tuple[Any, Any]]:
     return {
         "batch norm 1d": (nn.Sequential(nn.BatchNorm1d(4)), SEQUENCE),
         "batch norm of vectors": (nn.BatchNorm1d(6), VECTOR),
@@ -269,7 +269,7 @@ def normalisations() -> dict[str, tuple[Any, Any]]:
         "cross map": (nn.CrossMapLRN2d(3, 0.1, 0.6, 2.0), IMAGE),
         "normalize": (lambda x: F.normalize(x, dim=-1), TOKENS),
         "normalize l1": (lambda x: F.normalize(x, p=1, dim=(2, 3)), IMAGE),
-        "standardised": (lambda x: (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-3), TOKENS),
+        "standardized": (lambda x: (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-3), TOKENS),
         "moments": (lambda x: torch.cat(torch.var_mean(x, dim=1, keepdim=True), 1), TOKENS),
     }  # fmt: skip
 
@@ -383,7 +383,7 @@ def cases() -> dict[str, tuple[Any, Any]]:
         sums,
         movements,
         resizings,
-        normalisations,
+        normalizations,
         reductions,
         pairs,
         attention,

@@ -17,14 +17,7 @@ from spikelet._util import container
 from spikelet.torch import losses
 from spikelet.torch.checkpoints import restored, stored
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors gain nothing from threads, and lose much where others compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def numbers(history):

@@ -15,16 +15,9 @@ import spikelet as sl
 import spikelet.torch as st
 from spikelet.torch import OverTime, to_network, to_spiking_model
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STEPS = 64
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors gain nothing from threads, and lose much where others compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def picture(reset="subtract"):

@@ -8,24 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from tests.support.torch_reference import spike
 from torch import Tensor
 from torch.nn import functional as F
 
 from spikelet.torch import EProp
 
 F64 = torch.float64
-
-
-class _Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, u: Tensor) -> Tensor:
-        ctx.save_for_backward(u)
-        return (u >= 0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, by: Tensor) -> Tensor:
-        (u,) = ctx.saved_tensors
-        return by / (1 + (torch.pi * u) ** 2)  # atan, alpha = 2
 
 
 def backpropagated(net: EProp, x: Tensor, labels: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -39,7 +28,7 @@ def backpropagated(net: EProp, x: Tensor, labels: Tensor) -> tuple[Tensor, list[
         if net.recurrent is not None:
             seen = seen + s.detach() @ net.recurrent.T
         v = leak * v + seen
-        s = _Spike.apply(v - net.cell.threshold - net.cell.boost * a)
+        s = spike(v - net.cell.threshold - net.cell.boost * a, False, "atan", 2.0)
         v = v - net.cell.threshold * s.detach()
         a = decay * a + s
         y = net.out_decay * y + s @ net.readout.T

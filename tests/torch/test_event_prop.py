@@ -235,13 +235,13 @@ def test_revive_by_the_share_of_samples() -> None:
 def test_it_learns_to_spike_at_a_time() -> None:
     torch.manual_seed(1)
     net = EventProp(5, 1, drive=3.0, dtype=torch.float64)
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.05)
     spikes = EventSpikes.from_first(torch.tensor([[1.0, 3.0, 5.0, 7.0, 9.0]]))
     for _ in range(200):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = (net(spikes).first(silent=30.0) - 11.0).square().sum()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     assert loss.item() < 1e-3
 
 

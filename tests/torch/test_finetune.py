@@ -17,16 +17,9 @@ from spikelet.layers.graph import Graph, Node
 from spikelet.torch import to_spiking_model
 from spikelet.torch.finetune import JOINS, increments, row_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STEPS = 64
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors gain nothing from threads, and lose much where others compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # --- refusals ----------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def test_tdbn_is_deployed() -> None:
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 3, 6, 7), (5, 4, 30)])
-def test_tdln_normalises_each_sample_and_step(shape: tuple[int, ...]) -> None:
+def test_tdln_normalizes_each_sample_and_step(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     norm = st.tdLN(shape[2], len(shape) - 3, v_threshold=2.0, alpha=0.5).double()
     x = 3 + 2 * torch.randn(shape, dtype=torch.float64)

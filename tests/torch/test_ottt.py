@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.support.torch_reference import spike
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize, prune
@@ -16,18 +17,6 @@ from torch.nn.utils import parametrize, prune
 import spikelet.torch as st
 
 F64 = torch.float64
-
-
-class _Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, u: Tensor) -> Tensor:
-        ctx.save_for_backward(u)
-        return (u >= 0).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, by: Tensor) -> Tensor:
-        (u,) = ctx.saved_tensors
-        return by / (1 + (torch.pi * u) ** 2)  # atan, alpha = 2
 
 
 def dense() -> nn.Sequential:
@@ -66,7 +55,7 @@ def reference(net: nn.Sequential, x: Tensor, labels: Tensor) -> list[Tensor]:
                 u = u + decay ** (t - past) * gain * layer(given[k][past])
                 if not isinstance(neuron, st.LI):
                     u = u - decay ** (t - past) * given[k + 1][past]
-            now = u if isinstance(neuron, st.LI) else _Spike.apply(u - 1.0)
+            now = u if isinstance(neuron, st.LI) else spike(u - 1.0, False, "atan", 2.0)
         loss = loss + F.cross_entropy(now, labels, reduction="sum")
     return list(torch.autograd.grad(loss, list(net.parameters())))
 
@@ -112,7 +101,7 @@ def test_an_input_may_be_filled_again() -> None:
         assert torch.equal(p.grad, q.grad)
 
 
-def test_quantised_networks() -> None:
+def test_quantized_networks() -> None:
     """The gradient goes straight through to the weights before rounding, and to biases."""
     torch.manual_seed(5)
     small = st.quantize(dense(), 4)

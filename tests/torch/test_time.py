@@ -13,14 +13,7 @@ import spikelet.torch as st
 from spikelet.torch import OverTime
 from spikelet.torch.time import layers_over_time
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors gain nothing from threads, and lose much where others compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_over_time_applies_the_layer_at_each_step():

@@ -118,7 +118,7 @@ def test_held_inputs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run(tmp_path / "net.onnx", x), expected)
 
 
-def test_quantised_weights(tmp_path: Path) -> None:
+def test_quantized_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = st.quantize(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5), nn.Linear(8, 2)), bits=4)
     x = 3 * torch.rand(10, 4, 6)

@@ -18,14 +18,7 @@ import spikelet.torch as st
 from spikelet import datasets
 from spikelet.torch.training import Epoch, evaluate
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors gain nothing from threads, and lose much where others compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_training_learns_and_reports_it():

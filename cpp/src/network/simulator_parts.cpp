@@ -174,6 +174,44 @@ void SimulatorParts<R>::sample_weights() {
 }
 
 template <class R>
+std::size_t SimulatorParts<R>::record_spikes(std::size_t population, std::vector<bool> wanted) {
+  recorders.spikes.emplace_back(population, std::move(wanted));
+  return recorders.spikes.size() - 1;
+}
+
+template <class R>
+std::size_t SimulatorParts<R>::record_state(std::size_t population, std::size_t state,
+                                            std::vector<std::uint32_t> elements, Step every,
+                                            bool before_reset) {
+  if (before_reset) {
+    network.neurons(population).keep_peaks();
+  }
+  recorders.states.push_back({population, state, std::move(elements), every, before_reset});
+  return recorders.states.size() - 1;
+}
+
+template <class R>
+std::size_t SimulatorParts<R>::record_weights(std::size_t projection, Step every) {
+  recorders.weights.push_back({projection, every});
+  return recorders.weights.size() - 1;
+}
+
+template <class R>
+Samples<R> SimulatorParts<R>::recorded_states(std::size_t recorder,
+                                              const RecordingWindow& within) const {
+  const StateRecorder<R>& from = recorders.states[recorder];
+  return samples_within(from.stamps, from.values, from.elements.size(), within);
+}
+
+template <class R>
+Samples<R> SimulatorParts<R>::recorded_weights(std::size_t recorder,
+                                               const RecordingWindow& within) const {
+  const WeightRecorder<R>& from = recorders.weights[recorder];
+  return samples_within(from.stamps, from.values, network.projections[from.projection].size,
+                        within);
+}
+
+template <class R>
 SpikeInterval SimulatorParts<R>::interval_from_now(const Regulation& regulation) const {
   const Projection<R>& projection = network.projections[regulation.projection];
   SpikeInterval interval{network.now, access.counts(projection)};
@@ -220,6 +258,11 @@ void SimulatorParts<R>::set_interval(std::size_t regulation, Step begin,
   for (std::size_t j = 0; j < interval.before.size(); ++j) {
     interval.before[j] = (counts.empty() ? 0 : counts[j]) - spikes[j];
   }
+}
+
+template <class R>
+SpikesInFlight SimulatorParts<R>::in_flight() const {
+  return flight.after(network.now - network.longest_delay());
 }
 
 template <class R>

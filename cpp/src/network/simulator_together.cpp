@@ -52,7 +52,7 @@ bool Simulator<R>::pays_to_join(Parts& network, Step steps) {
 
 template <class R>
 bool Simulator<R>::joined() {
-  auto look = parts_.look();
+  const Look look = this->look();
   return look->joined && look->joined->has(*look);
 }
 
@@ -63,14 +63,14 @@ std::size_t Simulator<R>::worth_joining(std::span<Simulator* const> networks, St
   std::size_t count = 0, elements = 0;
   try {
     {
-      Use first = networks[0]->parts_.even_if_broken();
+      Use first = networks[0]->even_if_broken();
       first.overlook();  // what it counts is no change
       if (!pays_to_join(*first, steps)) {
         return 1;
       }
     }
     for (; count < std::min(networks.size(), most); ++count) {
-      const std::size_t own = networks[count]->parts_.look_even_if_broken()->network.elements();
+      const std::size_t own = networks[count]->look_even_if_broken()->network.elements();
       elements += round_up(own, block_size);
       if (elements > most_elements) {
         break;
@@ -118,7 +118,7 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
       continue;
     }
     try {
-      Use use = networks[k]->parts_.lengthy();
+      Use use = networks[k]->lengthy();
       Parts& own = *use;
       // One that was settled by a run joined with the others suits, and is like them.
       const bool settled = !use.touched() && own.joined &&

@@ -166,7 +166,8 @@ void SynapseAccess<R>::set_weights(Projection<R>& projection, std::span<const R>
 }
 
 template <class R>
-PlasticState<R> SynapseAccess<R>::plastic_state(Projection<R>& projection) {
+PlasticState<R> SynapseAccess<R>::plastic_state(std::size_t number) {
+  Projection<R>& projection = network_.projections[number];
   if (projection.plastic) {
     return *projection.plastic;
   }
@@ -202,7 +203,8 @@ void SynapseAccess<R>::set_plastic_state(Projection<R>& projection, const Plasti
 }
 
 template <class R>
-std::string SynapseAccess<R>::describe(const Projection<R>& projection) const {
+std::string SynapseAccess<R>::describe(std::size_t number) const {
+  const Projection<R>& projection = network_.projections[number];
   if (projection.rule) {
     return std::string(layout_name(projection.layout));
   }
@@ -238,13 +240,14 @@ void SynapseAccess<R>::unload() {
     std::optional<PlasticState<R>> plastic;
   };
   std::vector<Unloaded> all;
-  for (Projection<R>& projection : network_.projections) {
+  for (std::size_t k = 0; k < network_.projections.size(); ++k) {
+    Projection<R>& projection = network_.projections[k];
     if (!projection.in_stores || projection.drawing) {
       continue;
     }
     Unloaded& one = all.emplace_back(&projection, synapses(projection));
     if (projection.rule) {
-      one.plastic = plastic_state(projection);
+      one.plastic = plastic_state(k);
       one.table.weight.assign(one.plastic->synapse[0].begin(), one.plastic->synapse[0].end());
     } else {
       one.table.compact();

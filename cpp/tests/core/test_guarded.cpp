@@ -52,6 +52,16 @@ TEST_CASE("all calls are refused while a lengthy one goes on") {
       "the value is running and has called this callback; wait until the run is over", InUse);
 }
 
+TEST_CASE("a thread that already has access is refused, as it would wait for itself") {
+  Guarded<int> value("the value", "", 3);
+  {
+    const auto use = value.brief();
+    CHECK_THROWS_WITH_AS(value.look(), "the value is in use by the call that led to this one",
+                         InUse);
+  }
+  CHECK(*value.look() == 3);
+}
+
 TEST_CASE("what broke a value can be said in other words") {
   Guarded<int> value("the value", "make it again", 0);
   {

@@ -40,24 +40,25 @@ constexpr Step arrival = 15;
 struct Neuron {
   Neuron(std::string_view name, const Parameters& changes, double step = dt, bool subtract = false)
       : sim(step, 1, 1), model(find_model(name)) {
-    sim.add_neurons(model, 1, values(model, changes), subtract);
-    sim.record_spikes(0, {});
+    sim.brief()->network.add_neurons(model, 1, values(model, changes), subtract);
+    sim.brief()->record_spikes(0, {});
   }
   void event(double weight) {
-    const std::size_t source = sim.add_events(1, {5}, {0});
+    const std::size_t source = sim.brief()->network.add_events(1, {5}, {0});
     const std::vector<std::uint32_t> zero{0};
     const std::vector<double> w{weight};
     const std::vector<std::uint16_t> delay{10};
-    sim.connect(source, 0, SynapseTable<double>::from_lists(1, zero, zero, w, delay),
-                Receptor::by_sign, {});
+    sim.brief()->network.connect(source, 0,
+                                 SynapseTable<double>::from_lists(1, zero, zero, w, delay),
+                                 Receptor::by_sign, {});
   }
   // State after each step; index k is time k + 1.
   std::vector<double> record(std::size_t state, Step steps) {
-    const std::size_t r = sim.record_state(0, state, {0}, 1);
+    const std::size_t r = sim.brief()->record_state(0, state, {0}, 1);
     sim.run(steps, {});
-    return sim.recorded_states(r).values;
+    return sim.look()->recorded_states(r).values;
   }
-  std::vector<Step> spikes() { return sim.recorded_spikes(0)->stamps.to_vector(); }
+  std::vector<Step> spikes() { return sim.look()->recorders.spikes[0].share()->stamps.to_vector(); }
 
   Simulator<double> sim;
   std::size_t model;
@@ -151,10 +152,10 @@ TEST_CASE("the conductance scheme has order 4") {
   for (const int parts : {1, 2, 4, 256}) {
     const double step = 0.4 / parts;
     Neuron neuron("LIFCond", {{"g_L", 20}, {"I_e", 100}}, step);
-    neuron.sim.set_state(0, 1, {40});
-    neuron.sim.set_state(0, 2, {25});
+    neuron.sim.brief()->network.neurons(0).set_state(1, {40});
+    neuron.sim.brief()->network.neurons(0).set_state(2, {25});
     neuron.sim.run(10 * parts, {});
-    v.push_back(neuron.sim.state(0, 0)[0]);
+    v.push_back(neuron.sim.look()->network.neurons(0).state(0)[0]);
   }
   const double first = v[0] - v[3], second = v[1] - v[3], third = v[2] - v[3];
   CHECK(std::abs(third) < 1e-6);
@@ -198,7 +199,7 @@ TEST_CASE("theta rises with each spike, decays, and lifts the threshold") {
   Neuron neuron(
       "IF", {{"C_m", 1}, {"I_e", 10}, {"V_th", 1}, {"V_reset", 0}, {"t_ref", 0}, {"theta_plus", 2}},
       0.125);
-  const std::size_t theta = neuron.sim.state_count(0) - 1;
+  const std::size_t theta = neuron.sim.look()->network.neurons(0).state_count() - 1;
   const auto got = neuron.record(theta, 40);
   std::vector<double> expected;
   std::vector<Step> spikes;

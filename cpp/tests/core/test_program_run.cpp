@@ -56,7 +56,7 @@ Outcome<R> recurrent(Add&& add, int threads, const std::vector<Step>& cuts, std:
   const std::size_t a = add(sim, n);
   for (const double weight : {90.0, -50.0}) {
     const double rate = weight > 0 ? 8000 : 2000;
-    sim.inject(a, {}, [&](const InputSite& site) {
+    sim.brief()->network.inject(a, {}, [&](const InputSite& site) {
       return std::make_unique<PoissonInput<R>>(site, std::span(&rate, 1), false,
                                                std::span(&weight, 1));
     });
@@ -69,17 +69,19 @@ Outcome<R> recurrent(Add&& add, int threads, const std::vector<Step>& cuts, std:
     post.push_back(w[1] % n);
     weight.push_back(w[2] % 5 == 0 ? R(-120) : R(30));
   }
-  sim.connect(a, a, table<R>(n, pre, post, weight, {15}), Receptor::by_sign, {});
-  const std::size_t spikes = sim.record_spikes(a, {});
-  const std::size_t trace = sim.record_state(a, 0, {0, 64, 299}, 1);
+  sim.brief()->network.connect(a, a, table<R>(n, pre, post, weight, {15}), Receptor::by_sign, {});
+  const std::size_t spikes = sim.brief()->record_spikes(a, {});
+  const std::size_t trace = sim.brief()->record_state(a, 0, {0, 64, 299}, 1);
   for (const Step steps : cuts) {
     sim.run(steps, {});
   }
-  const auto log = sim.recorded_spikes(spikes);
-  Outcome<R> found{
-      log->stamps.to_vector(), log->elements.to_vector(), {}, sim.recorded_states(trace).values};
+  const auto log = sim.look()->recorders.spikes[spikes].share();
+  Outcome<R> found{log->stamps.to_vector(),
+                   log->elements.to_vector(),
+                   {},
+                   sim.look()->recorded_states(trace).values};
   for (std::size_t k = 0; k < states; ++k) {
-    found.states.push_back(sim.raw_state(a, k));
+    found.states.push_back(sim.look()->network.neurons(a).raw_state(k));
   }
   return found;
 }
@@ -88,9 +90,9 @@ Outcome<R> recurrent(Add&& add, int threads, const std::vector<Step>& cuts, std:
 template <class R>
 std::vector<R> state_after(Writer& w, std::size_t n, Step steps, int threads = 1) {
   Simulator<R> sim(dt, 5, threads, false);
-  sim.add_program(w.shared(), n, {{}, {0}});
+  sim.brief()->network.add_program(w.shared(), n, {{}, {0}});
   sim.run(steps, {});
-  return sim.state(0, 0);
+  return sim.look()->network.neurons(0).state(0);
 }
 
 }  // namespace
@@ -104,15 +106,16 @@ TEST_CASE_TEMPLATE("a program with a kernel's operations gives its bits, for any
       I_e.push_back(static_cast<double>(i % 90));
     }
     const auto kernel = [&](Simulator<R>& sim, std::size_t n) {
-      return sim.add_neurons(find_model("LIF"), n,
-                             {{0}, V_th, {2}, {2}, {0}, {100}, {20}, {250}, {2}, {3}, I_e}, false);
+      return sim.brief()->network.add_neurons(
+          find_model("LIF"), n, {{0}, V_th, {2}, {2}, {0}, {100}, {20}, {250}, {2}, {3}, I_e},
+          false);
     };
     const auto program = [&](Simulator<R>& sim, std::size_t n) {
       ProgramValues values = programs::lif_values(dt, 20, 250, 2, 3, 40, 1, 2, 2);
-      const std::size_t number = sim.add_program(programs::lif(), n, values);
+      const std::size_t number = sim.brief()->network.add_program(programs::lif(), n, values);
       values.coefficients[6] = I_e;
       values.coefficients[7] = V_th;
-      sim.set_coefficients(number, values);
+      sim.brief()->network.neurons(number).set_coefficients(values);
       return number;
     };
     const auto expected = recurrent<R>(kernel, 1, {500}, 3);
@@ -147,11 +150,11 @@ TEST_CASE("time is that of the step's start, however often it is used") {
   w.parts.constants.push_back(2);
   w.step(Opcode::MULADD, 0, {w.time(), w.constant(0), w.time()}).step(Opcode::SIN, 1, {w.time()});
   Simulator<double> sim(dt, 1, 1);
-  sim.add_program(w.shared(), 3, {{}, {0}});
+  sim.brief()->network.add_program(w.shared(), 3, {{}, {0}});
   sim.run(25, {});
   const double t = 24 * dt;
-  CHECK(sim.state(0, 0)[2] == t * 2 + t);
-  CHECK(sim.state(0, 1)[2] == std::sin(t));
+  CHECK(sim.look()->network.neurons(0).state(0)[2] == t * 2 + t);
+  CHECK(sim.look()->network.neurons(0).state(1)[2] == std::sin(t));
 }
 
 TEST_CASE("a neuron that spikes is reset alone, and held for t_ref") {
@@ -173,8 +176,8 @@ TEST_CASE("a neuron that spikes is reset alone, and held for t_ref") {
     values.t_ref[i] = dt * static_cast<double>(i % 3);
   }
   Simulator<float> sim(dt, 1, 1);
-  sim.add_program(w.shared(), n, values);
-  const std::size_t r = sim.record_spikes(0, {});
+  sim.brief()->network.add_program(w.shared(), n, values);
+  const std::size_t r = sim.brief()->record_spikes(0, {});
   sim.run(200, {});
   std::vector<int> x(n), y(n), held(n);
   std::size_t spikes = 0;
@@ -190,11 +193,11 @@ TEST_CASE("a neuron that spikes is reset alone, and held for t_ref") {
       }
     }
   }
-  CHECK(sim.recorded_count(RecorderKind::spikes, r) == spikes);
+  CHECK(sim.look()->recorders.count(RecorderKind::spikes, r) == spikes);
   for (std::size_t i = 0; i < n; ++i) {
-    CHECK(sim.state(0, 0)[i] == static_cast<float>(x[i]));
-    CHECK(sim.state(0, 1)[i] == static_cast<float>(y[i]));
-    CHECK(sim.held(0)[i] == held[i]);
+    CHECK(sim.look()->network.neurons(0).state(0)[i] == static_cast<float>(x[i]));
+    CHECK(sim.look()->network.neurons(0).state(1)[i] == static_cast<float>(y[i]));
+    CHECK(sim.look()->network.neurons(0).held(sim.now())[i] == held[i]);
   }
 }
 
@@ -214,11 +217,11 @@ TEST_CASE_TEMPLATE("a state that is no number stops the run, and is named", R, f
       ProgramValues values{{std::vector<double>(n, 1.0)}, {0}};
       values.coefficients[0][77] = 1e200;
       Simulator<R> sim(dt, 1, 2, false);
-      sim.add_neurons(find_model("LIFDelta"), 3,
-                      {{0}, {15}, {0}, {2}, {0}, {100}, {20}, {250}, {0}}, false);
-      const std::size_t node = sim.add_program(w.shared(), n, values);
-      sim.set_state(node, 1, std::vector<R>(n, R(1)));
-      const std::size_t r = sim.record_state(0, 0, {0}, 1);
+      sim.brief()->network.add_neurons(find_model("LIFDelta"), 3,
+                                       {{0}, {15}, {0}, {2}, {0}, {100}, {20}, {250}, {0}}, false);
+      const std::size_t node = sim.brief()->network.add_program(w.shared(), n, values);
+      sim.brief()->network.neurons(node).set_state(1, std::vector<R>(n, R(1)));
+      const std::size_t r = sim.brief()->record_state(0, 0, {0}, 1);
       try {
         sim.run(steps, {});
         FAIL("it went on");
@@ -232,7 +235,7 @@ TEST_CASE_TEMPLATE("a state that is no number stops the run, and is named", R, f
         CHECK(found.step == end);
       }
       CHECK_THROWS(sim.run(1, {}));
-      CHECK(sim.recorded_count(RecorderKind::state, r) <= 66);
+      CHECK(sim.look_even_if_broken()->recorders.count(RecorderKind::state, r) <= 66);
     }
   }
 }
@@ -251,30 +254,33 @@ TEST_CASE_TEMPLATE("as many receptors as there may be, early and late, from all 
   }
   constexpr std::size_t n = 70;
   Simulator<R> sim(dt, 1, 2, false);
-  const std::size_t a = sim.add_program(w.shared(), n, {{}, {0}});
-  const std::size_t source = sim.add_events(1, {1, 3}, {0, 0});
+  const std::size_t a = sim.brief()->network.add_program(w.shared(), n, {{}, {0}});
+  const std::size_t source = sim.brief()->network.add_events(1, {1, 3}, {0, 0});
   Plasticity plastic;
   plastic.rule = find_plasticity("STDP.additive");
   plastic.parameters = {20, 20, 0, 0, 0, 100};
   for (int k = 0; k < 64; ++k) {
     const R weight = static_cast<R>(k + 1);
-    sim.connect(source, a, table<R>(1, {0, 0}, {3, 69}, {weight, weight / 2}, {2}), Receptor{k},
-                {});
-    sim.connect(source, a, table<R>(1, {0}, {5}, {weight}, {2}), Receptor{k}, plastic);
+    sim.brief()->network.connect(source, a, table<R>(1, {0, 0}, {3, 69}, {weight, weight / 2}, {2}),
+                                 Receptor{k}, {});
+    sim.brief()->network.connect(source, a, table<R>(1, {0}, {5}, {weight}, {2}), Receptor{k},
+                                 plastic);
     const double rate = 1e4, hundredth = 0.01 * (k + 1);
-    sim.inject(a, {}, [&](const InputSite& site) {
+    sim.brief()->network.inject(a, {}, [&](const InputSite& site) {
       return std::make_unique<PoissonInput<R>>(site, std::span(&rate, 1), false,
                                                std::span(&hundredth, 1), Receptor{k});
     });
   }
-  CHECK_THROWS_AS(sim.connect(source, a, table<R>(1, {0}, {0}, {1}, {2}), Receptor{64}, {}),
-                  std::invalid_argument);
-  CHECK_THROWS_AS(sim.connect(source, a, table<R>(1, {0}, {0}, {-1}, {2}), Receptor{2}, {}),
-                  std::invalid_argument);  // it counts magnitudes
+  CHECK_THROWS_AS(
+      sim.brief()->network.connect(source, a, table<R>(1, {0}, {0}, {1}, {2}), Receptor{64}, {}),
+      std::invalid_argument);
+  CHECK_THROWS_AS(
+      sim.brief()->network.connect(source, a, table<R>(1, {0}, {0}, {-1}, {2}), Receptor{2}, {}),
+      std::invalid_argument);  // it counts magnitudes
   sim.run(10, {});
   for (int k = 0; k < 64; ++k) {
     const auto state = static_cast<std::size_t>(k % 2 == 0 ? k / 2 : 32 + k / 2);
-    const std::vector<R> x = sim.state(a, state);
+    const std::vector<R> x = sim.look()->network.neurons(a).state(state);
     const double unit = 0.01 * (k + 1);
     const auto rest = [&](std::size_t i, double events) {  // what Poisson events have added
       const double count = (static_cast<double>(x[i]) - events) / unit;
@@ -302,8 +308,8 @@ TEST_CASE_TEMPLATE("blocks at rest are skipped, and it changes no bit", R, float
     REQUIRE(program->may_rest() == skip);
     constexpr std::size_t n = 1000;
     Simulator<R> sim(dt, 3, 2, false);
-    const std::size_t a = sim.add_program(program, n, programs::fly_values(dt));
-    sim.set_state(a, 0, std::vector<R>(n, R(-52)));
+    const std::size_t a = sim.brief()->network.add_program(program, n, programs::fly_values(dt));
+    sim.brief()->network.neurons(a).set_state(0, std::vector<R>(n, R(-52)));
     std::vector<std::uint32_t> pre, post;
     std::vector<R> weight;
     for (std::uint32_t k = 0; k < 4000; ++k) {
@@ -312,18 +318,20 @@ TEST_CASE_TEMPLATE("blocks at rest are skipped, and it changes no bit", R, float
       post.push_back(w[1] % 200);
       weight.push_back(w[2] % 4 == 0 ? R(-60) : R(60));
     }
-    sim.connect(a, a, table<R>(n, pre, post, weight, {18}), Receptor{0}, {});
-    const std::size_t kicks = sim.add_events(2, {100, 700, 3000, 3001, 3900}, {0, 1, 0, 1, 1});
-    sim.connect(kicks, a, table<R>(2, {0, 1, 1}, {3, 4, 700}, {10, 10, 10}, {5}), Receptor{1}, {});
-    const std::size_t spikes = sim.record_spikes(a, {});
-    const std::size_t trace = sim.record_state(a, 1, {3, 100, 700, 900}, 1);
+    sim.brief()->network.connect(a, a, table<R>(n, pre, post, weight, {18}), Receptor{0}, {});
+    const std::size_t kicks =
+        sim.brief()->network.add_events(2, {100, 700, 3000, 3001, 3900}, {0, 1, 0, 1, 1});
+    sim.brief()->network.connect(kicks, a, table<R>(2, {0, 1, 1}, {3, 4, 700}, {10, 10, 10}, {5}),
+                                 Receptor{1}, {});
+    const std::size_t spikes = sim.brief()->record_spikes(a, {});
+    const std::size_t trace = sim.brief()->record_state(a, 1, {3, 100, 700, 900}, 1);
     sim.run(3500, {});
     sim.run(500, {});
-    const auto log = sim.recorded_spikes(spikes);
-    found[skip ? 1 : 0] = {log->stamps.to_vector(),
-                           log->elements.to_vector(),
-                           {sim.state(a, 0), sim.state(a, 1)},
-                           sim.recorded_states(trace).values};
+    const auto log = sim.look()->recorders.spikes[spikes].share();
+    const auto states = sim.look()->recorded_states(trace);
+    const auto state = [&](std::size_t k) { return sim.look()->network.neurons(a).state(k); };
+    found[skip ? 1 : 0] = {
+        log->stamps.to_vector(), log->elements.to_vector(), {state(0), state(1)}, states.values};
   }
   CHECK(found[0].stamps.size() > 20);
   CHECK(found[1].same(found[0]));
@@ -335,8 +343,9 @@ TEST_CASE_TEMPLATE("steps that know which blocks were reached give the bits of t
   for (const bool looks : {false, true}) {
     constexpr std::size_t n = 2000;
     Simulator<R> sim(dt, 3, 1, false);
-    const std::size_t a = sim.add_program(programs::fly(), n, programs::fly_values(dt));
-    sim.set_state(a, 0, std::vector<R>(n, R(-52)));
+    const std::size_t a =
+        sim.brief()->network.add_program(programs::fly(), n, programs::fly_values(dt));
+    sim.brief()->network.neurons(a).set_state(0, std::vector<R>(n, R(-52)));
     std::vector<std::uint32_t> pre, post;
     std::vector<R> weight;
     for (std::uint32_t k = 0; k < 60000; ++k) {  // long rows, which are lines
@@ -345,23 +354,27 @@ TEST_CASE_TEMPLATE("steps that know which blocks were reached give the bits of t
       post.push_back(w[1] % n);
       weight.push_back(w[2] % 4 == 0 ? R(-20) : R(20));
     }
-    sim.connect(a, a, table<R>(n, pre, post, weight, {18}), Receptor{0}, {});
-    const std::size_t kicks = sim.add_events(2, {100, 700, 3000, 3001, 3900}, {0, 1, 0, 1, 1});
+    sim.brief()->network.connect(a, a, table<R>(n, pre, post, weight, {18}), Receptor{0}, {});
+    const std::size_t kicks =
+        sim.brief()->network.add_events(2, {100, 700, 3000, 3001, 3900}, {0, 1, 0, 1, 1});
     std::vector<std::uint32_t> from(40, 0), to(40);
     std::iota(to.begin(), to.end(), 60u);
-    sim.connect(kicks, a, table<R>(2, from, to, std::vector<R>(40, R(10)), {5}), Receptor{1}, {});
+    sim.brief()->network.connect(kicks, a, table<R>(2, from, to, std::vector<R>(40, R(10)), {5}),
+                                 Receptor{1}, {});
     if (looks) {  // a row that is packed: nothing is known then
-      sim.connect(kicks, a, table<R>(2, {1}, {1999}, {0}, {5}), Receptor{1}, {});
+      sim.brief()->network.connect(kicks, a, table<R>(2, {1}, {1999}, {0}, {5}), Receptor{1}, {});
       for (std::uint32_t k = 0; k < 30; ++k) {
-        sim.connect(kicks, a, table<R>(2, {1}, {k * 60}, {0}, {static_cast<std::uint16_t>(5 + k)}),
-                    Receptor{1}, {});
+        sim.brief()->network.connect(
+            kicks, a, table<R>(2, {1}, {k * 60}, {0}, {static_cast<std::uint16_t>(5 + k)}),
+            Receptor{1}, {});
       }
     }
-    const std::size_t spikes = sim.record_spikes(a, {});
+    const std::size_t spikes = sim.brief()->record_spikes(a, {});
     sim.run(4000, {});
-    const auto log = sim.recorded_spikes(spikes);
+    const auto log = sim.look()->recorders.spikes[spikes].share();
+    const auto state = [&](std::size_t k) { return sim.look()->network.neurons(a).state(k); };
     found[looks ? 1 : 0] = {
-        log->stamps.to_vector(), log->elements.to_vector(), {sim.state(a, 0), sim.state(a, 1)}, {}};
+        log->stamps.to_vector(), log->elements.to_vector(), {state(0), state(1)}, {}};
   }
   CHECK(found[0].stamps.size() > 100);
   CHECK(found[1].same(found[0]));

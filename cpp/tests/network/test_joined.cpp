@@ -24,7 +24,7 @@ using small_network::table;
 template <class R>
 struct Ring {
   Ring(std::size_t n, std::uint64_t seed) : sim(dt, seed, 1) {
-    sim.add_neurons(model(), n, delta(20.0 * static_cast<double>(seed)), false);
+    sim.brief()->network.add_neurons(model(), n, delta(20.0 * static_cast<double>(seed)), false);
     std::vector<std::uint32_t> pre, post;
     std::vector<std::uint16_t> delays;
     for (std::uint32_t i = 0; i < n; ++i) {
@@ -32,11 +32,11 @@ struct Ring {
       post.push_back((i + 2) % static_cast<std::uint32_t>(n));
       delays.push_back(static_cast<std::uint16_t>(1 + i % 7));
     }
-    sim.connect(0, 0, table<R>(n, pre, post, delays), Receptor::by_sign, {});
+    sim.brief()->network.connect(0, 0, table<R>(n, pre, post, delays), Receptor::by_sign, {});
     inputs::poisson(sim, 0, 300.0, 0.3);
     inputs::noise(sim, 0, 10.0, 50.0, 3);
-    sim.record_spikes(0, {});
-    sim.record_state(0, 0, {0}, 5);
+    sim.brief()->record_spikes(0, {});
+    sim.brief()->record_state(0, 0, {0}, 5);
   }
   struct Read {
     std::vector<Step> stamps, samples;
@@ -45,10 +45,10 @@ struct Ring {
     bool operator==(const Read&) const = default;
   };
   Read read() {
-    const auto log = sim.recorded_spikes(0);
-    const Samples<R> states = sim.recorded_states(0);
-    return {log->stamps.to_vector(), states.stamps, log->elements.to_vector(), sim.raw_state(0, 0),
-            states.values};
+    const auto log = sim.look()->recorders.spikes[0].share();
+    const Samples<R> states = sim.look()->recorded_states(0);
+    return {log->stamps.to_vector(), states.stamps, log->elements.to_vector(),
+            sim.look()->network.neurons(0).raw_state(0), states.values};
   }
   Simulator<R> sim;
 };
@@ -116,7 +116,7 @@ void check_without_memory(Step before) {
     }
     for (std::size_t n = 0; n < together.size(); ++n) {
       Simulator<float>& sim = together[n]->sim;
-      if (sim.failed()) {
+      if (sim.broken()) {
         CHECK(errors[n] != nullptr);
       } else if ((errors[n] == nullptr && !thrown) || before > 0) {
         sim.run(before + 60 - sim.now(), go_on);  // it may not have begun
@@ -140,7 +140,7 @@ TEST_CASE_TEMPLATE("joined networks have the bits of single ones, however they a
       ring->sim.run(steps, {});
     }
   }
-  CHECK(together[0]->sim.layouts() == 0);  // they were joined
+  CHECK(together[0]->sim.look()->layouts == 0);  // they were joined
   for (Rings<R>* all : {&together, &apart}) {
     (*all)[2]->sim.run(9, {});
   }
@@ -178,7 +178,7 @@ TEST_CASE("what has changed is joined anew, and one that has taken another's pla
     weights[5] = 0.25;
     (*all)[1]->sim.set_weights(0, weights);
     (*all)[2]->sim.set_parameters(0, delta(500), false);
-    (*all)[3]->sim.record_spikes(0, std::vector<bool>(65, true));
+    (*all)[3]->sim.brief()->record_spikes(0, std::vector<bool>(65, true));
   }
   run();
   for (auto* all : {&together, &apart}) {
@@ -212,20 +212,33 @@ TEST_CASE_TEMPLATE("runs that go on where the last one ended see what has change
     run(steps);
   }
   check_equal(together, apart);
-  both([](Sim& sim) { sim.set_state(0, 0, std::vector<R>(100, R(3))); });
-  both([](Sim& sim) { sim.set_raw_state(0, 0, std::vector<R>(100, R(4))); });
-  both([](Sim& sim) { sim.set_held(0, std::vector<std::int32_t>(100, 5)); });
+  both([](Sim& sim) { sim.brief()->network.neurons(0).set_state(0, std::vector<R>(100, R(3))); });
+  both([](Sim& sim) {
+    sim.brief()->network.neurons(0).set_raw_state(0, std::vector<R>(100, R(4)));
+  });
+  both([](Sim& sim) {
+    sim.brief()->network.neurons(0).set_held(std::vector<std::int32_t>(100, 5), sim.now());
+  });
   // Some of these leave the group for a run, so that others are joined: that needs many steps.
   constexpr Step enough = 400;
   both([](Sim& sim) { sim.set_parameters(0, delta(700), true); }, enough);
-  both([](Sim& sim) { sim.remove_input(0); }, enough);
+  both([](Sim& sim) { sim.brief()->network.remove_input(0); }, enough);
   both([](Sim& sim) { inputs::poisson(sim, 0, 700.0, 0.6); }, enough);
-  both([](Sim& sim) { sim.set_window(RecorderKind::spikes, 0, {.paused = true}); }, enough);
-  both([](Sim& sim) { sim.set_window(RecorderKind::spikes, 0, {}); }, enough);
-  both([](Sim& sim) { sim.clear_recorder(RecorderKind::state, 0); }, enough);
-  both([](Sim& sim) { sim.set_clock(sim.now(), sim.in_flight()); }, enough);
+  both(
+      [](Sim& sim) {
+        sim.brief()->recorders.set_window(RecorderKind::spikes, 0, {.paused = true});
+      },
+      enough);
+  both([](Sim& sim) { sim.brief()->recorders.set_window(RecorderKind::spikes, 0, {}); }, enough);
+  both([](Sim& sim) { sim.even_if_broken()->recorders.clear(RecorderKind::state, 0); }, enough);
+  both(
+      [](Sim& sim) {
+        const SpikesInFlight spikes = sim.look()->in_flight();
+        sim.set_clock(sim.now(), spikes);
+      },
+      enough);
   both([](Sim& sim) { sim.run(0, {}); }, enough);
-  CHECK(together[0]->sim.layouts() == 0);
+  CHECK(together[0]->sim.look()->layouts == 0);
   CHECK(together[2]->read().stamps.size() > 20);
 }
 
@@ -233,17 +246,17 @@ TEST_CASE("only networks that are alike run as one") {
   auto together = rings<float>(), apart = rings<float>();
   for (auto* all : {&together, &apart}) {
     (*all)[3]->sim.run(1, {});  // it is ahead
-    (*all)[1]->sim.record_weights(0, 10);
+    (*all)[1]->sim.brief()->record_weights(0, 10);
   }
   run_together(together, 40);
   for (const auto& ring : apart) {
     ring->sim.run(40, {});
   }
   check_equal(together, apart);
-  CHECK(together[0]->sim.layouts() == 0);
-  CHECK(together[1]->sim.layouts() == 1);
-  CHECK(together[3]->sim.layouts() == 1);
-  CHECK(together[1]->sim.recorded_weights(0).stamps == std::vector<Step>{10, 20, 30, 40});
+  CHECK(together[0]->sim.look()->layouts == 0);
+  CHECK(together[1]->sim.look()->layouts == 1);
+  CHECK(together[3]->sim.look()->layouts == 1);
+  CHECK(together[1]->sim.look()->recorded_weights(0).stamps == std::vector<Step>{10, 20, 30, 40});
 }
 
 TEST_CASE("without memory, a network fails by itself or runs by itself") {

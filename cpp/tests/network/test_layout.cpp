@@ -14,8 +14,8 @@ TEST_CASE("more targets than one partition holds: same spikes for one thread and
   std::optional<Log> expected;
   for (const int threads : {1, 4}) {
     Simulator<float> sim(dt, 1, threads);
-    sim.add_neurons(model(), n, delta(), false);
-    sim.add_events(1, {1}, {0});
+    sim.brief()->network.add_neurons(model(), n, delta(), false);
+    sim.brief()->network.add_events(1, {1}, {0});
     std::vector<std::uint32_t> pre, post;
     std::vector<std::uint16_t> delay;
     for (std::uint32_t i = 0; i < n; ++i) {  // a wave that goes through all of them
@@ -23,11 +23,12 @@ TEST_CASE("more targets than one partition holds: same spikes for one thread and
       post.push_back((i + 7919) % n);
       delay.push_back(static_cast<std::uint16_t>(1 + i % 3));
     }
-    sim.connect(0, 0, table<float>(n, pre, post, delay), Receptor::by_sign, {});
-    sim.connect(1, 0, table<float>(1, {0, 0}, {0, 149999}, {1, 4}), Receptor::by_sign, {});
-    sim.record_spikes(0, {});
+    sim.brief()->network.connect(0, 0, table<float>(n, pre, post, delay), Receptor::by_sign, {});
+    sim.brief()->network.connect(1, 0, table<float>(1, {0, 0}, {0, 149999}, {1, 4}),
+                                 Receptor::by_sign, {});
+    sim.brief()->record_spikes(0, {});
     sim.run(200, {});
-    const Log log = *sim.recorded_spikes(0);
+    const Log log = *sim.look()->recorders.spikes[0].share();
     CHECK(log.stamps.size() > 150);
     if (expected) {
       CHECK(log.stamps == expected->stamps);
@@ -42,19 +43,20 @@ TEST_CASE("many small populations") {
     Simulator<float> sim(dt, 1, threads);
     constexpr std::size_t n = 1500;
     for (std::size_t k = 0; k < n; ++k) {
-      sim.add_neurons(model(), 1, delta(), false);
-      sim.record_spikes(k, {});
+      sim.brief()->network.add_neurons(model(), 1, delta(), false);
+      sim.brief()->record_spikes(k, {});
     }
     for (std::size_t k = 0; k + 1 < n; ++k) {
-      sim.connect(k, k + 1, table<float>(1, {0}, {0}, {2}), Receptor::by_sign, {});
+      sim.brief()->network.connect(k, k + 1, table<float>(1, {0}, {0}, {2}), Receptor::by_sign, {});
     }
-    const std::size_t source = sim.add_events(1, {1}, {0});
-    sim.connect(source, 0, table<float>(1, {0}, {0}, {1}), Receptor::by_sign, {});
+    const std::size_t source = sim.brief()->network.add_events(1, {1}, {0});
+    sim.brief()->network.connect(source, 0, table<float>(1, {0}, {0}, {1}), Receptor::by_sign, {});
     sim.run(100, {});
     for (std::size_t k = 0; k < 49; ++k) {
-      CHECK(sim.recorded_spikes(k)->stamps == std::vector<Step>{static_cast<Step>(2 + 2 * k)});
+      CHECK(sim.look()->recorders.spikes[k].share()->stamps ==
+            std::vector<Step>{static_cast<Step>(2 + 2 * k)});
     }
-    CHECK(sim.recorded_spikes(60)->stamps.empty());
+    CHECK(sim.look()->recorders.spikes[60].share()->stamps.empty());
   }
 }
 

@@ -14,8 +14,8 @@ TEST_CASE_TEMPLATE("reading plastic weights and states changes no bit of what fo
   plain.sim.run(500, {});
   for (const Step piece : {1, 99, 200, 200}) {
     read.sim.run(piece, {});
-    CHECK(read.sim.plastic_state(read.plastic).synapse[0].size() ==
-          read.sim.weights(read.plastic).size());
+    const auto state = read.sim.brief()->access.plastic_state(read.plastic);
+    CHECK(state.synapse[0].size() == read.sim.weights(read.plastic).size());
   }
   CHECK(plain.spikes().stamps.size() > 100);
   CHECK(read.spikes().stamps == plain.spikes().stamps);
@@ -41,7 +41,7 @@ TEST_CASE("a plastic state of another layout is refused") {
   TestNetwork<double> network, other;
   network.sim.run(50, {});
   other.sim.run(50, {});
-  PlasticState<double> state = network.sim.plastic_state(network.plastic);
+  PlasticState<double> state = network.sim.brief()->access.plastic_state(network.plastic);
   CHECK_NOTHROW(other.sim.set_plastic_state(other.plastic, state));
   state.row.clear();
   CHECK_THROWS_AS(other.sim.set_plastic_state(other.plastic, state), std::invalid_argument);

@@ -15,7 +15,7 @@ TEST_CASE_TEMPLATE("a state that cannot be that of the projection is refused", R
   TestNetwork<R> network, other;
   network.sim.run(700, {});
   copy(network, other);
-  const PlasticState<R> state = network.sim.plastic_state(network.plastic);
+  const PlasticState<R> state = network.sim.brief()->access.plastic_state(network.plastic);
   REQUIRE(!state.post_stamp.empty());
   CHECK_NOTHROW(other.sim.set_plastic_state(other.plastic, state));
   const R nan = std::numeric_limits<R>::quiet_NaN();
@@ -69,17 +69,17 @@ TEST_CASE_TEMPLATE("a state that cannot be that of the projection is refused", R
 
 TEST_CASE("epochs of rows in closed form lie among those whose sums are kept") {
   Simulator<double> sim(dt, 1, 1);
-  const std::size_t n = sim.add_neurons(find_model("LIF"), 70, lif(400), false);
+  const std::size_t n = sim.brief()->network.add_neurons(find_model("LIF"), 70, lif(400), false);
   const Plasticity rule{find_plasticity("STDP.additive"), {2, 2, 6, 5, 0, 150}};
   std::vector<std::uint32_t> pre, post;
   for (std::uint32_t i = 0; i < 70; i += 2) {
     pre.push_back(i), post.push_back((i * 7 + 1) % 70);
   }
-  const std::size_t plastic =
-      sim.connect(n, n, table<double>(pre, post, {20}, {15}, 70), Receptor::by_sign, rule, -1);
+  const std::size_t plastic = sim.brief()->network.connect(
+      n, n, table<double>(pre, post, {20}, {15}, 70), Receptor::by_sign, rule, -1);
   sim.run(2000, {});
-  REQUIRE(sim.describe_storage(plastic) == "rows in closed form");
-  const PlasticState<double> state = sim.plastic_state(plastic);
+  REQUIRE(sim.brief()->access.describe(plastic) == "rows in closed form");
+  const PlasticState<double> state = sim.brief()->access.plastic_state(plastic);
   const Step steps = epoch_steps(rule, dt);
   CHECK(steps == 100);
   for (const Step epoch : {Step{-1}, Step{0}, state.clock / steps - closed_epochs,

@@ -18,12 +18,14 @@ TEST_CASE_TEMPLATE("a copy of all state goes on with the same bits", R, float, d
     CHECK(loaded.sim.weights(loaded.plastic) == original.sim.weights(original.plastic));
     const std::size_t before = original.spikes().stamps.size();
     const auto same_states = [&] {
-      for (std::size_t s = 0; s < original.sim.state_count(0); ++s) {
+      for (std::size_t s = 0; s < original.sim.look()->network.neurons(0).state_count(); ++s) {
         CAPTURE(s);
-        CHECK(loaded.sim.state(0, s) == original.sim.state(0, s));
+        CHECK(loaded.sim.look()->network.neurons(0).state(s) ==
+              original.sim.look()->network.neurons(0).state(s));
       }
       // As the kernels see it: without the rounding that adding E_L brings.
-      CHECK(loaded.sim.raw_state(0, 0) == original.sim.raw_state(0, 0));
+      CHECK(loaded.sim.look()->network.neurons(0).raw_state(0) ==
+            original.sim.look()->network.neurons(0).raw_state(0));
     };
     same_states();
     original.sim.run(1, {});

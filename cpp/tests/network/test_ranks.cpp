@@ -22,7 +22,7 @@ constexpr double dt = 0.1;
 
 ValueSpec constant(double x) {
   ValueSpec spec;
-  spec.values = {x};
+  spec.values = std::vector<double>(1, x);
   return spec;
 }
 ValueSpec spread(double low, double high) {
@@ -46,20 +46,22 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
   const ParameterValues lif{{-64.3}, {-50}, {-60}, {2}, {0}, {100}, {15}, {200}, {4}, {6}, {140}};
   const double rate = 30;
   const std::vector<std::size_t> sizes{400, 150, 130, 3, 3000};
-  const auto E = sim.add_neurons(find_model("LIF"), 400, lif, false);
-  const auto I = sim.add_neurons(find_model("LIF"), 150, lif, false);
-  const auto noise = sim.add_poisson(130, {&rate, 1});
-  const auto events = sim.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
-  const auto many = sim.add_poisson(3000, {&rate, 1});
+  const auto E = sim.brief()->network.add_neurons(find_model("LIF"), 400, lif, false);
+  const auto I = sim.brief()->network.add_neurons(find_model("LIF"), 150, lif, false);
+  const auto noise = sim.brief()->network.add_poisson(130, {&rate, 1});
+  const auto events = sim.brief()->network.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
+  const auto many = sim.brief()->network.add_poisson(3000, {&rate, 1});
   const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
   const auto connect = [&](std::size_t pre, std::size_t post, const ConnectionRule& how,
                            const ValueSpec& w, const ValueSpec& d,
                            const std::optional<Plasticity>& plastic = {}) {
-    const auto draw = [&](std::uint32_t number, Range own) {
-      return Drawing<R>(how, {sizes[pre], {}, true}, {sizes[post], {}, true}, pre == post, w, d, dt,
-                        5, number, threads, own);
-    };
-    sim.connect(pre, post, draw, Receptor::by_sign, plastic);
+    const auto parts = sim.brief();
+    Network<R>& network = parts->network;
+    const auto number = static_cast<std::uint32_t>(network.projections.size());
+    network.connect(pre, post,
+                    Drawing<R>(how, {sizes[pre], {}, true}, {sizes[post], {}, true}, pre == post, w,
+                               d, dt, 5, number, threads, network.own(post)),
+                    Receptor::by_sign, plastic);
   };
   const ConnectionRule tenth{ConnectionRule::Kind::fixed_probability, 0.1, 0, false, true};
   connect(E, I, tenth, spread(20, 60), spread(0.8, 4));
@@ -76,7 +78,7 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
   connect(E, I, tenth, spread(10, 50), spread(0.8, 2), rule);  // history
   std::vector<std::size_t> recorders;
   for (const auto k : {E, I, noise, events}) {
-    recorders.push_back(sim.record_spikes(k, {}));
+    recorders.push_back(sim.brief()->record_spikes(k, {}));
   }
   const Step steps = stop ? 10'000'000 : 700;  // the clock decides when it is asked to stop
   using Poll = typename Simulator<R>::Poll;
@@ -88,21 +90,21 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
     return;
   }
   for (std::size_t k = 0; k < recorders.size(); ++k) {
-    const auto log = *sim.recorded_spikes(recorders[k]);
+    const auto log = *sim.look()->recorders.spikes[recorders[k]].share();
     for (std::size_t s = 0; s < log.stamps.size(); ++s) {
       ++out.spikes[{log.stamps[s], static_cast<Gid>(k << 20) + log.elements[s]}];
     }
   }
   for (const auto k : {E, I}) {
-    for (std::size_t s = 0; s < sim.state_count(k); ++s) {
-      const auto values = sim.state(k, s);
+    for (std::size_t s = 0; s < sim.look()->network.neurons(k).state_count(); ++s) {
+      const auto values = sim.look()->network.neurons(k).state(s);
       auto& to = out.states.emplace_back();
       for (std::size_t i = 0; i < values.size(); ++i) {
-        to[sim.own(k).begin + static_cast<std::uint32_t>(i)] = values[i];
+        to[sim.look()->network.own(k).begin + static_cast<std::uint32_t>(i)] = values[i];
       }
     }
   }
-  for (std::size_t k = 0; k < sim.next_projection(); ++k) {
+  for (std::size_t k = 0; k < sim.look()->network.projections.size(); ++k) {
     const auto table = sim.synapses(k);
     auto& to = out.weights.emplace_back();
     for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
@@ -182,8 +184,9 @@ TEST_CASE("every element belongs to one rank, in whole blocks") {
 TEST_CASE("ranks that are asked for different things are refused, all of them, and can go on") {
   test::on_ranks(3, [](int r, test::Room& room) {
     Simulator<float> sim(dt, 5, 1, false, std::make_unique<test::Rank>(room, r));
-    sim.add_neurons(find_model("LIF"), 200,
-                    {{-65}, {-50}, {-60}, {2}, {0}, {100}, {15}, {200}, {4}, {6}, {400}}, false);
+    sim.brief()->network.add_neurons(
+        find_model("LIF"), 200,
+        {{-65}, {-50}, {-60}, {2}, {0}, {100}, {15}, {200}, {4}, {6}, {400}}, false);
     CHECK_THROWS_WITH_AS(sim.run(r == 1 ? 100 : 200, {}),
                          doctest::Contains("number of steps to run: from 100 to 200"),
                          std::logic_error);

@@ -20,14 +20,15 @@ struct Regulated {
   const std::vector<double> weights{0.2, 0.3, 0.95, 0.1, 0.3, 0.05};
 
   Regulated() {
-    sim.add_neurons(model(), 3, delta(), false);
-    const std::size_t silent = sim.add_events(2, {}, {});
-    const std::size_t events = sim.add_events(1, {5, 50}, {0, 0});
+    sim.brief()->network.add_neurons(model(), 3, delta(), false);
+    const std::size_t silent = sim.brief()->network.add_events(2, {}, {});
+    const std::size_t events = sim.brief()->network.add_events(1, {5, 50}, {0, 0});
     const std::vector<std::uint32_t> pre{0, 0, 0, 1, 1, 1}, post{0, 1, 2, 0, 1, 2};
     const std::vector<std::uint16_t> delay{1};
-    plastic = sim.connect(silent, 0, SynapseTable<double>::from_lists(2, pre, post, weights, delay),
-                          Receptor::by_sign, additive(1));
-    sim.connect(events, 0, table<double>(1, {0}, {0}, {1}), Receptor::by_sign, {});
+    plastic = sim.brief()->network.connect(
+        silent, 0, SynapseTable<double>::from_lists(2, pre, post, weights, delay),
+        Receptor::by_sign, additive(1));
+    sim.brief()->network.connect(events, 0, table<double>(1, {0}, {0}, {1}), Receptor::by_sign, {});
   }
   void check(const std::vector<double>& factors) {
     const std::vector<double> now = sim.weights(plastic);
@@ -46,7 +47,7 @@ TEST_CASE("normalise gives each target the same sum, at each multiple of its int
   how.projection = network.plastic;
   how.every = 40;
   how.total = 0.9;
-  network.sim.regulate(how);
+  network.sim.brief()->regulate(how);
   network.sim.run(39, {});
   network.check({1, 1, 1});
   network.sim.run(1, {});
@@ -66,7 +67,7 @@ TEST_CASE("scale raises weights below the rate and lowers them above it, within 
   how.every = 100;  // 10 ms, in which the first neuron fires at 200 Hz
   how.rate = 100;
   how.strength = 0.1;
-  network.sim.regulate(how);
+  network.sim.brief()->regulate(how);
   network.sim.run(100, {});
   network.check({0.9, 1.1, 1.1});
   network.sim.run(100, {});  // spikes count once: all are silent by now
@@ -97,13 +98,13 @@ TEST_CASE("an interval that is set goes on, before the first run and after it") 
     if (ran) {
       network.sim.run(40, {});
     }
-    network.sim.regulate(how);
-    CHECK(network.sim.interval_begin(0) == (ran ? 40 : 0));
-    CHECK(network.sim.interval_spikes(0) == std::vector<std::uint32_t>{0, 0, 0});
-    network.sim.set_interval(0, 0, std::vector<std::uint32_t>{ran ? 1u : 0u, 3, 0});
+    network.sim.brief()->regulate(how);
+    CHECK(network.sim.look()->intervals[0].begin == (ran ? 40 : 0));
+    CHECK(network.sim.brief()->interval_spikes(0) == std::vector<std::uint32_t>{0, 0, 0});
+    network.sim.brief()->set_interval(0, 0, std::vector<std::uint32_t>{ran ? 1u : 0u, 3, 0});
     network.sim.run(ran ? 60 : 100, {});  // the first neuron fires at 5 and 50, in steps
     network.check({0.9, 0.8, 1.1});
-    CHECK(network.sim.interval_begin(0) == 100);
-    CHECK(network.sim.interval_spikes(0) == std::vector<std::uint32_t>{0, 0, 0});
+    CHECK(network.sim.look()->intervals[0].begin == 100);
+    CHECK(network.sim.brief()->interval_spikes(0) == std::vector<std::uint32_t>{0, 0, 0});
   }
 }

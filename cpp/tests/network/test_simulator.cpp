@@ -57,7 +57,8 @@ TEST_CASE_TEMPLATE("fetching what a run needs changes nothing, whatever has happ
       network->sim.run(piece, {});
       network->sim.set_weights(network->projections.back(),
                                network->sim.weights(network->projections.back()));
-      network->sim.add_neurons(find_model("LIF"), 70, lif(100), false);  // a new layout follows
+      network->sim.brief()->network.add_neurons(find_model("LIF"), 70, lif(100),
+                                                false);  // a new layout follows
     }
     fetch();
   }
@@ -75,13 +76,14 @@ TEST_CASE_TEMPLATE("fetching what a run needs changes nothing, whatever has happ
 TEST_CASE("another seed gives another run") {
   Simulator<float> a(dt, 1, 1), b(dt, 2, 1);
   for (Simulator<float>* sim : {&a, &b}) {
-    const std::size_t n = sim->add_neurons(find_model("LIF"), 50, lif(100), false);
+    const std::size_t n = sim->brief()->network.add_neurons(find_model("LIF"), 50, lif(100), false);
     inputs::poisson(*sim, n, 2000, 50);
-    sim->record_spikes(n, {});
+    sim->brief()->record_spikes(n, {});
     sim->run(1000, {});
   }
-  CHECK(a.recorded_spikes(0)->stamps.size() > 20);
-  CHECK(a.recorded_spikes(0)->stamps != b.recorded_spikes(0)->stamps);
+  CHECK(a.look()->recorders.spikes[0].share()->stamps.size() > 20);
+  CHECK(a.look()->recorders.spikes[0].share()->stamps !=
+        b.look()->recorders.spikes[0].share()->stamps);
 }
 
 TEST_CASE_TEMPLATE("reset returns to the start, with the initial or the current weights", R, float,
@@ -102,18 +104,18 @@ TEST_CASE_TEMPLATE("reset returns to the start, with the initial or the current 
 
 TEST_CASE("a running network refuses to be run, changed or read") {
   Simulator<float> sim(dt, 1, 2);
-  sim.add_neurons(model(), 100, delta(), false);
-  sim.record_spikes(0, {});
-  sim.record_state(0, 0, {0}, 1 << 20);
+  sim.brief()->network.add_neurons(model(), 100, delta(), false);
+  sim.brief()->record_spikes(0, {});
+  sim.brief()->record_state(0, 0, {0}, 1 << 20);
   bool asked = false;
   sim.run(1 << 24, [&](Step) {
     asked = true;
     CHECK(sim.busy());
     CHECK_THROWS_AS(sim.run(1, {}), std::logic_error);
-    CHECK_THROWS_AS(sim.add_neurons(model(), 1, delta(), false), std::logic_error);
-    CHECK_THROWS_AS(sim.state(0, 0), std::logic_error);
-    CHECK_THROWS_AS(sim.recorded_spikes(0), std::logic_error);
-    CHECK_THROWS_AS(sim.recorded_states(0), std::logic_error);
+    CHECK_THROWS_AS(sim.brief()->network.add_neurons(model(), 1, delta(), false), std::logic_error);
+    CHECK_THROWS_AS(sim.look()->network.neurons(0).state(0), std::logic_error);
+    CHECK_THROWS_AS(sim.look()->recorders.spikes[0].share(), std::logic_error);
+    CHECK_THROWS_AS(sim.look()->recorded_states(0), std::logic_error);
     CHECK_THROWS_AS(sim.reset(true), std::logic_error);
     return true;
   });
@@ -125,28 +127,30 @@ TEST_CASE("a running network refuses to be run, changed or read") {
 TEST_CASE(
     "a later connection does not carry earlier spikes, and earlier ones keep theirs in flight") {
   Simulator<double> sim(dt, 1, 2);
-  const std::size_t n = sim.add_neurons(find_model("LIF"), 1, lif(0), false);
-  const std::size_t source = sim.add_events(1, {5}, {0});
-  sim.connect(source, n, table<double>({0}, {0}, {10}, {10}, 1), Receptor::by_sign, {});
+  const std::size_t n = sim.brief()->network.add_neurons(find_model("LIF"), 1, lif(0), false);
+  const std::size_t source = sim.brief()->network.add_events(1, {5}, {0});
+  sim.brief()->network.connect(source, n, table<double>({0}, {0}, {10}, {10}, 1), Receptor::by_sign,
+                               {});
   sim.run(8, {});
-  sim.connect(source, n, table<double>({0}, {0}, {-20}, {10}, 1), Receptor::by_sign, {});
-  sim.add_neurons(find_model("LIF"), 100, lif(10), false);
+  sim.brief()->network.connect(source, n, table<double>({0}, {0}, {-20}, {10}, 1),
+                               Receptor::by_sign, {});
+  sim.brief()->network.add_neurons(find_model("LIF"), 100, lif(10), false);
   sim.run(7, {});
-  CHECK(sim.state(n, 1)[0] == 10);
-  CHECK(sim.state(n, 2)[0] == 0);
+  CHECK(sim.look()->network.neurons(n).state(1)[0] == 10);
+  CHECK(sim.look()->network.neurons(n).state(2)[0] == 0);
 }
 
 TEST_CASE("set_rates acts from the next step on") {
   Simulator<float> sim(dt, 1, 1);
   const double off = 0, on = 1000;
-  const std::size_t k = sim.add_poisson(10, {&off, 1});
-  sim.record_spikes(k, {});
+  const std::size_t k = sim.brief()->network.add_poisson(10, {&off, 1});
+  sim.brief()->record_spikes(k, {});
   sim.run(100, {});
-  CHECK(sim.recorded_spikes(0)->stamps.empty());
-  sim.set_rates(k, {&on, 1});
+  CHECK(sim.look()->recorders.spikes[0].share()->stamps.empty());
+  sim.brief()->network.nodes[k].poisson->set_rates({&on, 1}, sim.dt());
   sim.run(100, {});
-  CHECK(sim.recorded_spikes(0)->stamps.size() > 50);
-  CHECK(sim.recorded_spikes(0)->stamps.front() > 100);
+  CHECK(sim.look()->recorders.spikes[0].share()->stamps.size() > 50);
+  CHECK(sim.look()->recorders.spikes[0].share()->stamps.front() > 100);
 }
 
 namespace {
@@ -160,33 +164,38 @@ struct GrowingNetwork {
 
   explicit GrowingNetwork(int threads) : sim(dt, 4, threads) {
     const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
-    const auto draw = [this](std::size_t post) {
-      return [this, post](std::uint32_t number, Range own) {
-        const ConnectionRule some{ConnectionRule::Kind::fixed_indegree, 1, 6, true, true};
-        return Drawing<double>(some, {90, {}, true}, {post, {}, true}, false,
-                               mixed_network::spread(20, 90), mixed_network::spread(0.2, 2), dt, 4,
-                               number, sim.threads(), own);
-      };
+    const auto connect = [this](const std::optional<Plasticity>& how) {
+      const ConnectionRule some{ConnectionRule::Kind::fixed_indegree, 1, 6, true, true};
+      const auto parts = sim.brief();
+      Network<double>& network = parts->network;
+      const auto number = static_cast<std::uint32_t>(network.projections.size());
+      return network.connect(
+          0, 0,
+          Drawing<double>(some, {90, {}, true}, {90, {}, true}, false,
+                          mixed_network::spread(20, 90), mixed_network::spread(0.2, 2), dt, 4,
+                          number, network.threads, network.own(0)),
+          Receptor::by_sign, how);
     };
     steps = {
-        [this] { sim.add_neurons(find_model("LIF"), 90, lif(400), false); },
-        [this] { sim.add_events(3, {0, 5, 40}, {0, 1, 2}); },
-        [this, draw] { sim.connect(0, 0, draw(90), Receptor::by_sign, {}); },
-        [this, draw, rule] { plastic = sim.connect(0, 0, draw(90), Receptor::by_sign, rule); },
+        [this] { sim.brief()->network.add_neurons(find_model("LIF"), 90, lif(400), false); },
+        [this] { sim.brief()->network.add_events(3, {0, 5, 40}, {0, 1, 2}); },
+        [connect] { connect({}); },
+        [this, connect, rule] { plastic = connect(rule); },
         [this] {
-          sim.connect(1, 0, table<double>({0, 1, 2}, {3, 70, 80}, {90, 90, 90}, {7, 7, 7}, 3),
-                      Receptor::by_sign, {});
+          sim.brief()->network.connect(
+              1, 0, table<double>({0, 1, 2}, {3, 70, 80}, {90, 90, 90}, {7, 7, 7}, 3),
+              Receptor::by_sign, {});
         },
-        [this] { sim.record_spikes(0, {}); },
-        [this] { sim.record_spikes(1, {}); },
-        [this] { sim.record_state(0, 0, {1, 64, 89}, 2); },
-        [this] { sim.record_weights(plastic, 40); },
+        [this] { sim.brief()->record_spikes(0, {}); },
+        [this] { sim.brief()->record_spikes(1, {}); },
+        [this] { sim.brief()->record_state(0, 0, {1, 64, 89}, 2); },
+        [this] { sim.brief()->record_weights(plastic, 40); },
         [this] { sim.run(70 - sim.now(), {}); },
         [this] { sim.set_weights(0, sim.weights(0)); },
         [this] { sim.set_amplitudes(plastic, {20, 20, 5, 4.4, 0, 120}); },
         [this] { sim.normalise(plastic, 300); },
-        [this, draw, rule] { sim.connect(0, 0, draw(90), Receptor::by_sign, rule); },
-        [this] { sim.record_state(0, 1, {5, 6}, 1); },
+        [connect, rule] { connect(rule); },
+        [this] { sim.brief()->record_state(0, 1, {5, 6}, 1); },
         [this] { sim.run(130 - sim.now(), {}); },
     };
   }
@@ -197,13 +206,13 @@ struct GrowingNetwork {
       all.insert(all.end(), values.begin(), values.end());
     };
     for (const std::size_t k : {0u, 1u}) {
-      add(sim.recorded_spikes(k)->stamps);
-      add(sim.recorded_spikes(k)->elements);
-      add(sim.recorded_states(k).values);
+      add(sim.look()->recorders.spikes[k].share()->stamps);
+      add(sim.look()->recorders.spikes[k].share()->elements);
+      add(sim.look()->recorded_states(k).values);
     }
-    add(sim.recorded_weights(0).values);
-    for (std::size_t s = 0; s < sim.state_count(0); ++s) {
-      add(sim.state(0, s));
+    add(sim.look()->recorded_weights(0).values);
+    for (std::size_t s = 0; s < sim.look()->network.neurons(0).state_count(); ++s) {
+      add(sim.look()->network.neurons(0).state(s));
     }
     for (std::size_t k = 0; k < 4; ++k) {
       add(sim.weights(k));
@@ -226,7 +235,7 @@ TEST_CASE(
       step();
     }
     const std::vector<double> expected = reference.read();
-    REQUIRE(reference.sim.recorded_count(RecorderKind::spikes, 0) > 50);
+    REQUIRE(reference.sim.look()->recorders.count(RecorderKind::spikes, 0) > 50);
     int went_on = 0, failed = 0;
     for (long k = 3 * threads;; k += every) {
       CAPTURE(k);
@@ -239,7 +248,7 @@ TEST_CASE(
           try {
             step();
           } catch (const std::bad_alloc&) {
-            broken = net.sim.failed();
+            broken = net.sim.broken();
             if (broken) {
               break;
             }
@@ -259,17 +268,18 @@ TEST_CASE(
       ++failed;
       REQUIRE(!net.sim.busy());
       REQUIRE_THROWS_AS(net.sim.run(1, {}), Broken);
-      REQUIRE_THROWS_AS(net.sim.state(0, 0), Broken);
+      REQUIRE_THROWS_AS(net.sim.look()->network.neurons(0).state(0), Broken);
       REQUIRE_THROWS_AS(net.sim.weights(0), Broken);
       REQUIRE_THROWS_AS(net.sim.reset(true), Broken);
       // What was recorded before can be read, and ends with the clock.
-      const auto spikes = net.sim.recorded_spikes(0);
+      const auto spikes = net.sim.look_even_if_broken()->recorders.spikes[0].share();
       REQUIRE(spikes->stamps.size() == spikes->elements.size());
       REQUIRE((spikes->stamps.empty() || spikes->stamps.back() <= net.sim.now()));
-      const auto all = reference.sim.recorded_spikes(0);
+      const auto all = reference.sim.look()->recorders.spikes[0].share();
       REQUIRE(std::equal(spikes->stamps.begin(), spikes->stamps.end(), all->stamps.begin()));
       REQUIRE(std::equal(spikes->elements.begin(), spikes->elements.end(), all->elements.begin()));
-      const auto samples = net.sim.recorded_states(0), whole = reference.sim.recorded_states(0);
+      const auto samples = net.sim.look_even_if_broken()->recorded_states(0);
+      const auto whole = reference.sim.look()->recorded_states(0);
       REQUIRE(samples.values.size() == samples.stamps.size() * samples.columns);
       REQUIRE(std::equal(samples.values.begin(), samples.values.end(), whole.values.begin()));
     }
@@ -281,10 +291,10 @@ TEST_CASE(
 TEST_CASE("an error of poll stops a run and leaves the network intact") {
   for (const int threads : {1, 2}) {
     Simulator<float> sim(dt, 1, threads);
-    sim.add_neurons(model(), 100, delta(), false);
+    sim.brief()->network.add_neurons(model(), 100, delta(), false);
     const auto poll = [](Step) -> bool { throw std::runtime_error("enough"); };
     CHECK_THROWS_WITH_AS(sim.run(1 << 24, poll), "enough", std::runtime_error);
-    CHECK(!sim.failed());
+    CHECK(!sim.broken());
     CHECK(sim.run(1, {}) == 1);
   }
 }

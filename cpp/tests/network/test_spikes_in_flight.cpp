@@ -30,18 +30,19 @@ TEST_CASE("spikes in flight are kept by stamp until they are old") {
 TEST_CASE("the longest and the shortest delay together") {
   for (const bool plastic : {false, true}) {
     Simulator<double> sim(dt, 1, 2);
-    sim.add_neurons(model(), 2, delta(), false);
-    sim.add_events(1, {1, 40}, {0, 0});
+    sim.brief()->network.add_neurons(model(), 2, delta(), false);
+    sim.brief()->network.add_events(1, {1, 40}, {0, 0});
     std::optional<Plasticity> rule;
     if (plastic) {
       rule = additive(2);
     }
-    sim.connect(1, 0, table<double>(1, {0, 0}, {0, 1}, {65535, 1}), Receptor::by_sign, rule);
-    sim.record_spikes(0, {});
+    sim.brief()->network.connect(1, 0, table<double>(1, {0, 0}, {0, 1}, {65535, 1}),
+                                 Receptor::by_sign, rule);
+    sim.brief()->record_spikes(0, {});
     sim.run(65000, {});
-    CHECK(sim.in_flight().stamps == std::vector<Step>{1, 2, 40, 41});
+    CHECK(sim.look()->in_flight().stamps == std::vector<Step>{1, 2, 40, 41});
     sim.run(600, {});
-    const Log log = *sim.recorded_spikes(0);
+    const Log log = *sim.look()->recorders.spikes[0].share();
     CHECK(log.stamps == std::vector<Step>{2, 41, 65536, 65575});
     CHECK(log.elements == std::vector<std::uint32_t>{1, 1, 0, 0});
   }

@@ -27,7 +27,7 @@ TEST_CASE_TEMPLATE("threads 1, 2, 3 and 7 give the same bits", R, float, double)
     CHECK(one.spikes(1) > 200);
     CHECK(one.spikes(2) > 50);
     CHECK(one.spikes(3) == 5);
-    CHECK(one.sim.recorded_weights(0).stamps == std::vector<Step>{250, 500});
+    CHECK(one.sim.look()->recorded_weights(0).stamps == std::vector<Step>{250, 500});
     for (const int threads : {2, 3, 7}) {
       CAPTURE(threads);
       TestNetwork<R> many(threads, shortest);
@@ -64,10 +64,10 @@ TEST_CASE("a run stopped by poll continues with the bits of an uninterrupted one
 
 TEST_CASE("poll is also called while weights are recorded often") {
   Simulator<float> sim(dt, 1, 1);
-  sim.add_neurons(find_model("LIF"), 1, lif(0), false);
-  sim.record_weights(
-      sim.connect(0, 0, SynapseTable<float>::from_lists(1, {}, {}, {}, {}), Receptor::by_sign, {}),
-      10);
+  sim.brief()->network.add_neurons(find_model("LIF"), 1, lif(0), false);
+  const std::size_t k = sim.brief()->network.connect(
+      0, 0, SynapseTable<float>::from_lists(1, {}, {}, {}, {}), Receptor::by_sign, {});
+  sim.brief()->record_weights(k, 10);
   int calls = 0;
   const auto begin = std::chrono::steady_clock::now();
   sim.run(600000, [&](Step) { return ++calls < 0; });
@@ -78,17 +78,18 @@ TEST_CASE("poll is also called while weights are recorded often") {
 
 TEST_CASE("a spike at time 0 is sent, even if it is given twice") {
   Simulator<double> sim(dt, 1, 2);
-  sim.add_neurons(model(), 1, delta(), false);
-  const std::size_t source = sim.add_events(1, {0, 0, 9}, {0, 0, 0});
+  sim.brief()->network.add_neurons(model(), 1, delta(), false);
+  const std::size_t source = sim.brief()->network.add_events(1, {0, 0, 9}, {0, 0, 0});
   const std::vector<std::uint32_t> zero{0};
   const std::vector<double> weight{0.3};
   const std::vector<std::uint16_t> delay{4};
-  sim.connect(source, 0, SynapseTable<double>::from_lists(1, zero, zero, weight, delay),
-              Receptor::by_sign, {});
-  sim.record_spikes(source, {});
-  sim.record_state(0, 0, {0}, 1);
+  sim.brief()->network.connect(source, 0,
+                               SynapseTable<double>::from_lists(1, zero, zero, weight, delay),
+                               Receptor::by_sign, {});
+  sim.brief()->record_spikes(source, {});
+  sim.brief()->record_state(0, 0, {0}, 1);
   sim.run(1, {});
   sim.run(3, {});
-  CHECK(sim.recorded_spikes(0)->stamps == std::vector<Step>{0, 0});
-  CHECK(sim.recorded_states(0).values == std::vector<double>{0, 0, 0, 0.6});
+  CHECK(sim.look()->recorders.spikes[0].share()->stamps == std::vector<Step>{0, 0});
+  CHECK(sim.look()->recorded_states(0).values == std::vector<double>{0, 0, 0, 0.6});
 }

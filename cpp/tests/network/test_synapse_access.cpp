@@ -28,27 +28,27 @@ TEST_CASE_TEMPLATE("weights that are set are the weights that are read", R, floa
 
 TEST_CASE("a static weight whose sign changes acts on the other receptor") {
   Simulator<double> sim(dt, 1, 1);
-  const std::size_t n = sim.add_neurons(find_model("LIF"), 2, lif(0), false);
-  const std::size_t source = sim.add_events(1, {5, 20}, {0, 0});
-  const std::size_t k = sim.connect(source, n, table<double>({0, 0}, {0, 1}, {10, -20}, {1, 3}, 1),
-                                    Receptor::by_sign, {});
+  const std::size_t n = sim.brief()->network.add_neurons(find_model("LIF"), 2, lif(0), false);
+  const std::size_t source = sim.brief()->network.add_events(1, {5, 20}, {0, 0});
+  const std::size_t k = sim.brief()->network.connect(
+      source, n, table<double>({0, 0}, {0, 1}, {10, -20}, {1, 3}, 1), Receptor::by_sign, {});
   sim.run(8, {});
-  CHECK(sim.state(n, 1)[0] > 0);
-  CHECK(sim.state(n, 2)[0] == 0);
+  CHECK(sim.look()->network.neurons(n).state(1)[0] > 0);
+  CHECK(sim.look()->network.neurons(n).state(2)[0] == 0);
   sim.set_weights(k, std::vector<double>{-30, 40});
   CHECK(sim.weights(k) == std::vector<double>{-30, 40});
   sim.run(13, {});
-  CHECK(sim.state(n, 2)[0] == -30);
+  CHECK(sim.look()->network.neurons(n).state(2)[0] == -30);
   sim.run(2, {});
-  CHECK(sim.state(n, 1)[1] == 40);
+  CHECK(sim.look()->network.neurons(n).state(1)[1] == 40);
 }
 
 TEST_CASE("synapses are read back in canonical order, multapses of mixed sign and delay included") {
   Simulator<double> sim(dt, 1, 3);
-  const std::size_t n = sim.add_neurons(find_model("LIF"), 200, lif(0), false);
+  const std::size_t n = sim.brief()->network.add_neurons(find_model("LIF"), 200, lif(0), false);
   const auto given = table<double>({0, 0, 0, 0, 1, 1, 1}, {150, 150, 3, 150, 7, 7, 199},
                                    {1, -2, 3, 4, 5, -6, 7}, {9, 2, 1, 2, 4, 4, 65535}, 200);
-  const std::size_t k = sim.connect(n, n, given, Receptor::by_sign, {});
+  const std::size_t k = sim.brief()->network.connect(n, n, given, Receptor::by_sign, {});
   for (const Step piece : {0, 1, 5}) {
     sim.run(piece, {});
     const auto read = sim.synapses(k);
@@ -73,9 +73,11 @@ TEST_CASE("long rows are read back in canonical order, and written") {
   }
   for (const int threads : {1, 3}) {
     Simulator<double> sim(dt, 1, threads);
-    const std::size_t neurons = sim.add_neurons(find_model("LIF"), n, lif(0), false);
+    const std::size_t neurons =
+        sim.brief()->network.add_neurons(find_model("LIF"), n, lif(0), false);
     const auto given = table<double>(pre, post, weight, delay, n);
-    const std::size_t k = sim.connect(neurons, neurons, given, Receptor::by_sign, {});
+    const std::size_t k =
+        sim.brief()->network.connect(neurons, neurons, given, Receptor::by_sign, {});
     for (const Step piece : {0, 1, 50}) {
       sim.run(piece, {});
       const auto read = sim.synapses(k);

@@ -23,7 +23,7 @@ inline InputSite site(std::size_t n, const char* model = "LIF",
 
 template <class R>
 std::uint32_t poisson(Simulator<R>& sim, std::size_t population, double rate, double weight) {
-  return sim.inject(population, {}, [&](const InputSite& at) {
+  return sim.brief()->network.inject(population, {}, [&](const InputSite& at) {
     return std::make_unique<PoissonInput<R>>(at, std::span(&rate, 1), false, std::span(&weight, 1));
   });
 }
@@ -31,7 +31,7 @@ std::uint32_t poisson(Simulator<R>& sim, std::size_t population, double rate, do
 template <class R>
 std::uint32_t noise(Simulator<R>& sim, std::size_t population, double mean, double std,
                     Step every) {
-  return sim.inject(population, {}, [&](const InputSite& at) {
+  return sim.brief()->network.inject(population, {}, [&](const InputSite& at) {
     return std::make_unique<NoiseInput<R>>(at, std::span(&mean, 1), std::span(&std, 1), every, 0);
   });
 }
@@ -39,7 +39,7 @@ std::uint32_t noise(Simulator<R>& sim, std::size_t population, double mean, doub
 template <class R>
 std::uint32_t current(Simulator<R>& sim, std::size_t population, std::vector<R> values,
                       Step start) {
-  return sim.inject(population, {}, [&](const InputSite& at) {
+  return sim.brief()->network.inject(population, {}, [&](const InputSite& at) {
     return std::make_unique<CurrentInput<R>>(at, std::span<const R>(values), 1, start);
   });
 }

@@ -42,12 +42,13 @@ struct TestNetwork {
 
   explicit TestNetwork(int threads, double shortest = 0.1, Step weights_every = 250)
       : sim(dt, 5, threads) {
-    excitatory = sim.add_neurons(find_model("LIF"), 400, lif(150), false);
-    inhibitory = sim.add_neurons(find_model("LIF"), 150, lif(120), true);
-    other = sim.add_neurons(find_model("LIFDelta"), 100, delta(50), false);
+    excitatory = sim.brief()->network.add_neurons(find_model("LIF"), 400, lif(150), false);
+    inhibitory = sim.brief()->network.add_neurons(find_model("LIF"), 150, lif(120), true);
+    other = sim.brief()->network.add_neurons(find_model("LIFDelta"), 100, delta(50), false);
     const double rate = 20;
-    const std::size_t noise = sim.add_poisson(130, {&rate, 1});
-    const std::size_t events = sim.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
+    const std::size_t noise = sim.brief()->network.add_poisson(130, {&rate, 1});
+    const std::size_t events =
+        sim.brief()->network.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
     const auto delays = spread(shortest, shortest + 4);
     connect(excitatory, inhibitory, 0.05, spread(20, 80), delays);
     connect(inhibitory, excitatory, 0.1, spread(-200, -50), delays);
@@ -62,11 +63,11 @@ struct TestNetwork {
     inputs::poisson(sim, inhibitory, 500, 60);
     inputs::noise(sim, excitatory, 20, 60, 3);
     for (const std::size_t population : {excitatory, inhibitory, other, events}) {
-      recorders.push_back(sim.record_spikes(population, {}));
+      recorders.push_back(sim.brief()->record_spikes(population, {}));
     }
-    sim.record_state(excitatory, 0, {0, 77, 399}, 7);
-    sim.record_state(inhibitory, 1, {3, 149}, 1);
-    sim.record_weights(projections.back(), weights_every);
+    sim.brief()->record_state(excitatory, 0, {0, 77, 399}, 7);
+    sim.brief()->record_state(inhibitory, 1, {3, 149}, 1);
+    sim.brief()->record_weights(projections.back(), weights_every);
   }
 
   void connect(std::size_t pre, std::size_t post, double p, const ValueSpec& weight,
@@ -76,9 +77,10 @@ struct TestNetwork {
       return std::array<std::size_t, 5>{400, 150, 100, 130, 3}[k];
     };
     auto table = Drawing<R>(rule, {size(pre), {}, true}, {size(post), {}, true}, pre == post,
-                            weight, delay, dt, 5, sim.next_projection())
+                            weight, delay, dt, 5, sim.look()->network.projections.size())
                      .table();
-    projections.push_back(sim.connect(pre, post, std::move(table), Receptor::by_sign, plasticity));
+    projections.push_back(
+        sim.brief()->network.connect(pre, post, std::move(table), Receptor::by_sign, plasticity));
   }
 
   // Everything that can be read afterwards, as bytes.
@@ -89,27 +91,29 @@ struct TestNetwork {
       bytes.insert(bytes.end(), data, data + values.size() * sizeof(values[0]));
     };
     for (const std::size_t k : recorders) {
-      const auto log = *sim.recorded_spikes(k);
+      const auto log = *sim.look()->recorders.spikes[k].share();
       add(log.stamps);
       add(log.elements);
     }
     for (const std::size_t k : {excitatory, inhibitory, other}) {
-      for (std::size_t s = 0; s < sim.state_count(k); ++s) {
-        add(sim.state(k, s));
+      for (std::size_t s = 0; s < sim.look()->network.neurons(k).state_count(); ++s) {
+        add(sim.look()->network.neurons(k).state(s));
       }
     }
     for (std::size_t k = 0; k < 2; ++k) {
-      add(sim.recorded_states(k).stamps);
-      add(sim.recorded_states(k).values);
+      add(sim.look()->recorded_states(k).stamps);
+      add(sim.look()->recorded_states(k).values);
     }
     for (const std::size_t k : projections) {
       add(sim.weights(k));
     }
-    add(sim.recorded_weights(0).stamps);
-    add(sim.recorded_weights(0).values);
+    add(sim.look()->recorded_weights(0).stamps);
+    add(sim.look()->recorded_weights(0).values);
     return bytes;
   }
-  std::size_t spikes(std::size_t k) { return sim.recorded_spikes(recorders[k])->stamps.size(); }
+  std::size_t spikes(std::size_t k) {
+    return sim.look()->recorders.spikes[recorders[k]].share()->stamps.size();
+  }
 };
 
 }  // namespace mixed_network

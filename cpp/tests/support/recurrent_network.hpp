@@ -30,12 +30,14 @@ struct TestNetwork {
   std::size_t neurons, plastic, fixed;
 
   TestNetwork() {
-    neurons = sim.add_neurons(find_model("LIF"), 130, lif(90), false);
-    sim.record_spikes(neurons, {});
+    neurons = sim.brief()->network.add_neurons(find_model("LIF"), 130, lif(90), false);
+    sim.brief()->record_spikes(neurons, {});
     inputs::poisson(sim, neurons, 800, 90);
     const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 6, 5, 0, 150}};
-    plastic = sim.connect(neurons, neurons, random(1, 0, 150), Receptor::by_sign, rule, -1);
-    fixed = sim.connect(neurons, neurons, random(2, -120, 60), Receptor::by_sign, {}, -1);
+    plastic = sim.brief()->network.connect(neurons, neurons, random(1, 0, 150), Receptor::by_sign,
+                                           rule, -1);
+    fixed = sim.brief()->network.connect(neurons, neurons, random(2, -120, 60), Receptor::by_sign,
+                                         {}, -1);
   }
   static SynapseTable<R> random(std::uint32_t object, double low, double high) {
     ValueSpec weight, delay;
@@ -48,21 +50,23 @@ struct TestNetwork {
     return Drawing<R>(rule, {130, {}, true}, {130, {}, true}, true, weight, delay, dt, 3, object)
         .table();
   }
-  SpikeRecorder::Log spikes() { return *sim.recorded_spikes(0); }
+  SpikeRecorder::Log spikes() { return *sim.look()->recorders.spikes[0].share(); }
 };
 
 // Carries over everything that a saved network holds.
 template <class R>
 void copy(TestNetwork<R>& from, TestNetwork<R>& to) {
   const std::size_t n = from.neurons;
-  to.sim.set_clock(from.sim.now(), from.sim.in_flight());
-  to.sim.set_plastic_state(to.plastic, from.sim.plastic_state(from.plastic));
+  to.sim.set_clock(from.sim.now(), from.sim.look()->in_flight());
+  to.sim.set_plastic_state(to.plastic, from.sim.brief()->access.plastic_state(from.plastic));
   to.sim.set_weights(to.fixed, from.sim.weights(from.fixed));
-  for (std::size_t s = 0; s < from.sim.state_count(n); ++s) {
-    to.sim.set_raw_state(n, s, from.sim.raw_state(n, s));
-    to.sim.set_initial_state(n, s, from.sim.initial_state(n, s));
+  for (std::size_t s = 0; s < from.sim.look()->network.neurons(n).state_count(); ++s) {
+    to.sim.brief()->network.neurons(n).set_raw_state(
+        s, from.sim.look()->network.neurons(n).raw_state(s));
+    to.sim.set_initial_state(n, s, from.sim.look()->network.initial_state(n, s));
   }
-  to.sim.set_held(n, from.sim.held(n));
+  to.sim.brief()->network.neurons(n).set_held(
+      from.sim.look()->network.neurons(n).held(from.sim.now()), to.sim.now());
 }
 
 }  // namespace recurrent_network

@@ -28,7 +28,7 @@ from spikelet._util.threads import default_threads
 
 __all__ = [
     "BUSY", "Record", "about", "busy", "call", "has_place", "headline", "kept", "machine", "machine_line", "markdown", "middle", "parser",
-    "place_of", "put", "run", "show", "spread", "table", "take_turns", "versions", "why",
+    "place_of", "put", "run", "share_interpreter", "show", "spread", "table", "take_turns", "versions", "why",
 ]  # fmt: skip
 
 Record = dict[str, Any]
@@ -261,6 +261,15 @@ def parser(description: str | None, *programs: str, **options: Any) -> argparse.
     text = "write all runs and their origin to this file"
     found.add_argument("--json", type=Path, metavar="PATH", help=text)
     return found
+
+
+def share_interpreter(args: argparse.Namespace, *programs: str, given: str | None = None) -> None:
+    """Give programs whose interpreter is None the given one, or the first of another program, or this one."""
+    names = [f"{program}_python" for program in programs]
+    found = [given, *(getattr(args, name) for name in names), sys.executable]
+    first = next(python for python in found if python)
+    for name in names:
+        setattr(args, name, getattr(args, name) or first)
 
 
 def show(

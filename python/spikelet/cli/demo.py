@@ -203,8 +203,8 @@ def draw(
     pixels.set_ylim(-1, network.n_inputs)
 
     by_digit = np.argsort(digit, kind="stable")  # neurons of one digit next to each other
-    rows, colours = np.argsort(by_digit)[spikes.ids], [f"C{d}" for d in digit[spikes.ids]]
-    plot.raster(spikes.times, rows, ax=neurons, s=18, c=colours)
+    rows, colors = np.argsort(by_digit)[spikes.ids], [f"C{d}" for d in digit[spikes.ids]]
+    plot.raster(spikes.times, rows, ax=neurons, s=18, c=colors)
     neurons.set(title="Neurons, sorted and coloured by their digit", xlabel="")
     edges = np.searchsorted(np.sort(digit), np.arange(11))
     middles, present = (edges[1:] + edges[:-1]) / 2, np.diff(edges) > 0

@@ -16,10 +16,10 @@ from spikelet.datasets import idx
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["Labelled", "Split", "digits", "load", "mnist"]
+__all__ = ["Labeled", "Split", "digits", "load", "mnist"]
 
 Split: TypeAlias = Literal["train", "test"]
-Labelled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
+Labeled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
 _DIGITS = Path(__file__).with_name("digits.npz")
 _PREFIX = {"train": "train", "test": "t10k"}
@@ -28,7 +28,7 @@ _PREFIX = {"train": "train", "test": "t10k"}
 @spelled
 def mnist(
     data_dir: str | PathLike[str], split: Split = "train", n: SupportsIndex | None = None
-) -> Labelled:
+) -> Labeled:
     """Read MNIST, or a data set in the same format (Fashion-MNIST, KMNIST).
 
     Parameters
@@ -67,7 +67,7 @@ def mnist(
 
 
 @spelled
-def digits(split: Split = "train", n: SupportsIndex | None = None, *, seed: int = 0) -> Labelled:
+def digits(split: Split = "train", n: SupportsIndex | None = None, *, seed: int = 0) -> Labeled:
     """Return 1797 handwritten digits of 8x8 pixels, the same as scikit-learn's.
 
     They are the test set of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak (1998), from the UCI
@@ -104,6 +104,6 @@ def load(
     data_dir: str | PathLike[str] | None = None,
     split: Split = "train",
     n: SupportsIndex | None = None,
-) -> Labelled:
+) -> Labeled:
     """Return `mnist` from `data_dir`, or `digits` if it is None, as the demos do."""
     return digits(split, n) if data_dir is None else mnist(data_dir, split, n)

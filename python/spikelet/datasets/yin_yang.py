@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, number
 from spikelet._util.spelling import spelled
-from spikelet.datasets.images import Labelled
+from spikelet.datasets.images import Labeled
 
 __all__ = ["yin_yang"]
 
@@ -18,7 +18,7 @@ __all__ = ["yin_yang"]
 @spelled
 def yin_yang(
     n: SupportsIndex, *, seed: int = 0, r_big: float = 0.5, r_small: float = 0.1
-) -> Labelled:
+) -> Labeled:
     """Draw points of the Yin-Yang data set (Kriener, Göltz & Petrovici 2022).
 
     Two half circles split a disc of radius `r_big` (with the default, inside the unit square) into yin and

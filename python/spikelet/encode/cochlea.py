@@ -147,8 +147,8 @@ def cochlea(
             got="samples:",
         )
     levels = np.zeros((len(edges), n))  # from silence on
-    for k, centre in enumerate(erb_frequencies(n, first, last)):
-        levels[1:, k] = _level(sound, frequency, float(centre), smoothing, edges) ** power
+    for k, center in enumerate(erb_frequencies(n, first, last)):
+        levels[1:, k] = _level(sound, frequency, float(center), smoothing, edges) ** power
     raster = np.asarray(delta(levels, threshold=change))[1:]
     return Spikes.from_raster(raster, step) if as_events else raster
 
@@ -178,12 +178,12 @@ def _edges(samples: int, per_step: float) -> NDArray[np.int64]:
 
 
 def _level(
-    sound: Floats, rate: float, centre: float, tau: float, edges: NDArray[np.int64]
+    sound: Floats, rate: float, center: float, tau: float, edges: NDArray[np.int64]
 ) -> Floats:
     """Return the mean of a channel in each step, rectified and smoothed."""
     from scipy import signal  # noqa: PLC0415  # slow to import
 
-    level = np.maximum(signal.sosfilt(_gammatone(centre, rate), sound), 0)
+    level = np.maximum(signal.sosfilt(_gammatone(center, rate), sound), 0)
     if tau > 0:
         decay = math.exp(-1000 / (rate * tau))
         level = signal.lfilter([1 - decay], [1, -decay], level)
@@ -191,13 +191,13 @@ def _level(
     return np.asarray(sums / np.diff(edges))
 
 
-def _gammatone(centre: float, rate: float) -> Floats:
+def _gammatone(center: float, rate: float) -> Floats:
     """Return the four second-order sections of a filter, with a gain of 1 at its centre.
 
     As one filter of order 8, its poles would coincide to within rounding errors at low frequencies.
     """
-    width = 2 * math.pi * 1.019 * (centre / _QUALITY + _NARROWEST)
-    angle, decay = 2 * math.pi * centre / rate, math.exp(-width / rate)
+    width = 2 * math.pi * 1.019 * (center / _QUALITY + _NARROWEST)
+    angle, decay = 2 * math.pi * center / rate, math.exp(-width / rate)
     denominator = [1, -2 * decay * math.cos(angle), decay**2]
     at = np.exp(-1j * angle)
     sections: list[Any] = []

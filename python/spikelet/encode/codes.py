@@ -315,10 +315,10 @@ def population(
     Neurocomputing 48:17 (2002).
     """
     values, n_steps, key = _arguments("population", x, steps, seed)
-    centres, width = receptive_fields(n, beta=beta)
+    centers, width = receptive_fields(n, beta=beta)
     choice("encode.population", "code", code, "latency", "rate")
     limit = scalar("encode.population", "threshold", threshold, "in [0, 1]")
-    activation = np.exp(-0.5 * ((values[..., np.newaxis] - centres) / width) ** 2)
+    activation = np.exp(-0.5 * ((values[..., np.newaxis] - centers) / width) ** 2)
     if code == "rate":
         p = np.where(activation > limit, activation, 0)
         return _bernoulli("encode.population", p, n_steps, key, as_events)
@@ -334,8 +334,8 @@ def receptive_fields(n: int = 8, *, beta: float = 1.5) -> tuple[NDArray[np.float
     The centres are ``1 / (n - 2)`` apart; the first and the last are half that distance outside [0, 1].
     """
     distance = 1 / (integer("encode.population", "n", n, 3) - 2)
-    centres = (np.arange(n, dtype=np.float64) - 0.5) * distance
-    return centres, distance / scalar("encode.population", "beta", beta, "> 0")
+    centers = (np.arange(n, dtype=np.float64) - 0.5) * distance
+    return centers, distance / scalar("encode.population", "beta", beta, "> 0")
 
 
 def _bernoulli(

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-from spikelet.experiments.grid import Run
-from spikelet.experiments.record import Record
 from spikelet.experiments.result import RunResult, SweepResult
 from spikelet.experiments.sweeping import load_sweep, sweep
 
-__all__ = ["Record", "Run", "RunResult", "SweepResult", "load_sweep", "sweep"]
+__all__ = ["RunResult", "SweepResult", "load_sweep", "sweep"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spikelet._util.spelling import missing
 from spikelet.conversion.to_network import GraphNetwork
 from spikelet.io.c import write_c
-from spikelet.io.nest import NestNetwork, from_nest, nest_model, to_nest
+from spikelet.io.nest import NestNetwork, from_nest, nest_model
 from spikelet.io.nir import NirModel, NirResult, read_nir, write_nir
 from spikelet.io.onnx import write_onnx
 from spikelet.io.sonata import SonataNetwork, read_sonata, write_sonata
@@ -22,7 +22,6 @@ __all__ = [
     "nest_model",
     "read_nir",
     "read_sonata",
-    "to_nest",
     "write_c",
     "write_nir",
     "write_onnx",

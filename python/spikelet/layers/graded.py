@@ -412,7 +412,7 @@ class _Norm(Graded):
             back = np.argsort(order)
             return views.moved(done, lambda a, _: a.transpose(back))
         from_, extent, along, index = _lying(views, view, axes)
-        number = views.core.normalise(from_, extent, along, isinstance(self, LayerNorm), self.eps)
+        number = views.core.normalize(from_, extent, along, isinstance(self, LayerNorm), self.eps)
         wide = [n if k in axes else 1 for k, n in enumerate(shape)]
         return _scaled(views, views.add(number, extent, shape, index), self, wide)
 
@@ -459,7 +459,7 @@ class GroupNorm(Graded):
     def _add(self, views: Views, shape: Shape, view: View) -> View:
         from_, extent = views.in_order(view)
         along = (self.groups, math.prod(shape) // self.groups, 1)
-        number = views.core.normalise(from_, extent, along, True, self.eps)
+        number = views.core.normalize(from_, extent, along, True, self.eps)
         wide = (-1, *[1] * (len(shape) - 1))
         return _scaled(views, views.add(number, extent, shape), self, wide)
 

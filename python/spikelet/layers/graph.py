@@ -15,7 +15,7 @@ from spikelet.layers.base import Layer
 from spikelet.layers.linear import Add, Delay, DelayedLinear, Linear
 from spikelet.layers.views import Shape
 
-__all__ = ["INPUT", "Graph", "LayerLike", "Node", "Shapes"]
+__all__ = ["Graph", "Node"]
 
 INPUT = "input"  # the name of the input of a model that has one
 

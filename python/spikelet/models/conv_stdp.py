@@ -140,7 +140,7 @@ class ConvSTDP(Sealed):
         Size of an image [pixels].
     bins : int
         Number of time bins of a wave, 1 to 254. All bins get the same number of input spikes.
-    centre, surround : float > 0
+    center, surround : float > 0
         Standard deviations of the two Gaussians [pixels].
     cut : float, in [0, 1]
         On- and off-centre cells stay silent if they respond with less than this fraction of the strongest
@@ -168,7 +168,7 @@ class ConvSTDP(Sealed):
     shape: tuple[int, int]
     bins: int
     seed: int
-    centre: float
+    center: float
     surround: float
     cut: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1, 4096))
@@ -188,7 +188,7 @@ class ConvSTDP(Sealed):
         *,
         shape: tuple[int, int] = (28, 28),
         bins: int = 15,
-        centre: float = 1.0,
+        center: float = 1.0,
         surround: float = 2.0,
         cut: float = 0.02,
         seed: int = 0,
@@ -202,12 +202,12 @@ class ConvSTDP(Sealed):
         self.bins = integer("ConvSTDP", "bins", bins, 1, SILENT - 1)
         self.seed = integer("ConvSTDP", "seed", seed, 0, 2**32 - 1)
         self.threads = threads
-        for name, value in (("centre", centre), ("surround", surround)):
+        for name, value in (("center", center), ("surround", surround)):
             require("ConvSTDP", name, number("ConvSTDP", name, value), "> 0")
-        if centre > _LARGEST:
-            fail("ConvSTDP", "centre", centre, f"must be at most {_LARGEST} pixels, as the image")
+        if center > _LARGEST:
+            fail("ConvSTDP", "center", center, f"must be at most {_LARGEST} pixels, as the image")
         require("ConvSTDP", "cut", number("ConvSTDP", "cut", cut), "in [0, 1]")
-        self.centre, self.surround, self.cut = float(centre), float(surround), float(cut)
+        self.center, self.surround, self.cut = float(center), float(surround), float(cut)
         self._seen = [0] * len(self.layers)
         self._wins = [np.zeros(layer.maps, np.int64) for layer in self.layers]
         self._cores: list[_core.ConvStdp] = []
@@ -465,9 +465,9 @@ class ConvSTDP(Sealed):
 
     def _wave(self, images: NDArray[Any], layer: int) -> Waves:
         """Return the input of a layer."""
-        radius = int(np.ceil(3 * self.centre))
+        radius = int(np.ceil(3 * self.center))
         wave = _core.dog_waves(
-            images, self.centre, self.surround, radius, self.cut, self.bins, self.threads
+            images, self.center, self.surround, radius, self.cut, self.bins, self.threads
         )
         for spec, core in zip(self.layers[:layer], self._cores, strict=False):
             wave = core.respond(wave, spec.window, spec.stride, self.threads)
@@ -497,7 +497,7 @@ class ConvSTDP(Sealed):
             waves = waves[n:]
 
 
-_OPTIONS = ("shape", "bins", "centre", "surround", "cut", "seed")
+_OPTIONS = ("shape", "bins", "center", "surround", "cut", "seed")
 
 
 def _check_stored(

@@ -146,7 +146,7 @@ class DiehlCook(Learner):
         intensity = self.intensity
         while True:
             if learning:
-                projection.normalise(self.total)
+                projection.normalize(self.total)
             spikes.clear()
             pixels.rate = image * np.float32(FULL_RATE * intensity)
             net.run(self.show)

@@ -27,7 +27,7 @@ from spikelet._util.checks import choice, fail, number, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
 
-__all__ = ["FULL_RATES", "POPULATIONS", "Microcircuit", "Parameters", "microcircuit", "parameters"]
+__all__ = ["Microcircuit", "Parameters", "microcircuit", "parameters"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -66,7 +66,7 @@ WEIGHT_SD, WEIGHT_SPREADS = 0.1, 10  # relative to the mean; limit in standard d
 DELAYS = np.tile([1.5, 0.75], 4)  # mean by source [ms]
 DELAY_SD, DELAY_SPREADS = 0.5, 8  # likewise; upper limit
 V_M = {  # mean and standard deviation of the initial potentials [mV]
-    "optimised": (
+    "optimized": (
         np.array([-68.28, -63.16, -63.33, -63.45, -63.11, -61.66, -66.72, -61.43]),
         np.array([5.36, 4.57, 4.74, 4.94, 4.94, 4.55, 5.46, 4.48]),
     ),
@@ -273,7 +273,7 @@ def microcircuit(
     input: Literal["poisson", "dc"] = "poisson",  # noqa: A002
     weight_dtype: Literal["float", "int16"] = "float",
     one_current: bool = False,
-    initial: Literal["optimised", "original"] = "optimised",
+    initial: Literal["optimized", "original"] = "optimized",
 ) -> Microcircuit:
     """Build the cortical microcircuit of Potjans & Diesmann (2014).
 
@@ -296,7 +296,7 @@ def microcircuit(
         1/64 pA, at full in-degree, which is 4.4e-5 of the mean weight.
     one_current : bool
         Whether neurons are `LIFOneCurrent`, with one state for the current of both receptors, instead of `LIF`.
-    initial : "optimised" or "original"
+    initial : "optimized" or "original"
         Initial potentials: normally distributed, with mean and standard deviation by population, which avoids a
         volley at the start; or with -58 +- 10 mV for all.
 

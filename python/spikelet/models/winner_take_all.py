@@ -60,7 +60,7 @@ class WinnerTakeAll(Learner):
     theta_plus : float, optional
         Increment of the threshold by a spike [mV]; by default 0.001 times the number of neurons, at most 0.4. With
         fewer neurons each wins more often, and thresholds should settle at the same level.
-    normalise_every : int
+    normalize_every : int
         Number of images between normalisations of the weights.
     anneal : float
         Factor of the amplitudes of plasticity at the end of training.
@@ -80,7 +80,7 @@ class WinnerTakeAll(Learner):
     pause = setting(">= 0")
     total = setting("> 0", optional=True)
     anneal = setting("> 0")
-    normalise_every = Setting(lambda where, name, value: integer(where, name, value, 1))
+    normalize_every = Setting(lambda where, name, value: integer(where, name, value, 1))
 
     @spelled
     def __init__(
@@ -98,7 +98,7 @@ class WinnerTakeAll(Learner):
         inhibition: float = -28.0,
         total: float | None = None,
         theta_plus: float | None = None,
-        normalise_every: int = 4,
+        normalize_every: int = 4,
         anneal: float = 0.1,
         gain: float = 0.3,
         plasticity: sl.plasticity.Plasticity | None = None,
@@ -113,14 +113,14 @@ class WinnerTakeAll(Learner):
         self.inhibition = scalar(where, "inhibition", inhibition, "finite")
         self.input_rate, self.pause, self.anneal = input_rate, pause, anneal
         self.learn_for, self.answer_for = learn_for, answer_for
-        self.normalise_every, self.total = normalise_every, total
+        self.normalize_every, self.total = normalize_every, total
         self._scale = plasticity is None
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the network other than its size, seed, threads and rule."""
         names = (
             "dt", "input_rate", "learn_for", "answer_for", "pause", "inhibition", "total",
-            "theta_plus", "normalise_every", "anneal", "gain",
+            "theta_plus", "normalize_every", "anneal", "gain",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -187,9 +187,9 @@ class WinnerTakeAll(Learner):
         pixels.rate = 0.0
         net.run(self.pause)  # traces decay
         neurons.V_m = NEURON.E_L
-        if (self.shown + 1) % self.normalise_every == 0:
+        if (self.shown + 1) % self.normalize_every == 0:
             assert self.total is not None  # set by _begin
-            net.projections[0].normalise(self.total)
+            net.projections[0].normalize(self.total)
         return counts
 
     def rates(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:

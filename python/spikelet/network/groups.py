@@ -14,8 +14,8 @@ from spikelet._util.sealed import Sealed
 from spikelet.network.population import Population, positions_in
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
 from spikelet.recording.data import SampleData, SpikeData
-from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.labels import Labels
+from spikelet.recording.on_disk import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
 __all__ = [

@@ -177,7 +177,7 @@ class Network(NetworkContents):
         ----------
         projection : Projection
             A projection with a plasticity rule.
-        how : WeightNormalisation or SynapticScaling
+        how : WeightNormalization or SynapticScaling
             The method and its interval. Regulations due at the same time act in the order in which they were added.
 
         Returns
@@ -314,8 +314,7 @@ class Network(NetworkContents):
             If a neuron spikes in the step, record its V_m after the reset, or the V_m at which it spiked. For
             `Equations`, this applies to the first state, which does not go beyond the threshold in an upstroke.
         to : path-like, optional
-            Record to this HDF5 file (needs h5py) instead of memory, so that a run of any length needs only a few MB
-            of memory. Several recorders of a network may share a file. `read_recording` reads it, even during the run
+            Record to this file instead of memory, so that a run of any length needs only a few MB of memory. Several recorders of a network may share a file. `read_recording` reads it, even during the run
             or after a crash.
 
         Returns
@@ -336,7 +335,7 @@ class Network(NetworkContents):
     def reset(self, *, keep_weights: bool = False, at: float = 0.0) -> None:
         """Go back to time 0, to the states before the first run, without spikes in flight and with empty recorders.
 
-        Recorders on disk continue in a new file, ``name.1.h5`` after ``name.h5``.
+        Recorders on disk continue in a new file, ``name.1.rec`` after ``name.rec``.
 
         Parameters
         ----------

@@ -342,7 +342,7 @@ class Projection(Sealed):
         self._plasticity = rule
 
     @changing
-    def normalise(self, total: float) -> None:
+    def normalize(self, total: float) -> None:
         """Scale each target's incoming weights to a given sum now, in a plastic projection.
 
         Parameters
@@ -355,13 +355,13 @@ class Projection(Sealed):
         UserWarning
             If the bounds do not allow such a sum, given the mean number of synapses of a target.
         """
-        self._require_one("normalise")
+        self._require_one("normalize")
         if self.plasticity is None:
-            fail(repr(self), "normalise", total, "is only for projections with plasticity")
+            fail(repr(self), "normalize", total, "is only for projections with plasticity")
         value = number(repr(self), "total", total)
         require(repr(self), "total", value, "> 0")
         warn_if_beyond(self, float(value))
-        self._engine.sim.normalise(self.index, float(value))
+        self._engine.sim.normalize(self.index, float(value))
 
     @property
     def reward(self) -> float:

@@ -23,7 +23,7 @@ from spikelet.network.recorders import (
 from spikelet.network.tape import Span
 from spikelet.network.to_disk import StrPath
 from spikelet.neurons import NeuronModel
-from spikelet.recording.hdf5_access import LAST
+from spikelet.recording.on_disk import LAST
 
 __all__ = ["When", "make_recorder", "record"]
 

@@ -20,8 +20,8 @@ from spikelet.network.projection import Projection
 from spikelet.network.tape import SpikeTape, StateTape, Tape, WeightTape
 from spikelet.network.turn import changing
 from spikelet.recording.data import SampleData, SpikeData
-from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.labels import Labels
+from spikelet.recording.on_disk import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes, limits_in_ms
 
 __all__ = ["MultiStateRecorder", "SpikeRecorder", "StateRecorder", "WeightRecorder"]

@@ -25,7 +25,7 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> Regulator:
     if projection.network is not net:
         fail("regulate", "projection", projection, "must belong to this network")
     if not isinstance(how, Regulation):
-        allowed = "must be WeightNormalisation or SynapticScaling"
+        allowed = "must be WeightNormalization or SynapticScaling"
         fail("regulate", "how", how, allowed, error=TypeError)
     if projection.plasticity is None:
         fail("regulate", "projection", projection, "must have plasticity")

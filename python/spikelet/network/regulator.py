@@ -12,7 +12,7 @@ from spikelet._util.spelling import suggestion
 from spikelet.network.base import NetworkBase
 from spikelet.network.projection import Projection, warn_if_beyond
 from spikelet.network.turn import changing
-from spikelet.regulation import Regulation, WeightNormalisation
+from spikelet.regulation import Regulation, WeightNormalization
 
 __all__ = ["Regulator", "interval_steps", "warn_of"]
 
@@ -149,5 +149,5 @@ def interval_steps(how: Regulation, network: NetworkBase) -> int:
 
 def warn_of(projection: Projection, how: Regulation) -> None:
     """Warn of a sum of weights that the bounds of the plasticity do not allow."""
-    if isinstance(how, WeightNormalisation):
+    if isinstance(how, WeightNormalization):
         warn_if_beyond(projection, how.total)

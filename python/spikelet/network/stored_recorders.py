@@ -13,8 +13,7 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.record import When, make_recorder
 from spikelet.network.stored import LATEST, WHERE, File
 from spikelet.network.tape import Span, SpikeTape, Tape
-from spikelet.recording.hdf5_access import LAST, Arrays
-from spikelet.recording.hdf5_file import RecordingFile
+from spikelet.recording.on_disk import LAST, Arrays, RecordingFile
 
 __all__ = ["load_recorders"]
 

@@ -17,9 +17,7 @@ from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_unit
 from spikelet.network.synapse_lists import row_lengths
 from spikelet.neurons import NeuronModel
-from spikelet.recording import hdf5_access
-from spikelet.recording.hdf5_access import LAST, Arrays
-from spikelet.recording.hdf5_file import Layout, RecordingFile
+from spikelet.recording.on_disk import LAST, Arrays, Layout, RecordingFile
 
 __all__ = ["Span", "SpikeTape", "StateTape", "Tape", "WeightTape"]
 
@@ -69,7 +67,7 @@ class Tape(ABC, Generic[Target]):
     file : RecordingFile or None
         Where the data goes to instead.
     name : str
-        Name of the group in the file.
+        Name of the recording in the file.
     """
 
     kind: ClassVar[str]  # the core's kind of recorder
@@ -129,7 +127,7 @@ class Tape(ABC, Generic[Target]):
 
     @abstractmethod
     def layout(self) -> Layout:
-        """Return the layout of the group in a file."""
+        """Return the layout in a file."""
 
     def in_file(self) -> Layout:
         """Return the layout with all that the file stores once, which may be much."""
@@ -177,11 +175,10 @@ class Tape(ABC, Generic[Target]):
         self._engine.require_idle()
         found = False
         if self.file is not None:
-            with self.file.group(self.name) as (group, n):
-                for piece in hdf5_access.between(group, start, stop, n):
-                    if len(piece[0]):
-                        found = True
-                        yield piece
+            for piece in self.file.blocks(self.name, start, stop):
+                if len(piece[0]):
+                    found = True
+                    yield piece
         for stamps, data in self._memory():
             first, last = np.searchsorted(stamps, (start, stop), side="right")
             if first < last:
@@ -205,8 +202,7 @@ class Tape(ABC, Generic[Target]):
         self._engine.require_idle()
         held = self._stamps_in_core() if self.file is None else self.held()[0]
         if self.file is not None:
-            with self.file.group(self.name) as (group, n):
-                return np.concatenate([hdf5_access.stamps_of(group, n), held])
+            return np.concatenate([self.file.stamps(self.name), held])
         memory: list[npt.NDArray[np.int64]] = [stamps for stamps, _ in self._memory()]
         pieces = [stamps for stamps in (*memory, held) if len(stamps)]
         return pieces[0] if len(pieces) == 1 else np.concatenate([*memory, held])
@@ -258,7 +254,7 @@ class Tape(ABC, Generic[Target]):
         self._engine.sim.clear_recorder(self.kind, self._index)
 
     def write_to(self, file: RecordingFile) -> None:
-        """Record to a new group of a file; collective."""
+        """Record to a file under a new name; collective."""
         name = None
         try:
             with self.network.ranks.all_or_none("recording to a file"):
@@ -271,7 +267,7 @@ class Tape(ABC, Generic[Target]):
         self.file, self.name = file, name
 
     def go_on(self, file: RecordingFile, name: str) -> None:
-        """Record to an existing group of a file, after a load; ValueError if it is that of another recorder."""
+        """Go on with a recording in a file, after a load; ValueError if it is that of another recorder."""
         file.adopt(name, self.in_file())
         self._engine.to_disk = True  # first: Ctrl-C may strike in between
         self.file, self.name = file, name
@@ -312,7 +308,7 @@ class SpikeTape(Tape[Population]):
         return ()
 
     def layout(self) -> Layout:
-        """Return the layout of the group in a file."""
+        """Return the layout in a file."""
         elements = {} if self.target.whole else {"elements": self.target.ids}
         about = {**_about(self.target, "spikes"), **self.observed.about()}
         return Layout("spikes", "u4", (), about, elements)
@@ -377,7 +373,7 @@ class StateTape(Tape[Population]):
         return self.target.model.state(self.what).unit
 
     def layout(self) -> Layout:
-        """Return the layout of the group in a file."""
+        """Return the layout in a file."""
         about = {**_about(self.target, self.what), "every": self.every, **self.observed.about()}
         about |= {"unit": self.unit}
         if self.before_reset:
@@ -410,7 +406,7 @@ class WeightTape(Tape[Projection]):
         return receptor_unit(model, self.target.receptor)
 
     def layout(self) -> Layout:
-        """Return the layout of the group in a file."""
+        """Return the layout in a file."""
         ends = {"pre": self.target.pre.name, "post": self.target.post.name, "every": self.every}
         ends |= {"unit": self.unit, **self.observed.about()}
         count = self._engine.sim.projection_size(self.target.index)

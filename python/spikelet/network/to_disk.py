@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from spikelet.network.contents import NetworkContents
 from spikelet.network.tape import Tape
-from spikelet.recording.hdf5_file import RecordingFile
+from spikelet.recording.on_disk import RecordingFile
 
 __all__ = ["StrPath", "by_file", "drain", "files", "next_files", "pending", "record_to"]
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE",
-    "GREY",
+    "GRAY",
     "RED",
     "axes",
-    "colour",
+    "color",
     "extra_of",
     "figure_of",
     "ink",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 # Readable on white and on black.
-BLUE, RED, GREY = "#3b7dc4", "#d1583f", "#8a8a8a"
+BLUE, RED, GRAY = "#3b7dc4", "#d1583f", "#8a8a8a"
 
 
 def axes(where: str, ax: Axes | None) -> Axes:
@@ -106,6 +106,6 @@ def literal(name: object) -> str:
     return str(name).replace("$", r"\$")
 
 
-def colour(place: int) -> str:
+def color(place: int) -> str:
     """Return a colour of the present style's cycle."""
     return f"C{place}"

@@ -14,7 +14,7 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import BLUE, GREY, RED, axes, extra_of, ink, literal
+from spikelet.plot.figures import BLUE, GRAY, RED, axes, extra_of, ink, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def draw(
     most = max([len(p) for p in net.projections], default=1)
     before: list[tuple[int, int]] = []
     for projection, mean in zip(net.projections, means, strict=True):
-        shade = GREY if mean is None else BLUE if mean >= 0 else RED
+        shade = GRAY if mean is None else BLUE if mean >= 0 else RED
         pair = projection.pre.index, projection.post.index
         again = before.count(pair)
         before.append(pair)

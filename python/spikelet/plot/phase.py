@@ -11,7 +11,7 @@ from spikelet._util.checks import fail, known, number, numbers, require
 from spikelet.network.network import Network
 from spikelet.neurons import Equations
 from spikelet.neurons.equations.equations_model import EquationsModel
-from spikelet.plot.figures import BLUE, GREY, RED, axes, ink, styled
+from spikelet.plot.figures import BLUE, GRAY, RED, axes, ink, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +92,7 @@ def phase_plane(
     with np.errstate(all="ignore"):
         ax.streamplot(
             grid[0][0, coarse], grid[1][coarse, 0], u[coarse, coarse], v[coarse, coarse],
-            color=GREY, linewidth=0.5, arrowsize=0.7, density=1.1, zorder=1,
+            color=GRAY, linewidth=0.5, arrowsize=0.7, density=1.1, zorder=1,
         )  # fmt: skip
     for name, rate, shade in ((first, u, BLUE), (second, v, RED)):
         if np.nanmin(rate) < 0 < np.nanmax(rate):

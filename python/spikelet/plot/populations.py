@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from spikelet._util.checks import fail, number, require
 from spikelet.recording.reading import RecordedSpikes
-from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import number_of_bins
+from spikelet.spikes.spikes import Spikes, as_spikes
 
 __all__ = [
     "Named",

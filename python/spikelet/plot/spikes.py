@@ -13,10 +13,10 @@ from spikelet._util.checks import fail, integer, number, numbers, require
 from spikelet._util.spelling import spelled
 from spikelet.plot.figures import (
     BLUE,
-    GREY,
+    GRAY,
     RED,
     axes,
-    colour,
+    color,
     extra_of,
     figure_of,
     ink,
@@ -32,8 +32,8 @@ from spikelet.plot.populations import (
     overlap,
     require_observed,
 )
-from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import number_of_bins
+from spikelet.spikes.spikes import Spikes, as_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,7 +199,7 @@ def _rates(
             counts = statistics.histogram(one, first, last, bin_size=width)
         edges = first + width * np.arange(len(counts) + 1)
         rates = counts * (1e3 / (width * max(1, len(one.elements))))
-        shade = colour(k) if len(found) > 1 else ink()
+        shade = color(k) if len(found) > 1 else ink()
         own = styled("patches.StepPatch", style, color=shade, label=literal(name))
         ax.stairs(rates, edges, **own)
     ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=(start, stop))
@@ -249,15 +249,15 @@ _MOST_VECTORS = 20_000
 def _stacked(found: Sequence[Named], ax: Axes | None, style: dict[str, Any]) -> Axes:
     """Draw populations one below the other."""
     ax = axes("plot.raster", ax)
-    centres, top = [], 0
+    centers, top = [], 0
     for k, (_, spikes) in enumerate(found):
-        own = {} if "c" in style else {"color": colour(k) if len(found) > 1 else ink()}
+        own = {} if "c" in style else {"color": color(k) if len(found) > 1 else ink()}
         _dots(ax, spikes.times, top + spikes.columns(), {**own, **style})
-        centres.append(top + (len(spikes.elements) - 1) / 2)
+        centers.append(top + (len(spikes.elements) - 1) / 2)
         top += len(spikes.elements)
         if k < len(found) - 1:
-            ax.axhline(top - 0.5, color=GREY, linewidth=0.5)
-    ax.set_yticks(centres, [f"{literal(name)}\n({len(s.elements)})" for name, s in found])
+            ax.axhline(top - 0.5, color=GRAY, linewidth=0.5)
+    ax.set_yticks(centers, [f"{literal(name)}\n({len(s.elements)})" for name, s in found])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(max(top, 1) - 0.5, -0.5)
     ax.set_xlabel("time (ms)")
@@ -272,7 +272,7 @@ def activity(
     *,
     window: float = 500.0,
     neurons: int = 4000,
-    colours: Sequence[Any] = (BLUE, RED),
+    colors: Sequence[Any] = (BLUE, RED),
     figure: Figure | None = None,
 ) -> Figure:
     """Draw the activity of populations: a raster, and next to it rates, irregularity and synchrony.
@@ -292,7 +292,7 @@ def activity(
         Length of the last part of the interval, which the raster shows [ms].
     neurons : int
         Number of neurons in the raster: the same share of each population, or all if there are fewer.
-    colours : sequence
+    colors : sequence
         Colours of the populations, used in turn.
     figure : Figure, optional
         An empty Figure to draw on.
@@ -305,8 +305,8 @@ def activity(
     named = named_spikes(where, "recorders", recorders)
     require_observed(where, named)
     found = [spikes for _, spikes in named]
-    if not isinstance(colours, Sequence) or not colours:
-        fail(where, "colours", colours, "must be a sequence of colours")
+    if not isinstance(colors, Sequence) or not colors:
+        fail(where, "colors", colors, "must be a sequence of colours")
     require(where, "window", number(where, "window", window, "ms"), "> 0")
     total = sum(len(spikes.elements) for spikes in found)
     share = min(1.0, integer(where, "neurons", neurons, 1) / max(total, 1))
@@ -326,21 +326,21 @@ def activity(
 
     figure = figure_of(where, figure, (11.0, 5.0))
     dots, *panels = figure.subplots(1, 4, width_ratios=(3, 1, 1, 1))
-    centres, top = [], 0
+    centers, top = [], 0
     for k, spikes in enumerate(found):
         shown = max(1, round(share * len(spikes.elements)))
         times, rows = spikes.times, spikes.columns()
         drawn = (rows < shown) & (times > max(start, stop - window)) & (times <= stop)
-        raster(times[drawn], top + rows[drawn], ax=dots, s=1.0, color=colours[k % len(colours)])
-        centres.append(top + shown / 2)
+        raster(times[drawn], top + rows[drawn], ax=dots, s=1.0, color=colors[k % len(colors)])
+        centers.append(top + shown / 2)
         top += shown
-    dots.set(xlim=(max(start, stop - window), stop), ylim=(top, 0), ylabel="", yticks=centres)
+    dots.set(xlim=(max(start, stop - window), stop), ylim=(top, 0), ylabel="", yticks=centers)
     names = [literal(name) for name, _ in named]
     dots.set_yticklabels(names)
 
     boxes, irregular, together = panels
     place = np.arange(len(found))
-    shades = [colours[k % len(colours)] for k in range(len(found))]
+    shades = [colors[k % len(colors)] for k in range(len(found))]
     low, first, middle, third, high = np.array(
         [np.percentile(r, (5, 25, 50, 75, 95)) if r.size else [np.nan] * 5 for r in rates]
     ).T

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spikelet import statistics
 from spikelet._util.checks import integer
-from spikelet.plot.figures import axes, colour, literal, styled
+from spikelet.plot.figures import axes, color, literal, styled
 from spikelet.plot.populations import SpikesOf, bin_width, interval, named_spikes, overlap
 from spikelet.spikes.binning import number_of_bins
 
@@ -138,12 +138,10 @@ def _shares(
     ax = axes(where, ax)
     for k, (name, found) in enumerate(values):
         counts = np.histogram(found, edges)[0] / max(1, found.size)
-        own = styled(
-            "patches.StepPatch", style, color=colour(k), label=literal(name), linewidth=1.3
-        )
+        own = styled("patches.StepPatch", style, color=color(k), label=literal(name), linewidth=1.3)
         ax.stairs(counts, edges, **own)
         if found.size:
-            ax.axvline(found.mean(), color=colour(k), linewidth=0.8, linestyle=":")
+            ax.axvline(found.mean(), color=color(k), linewidth=0.8, linestyle=":")
     ax.set_ylim(bottom=0.0)
     if len(values) > 1:
         ax.legend(frameon=False)

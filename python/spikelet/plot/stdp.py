@@ -11,7 +11,7 @@ from spikelet._util.checks import fail, number, numbers, require
 from spikelet.network.network import Network
 from spikelet.neurons import LIFDelta
 from spikelet.plasticity import Plasticity, RewardSTDP
-from spikelet.plot.figures import GREY, axes, ink, styled
+from spikelet.plot.figures import GRAY, axes, ink, styled
 from spikelet.rules import OneToOne
 from spikelet.sources import SpikeSource
 
@@ -90,8 +90,8 @@ def stdp_window(
         ax.plot(found[part], change[part], label=own, **style)
     if (found == 0).any():
         ax.plot([0.0], change[found == 0], **{**style, "marker": "o", "markersize": 4, "linestyle": ""})  # fmt: skip
-    ax.axhline(0.0, color=GREY, linewidth=0.8)
-    ax.axvline(0.0, color=GREY, linewidth=0.8)
+    ax.axhline(0.0, color=GRAY, linewidth=0.8)
+    ax.axvline(0.0, color=GRAY, linewidth=0.8)
     ax.set_xlabel("spike of the target after that of the source (ms)")
     ax.set_ylabel("change of the weight")
     return ax

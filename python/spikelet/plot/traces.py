@@ -12,9 +12,9 @@ from spikelet.network.groups import UnionStateRecorder
 from spikelet.network.population import positions_in
 from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import GREY, axes, ink, styled
+from spikelet.plot.figures import GRAY, axes, ink, styled
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
-from spikelet.spikes import Spikes, as_spikes
+from spikelet.spikes.spikes import Spikes, as_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def trace(
     ax = axes(where, ax)
     lines = ax.plot(times, values, **styled("lines.Line2D", style, linewidth=1.0))
     if level is not None:
-        ax.axhline(level, color=GREY, linewidth=0.8, linestyle="--")
+        ax.axhline(level, color=GRAY, linewidth=0.8, linestyle="--")
     if sent is not None and len(times):
         _marks(ax, sent, lines, ids)
     ax.set_xlabel("time (ms)")

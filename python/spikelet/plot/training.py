@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from spikelet._util.checks import fail
 from spikelet._util.spelling import spelled
-from spikelet.plot.figures import BLUE, GREY, RED, figure_of
+from spikelet.plot.figures import BLUE, GRAY, RED, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +60,7 @@ def training_curves(history: Sequence[Epoch], *, figure: Figure | None = None) -
         middle.plot(*zip(*tested, strict=True), color=RED, label="test", **style)
         middle.legend(frameon=False)
     middle.set_ylabel("accuracy (%)")
-    right.plot(epochs, [e.spikes for e in history], color=GREY, **style)
+    right.plot(epochs, [e.spikes for e in history], color=GRAY, **style)
     right.set_ylabel("spikes per neuron and sample")
     right.set_ylim(bottom=0.0)
     for panel in (left, middle, right):

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from spikelet._util import html
 from spikelet._util.sealed import Sealed
-from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.labels import Labels
+from spikelet.recording.on_disk import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
 __all__ = ["SampleData", "SpikeData"]

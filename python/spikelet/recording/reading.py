@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
-from spikelet._util.files import path_of
+from spikelet._util.extras import extra
+from spikelet._util.files import path_of, replaced
 from spikelet._util.grid import slack, to_ms
 from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
-from spikelet.recording import frames, hdf5_access, neo
-from spikelet.recording.hdf5_access import LAST, Arrays
-from spikelet.recording.hdf5_sums import count_of
+from spikelet.recording import frames, neo
 from spikelet.recording.labels import Labels
+from spikelet.recording.on_disk import LAST, Arrays, Log
 from spikelet.spikes import Spikes
 
 __all__ = [
@@ -113,6 +113,32 @@ class Recorded(ABC):
         return to_ms(stamps, self._dt), data.astype(np.int64) if data.dtype == np.uint32 else _own(
             data
         )
+
+    def to_hdf5(self, path: str | os.PathLike[str]) -> None:
+        """Write the data to an HDF5 file for other programs; needs h5py.
+
+        The file has the data sets ``times`` [ms] and ``ids``, or ``values`` of samples. A recording on disk is copied in
+        pieces of some megabytes.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write. An existing one is replaced once the new one is complete.
+        """
+        h5py = extra("h5py", "to_hdf5", "hdf5")
+        with replaced(path_of("to_hdf5", path)) as out, h5py.File(out, "w") as file:
+            file.attrs["dt"] = self._dt
+            n = 0
+            for stamps, data in self._blocks():
+                name = "ids" if data.dtype == np.uint32 else "values"
+                for key, array in (("times", to_ms(stamps, self._dt)), (name, data)):
+                    if key not in file:
+                        shape = (None, *array.shape[1:])
+                        file.create_dataset(key, data=array, maxshape=shape, chunks=True)
+                    else:
+                        file[key].resize(n + len(array), axis=0)
+                        file[key][n:] = array
+                n += len(stamps)
 
 
 class RecordedSpikes(Recorded):
@@ -296,33 +322,27 @@ class _OnDisk(Sealed, Recorded):
     _instead: ClassVar = {"": "it is fixed by the file; read another with read_recording()"}
 
     def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name = path, name
-        with hdf5_access.reading(path) as file:
-            group = file[name]
-            self.attributes = MappingProxyType(
-                {**hdf5_access.attributes_of(file), **hdf5_access.attributes_of(group)}
-            )
-            self._ids = hdf5_access.elements_of(group)
-        dt = self.attributes["dt"]
-        if not isinstance(dt, float) or not 0 < dt < np.inf:
-            fail(f"recording {path}", "dt", dt, "must be a time > 0")
-        size = self.attributes.get("size", 0)
-        if not isinstance(size, (int, np.integer)) or not 0 <= size < 2**32:
-            fail(f"recording {path}", "size", size, "must be a number of elements")
+        self.path, self.name, self._log = path, name, Log(path)
+        self._layout = self._log.layout(name)
+        self.attributes = MappingProxyType(
+            {**self._log.index().header, "kind": self._layout.kind, **self._layout.attributes}
+        )
+        self._ids = self._layout.arrays.get("elements")
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
-        with hdf5_access.reading(self.path) as file:
-            group = file[self.name]
-            yield from hdf5_access.between(group, start, stop)
+        return self._log.blocks(self.name, start, stop)
+
+    def _all(self, start: int = -1, stop: int = LAST) -> Arrays:
+        if start < 0 and stop == LAST:
+            return self._log.whole(self.name)
+        return super()._all(start, stop)
 
     def _stamps(self) -> npt.NDArray[np.int64]:
-        with hdf5_access.reading(self.path) as file:
-            return hdf5_access.stamps_of(file[self.name])
+        return self._log.stamps(self.name)
 
     def __len__(self) -> int:
         """Return the number of spikes or samples so far."""
-        with hdf5_access.reading(self.path) as file:
-            return count_of(file[self.name]).entries
+        return self._log.done(self.name)[0]
 
     @property
     def _dt(self) -> float:
@@ -331,8 +351,7 @@ class _OnDisk(Sealed, Recorded):
     @property
     def t(self) -> float:
         """Time up to which the recording reaches so far [ms]."""
-        with hdf5_access.reading(self.path) as file:
-            return float(to_ms(np.array(max(count_of(file[self.name]).step, 0)), self._dt))
+        return float(to_ms(np.array(max(self._log.done(self.name)[1], 0)), self._dt))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path}, {self.name}: {len(self)})"
@@ -369,7 +388,7 @@ class StateRecording(_OnDisk, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """Description of the samples: their population, quantity and unit; the unit is "" in a file of version 0.3."""
+        """Description of the samples: their population, quantity and unit."""
         about = self.attributes
         size = int(about.get("size", 0))
         ids = np.arange(size) if self._ids is None else self._ids.astype(np.int64)
@@ -383,16 +402,10 @@ class WeightRecording(_OnDisk, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """Description of the samples; a file of a version before 0.18 does not hold the ends of synapses."""
+        """Description of the samples."""
         about = self.attributes
         between = f"{about.get('pre', '')}-{about.get('post', '')}"
-        with hdf5_access.reading(self.path) as file:
-            group = file[self.name]
-            width = hdf5_access.data_of(group).shape[1]
-            ends = hdf5_access.ends_of(group, width)
-        columns = {"synapse": np.arange(width)}
-        if ends is not None:
-            columns = {"pre": ends[0], "post": ends[1]}
+        columns = {end: self._layout.arrays[f"{end}_ids"] for end in ("pre", "post")}
         return Labels(
             between, "weights", str(about.get("unit", "")), columns, _every(about, self._dt)
         )
@@ -419,8 +432,7 @@ def recording_names(path: str | os.PathLike[str]) -> list[str]:
     path : path-like
         File that recorders write to or wrote to.
     """
-    with hdf5_access.reading(path_of("recording_names", path)) as file:
-        return hdf5_access.names_of(file)
+    return list(Log(path_of("recording_names", path)).index().layouts)
 
 
 @spelled
@@ -447,20 +459,12 @@ def read_recording(
     ValueError
         If the file is not a recording, or has none of that name.
     """
-    found = path_of("read_recording", path)
-    names = recording_names(found)
+    log = Log(path_of("read_recording", path))
+    names = list(log.index().layouts)
     if name is None and len(names) == 1:
         name = names[0]
     if name not in names:
         fail("read_recording", "name", name, f"must be one of: {', '.join(names)}")
-    with hdf5_access.reading(found) as file:
-        kind = hdf5_access.attributes_of(file[name])["kind"]
-        if kind not in _KINDS:
-            fail(
-                f"recording {found}",
-                f"kind of {name}",
-                kind,
-                f"must be one of: {', '.join(_KINDS)}",
-            )
-    recording: SpikeRecording | StateRecording | WeightRecording = _KINDS[kind](found, name)
+    recording: SpikeRecording | StateRecording | WeightRecording
+    recording = _KINDS[log.layout(name).kind](log.path, name)
     return recording

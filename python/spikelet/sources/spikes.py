@@ -11,7 +11,7 @@ import numpy.typing as npt
 from spikelet._util.checks import check_all, fail, is_masked, numbers, read_only, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
-from spikelet.spikes import as_spikes
+from spikelet.spikes.spikes import as_spikes
 from spikelet.spikes.trains import joined
 
 __all__ = ["RasterSource", "SpikeSource"]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from spikelet.spikes.spikes import Spikes, as_spikes
+from spikelet.spikes.spikes import Spikes
 
-__all__ = ["Spikes", "as_spikes"]
+__all__ = ["Spikes"]

@@ -12,7 +12,7 @@ from spikelet.conversion.building import Data
 from spikelet.conversion.operators import movement, normalization
 
 
-def test_constants_normalise_channels_wherever_they_are() -> None:
+def test_constants_normalize_channels_wherever_they_are() -> None:
     x = samples(3, 4, 5)
     mean, variance = samples(4)[0], samples(4)[1] ** 2 + 0.5
     c = call(3, 4, 5)

@@ -218,7 +218,7 @@ def test_operators_of_other_overloads(name: str) -> None:
     ids=repr,
 )
 @pytest.mark.parametrize("batch", [1, 2, 5])
-def test_networks_with_normalisation(norm: nn.Module, batch: int) -> None:
+def test_networks_with_normalization(norm: nn.Module, batch: int) -> None:
     module = nn.Sequential(
         nn.Conv2d(4, 6, 3), norm, nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(72, 3)
     )
@@ -240,16 +240,16 @@ CORE = [
     "activations: 19 RReLU", "activations: 21 Softshrink", "activations: 22 Hardshrink", "activations: 24 Threshold",
     "activations: 25 Threshold", "activations: casts", "activations: prelu of vectors", "sums: matmul stacks", "sums: vector",
     "sums: einsum of weights", "sums: einsum of positions", "movements: pad value", "movements: circular", "movements: written",
-    "movements: written constant", "movements: unfold", "normalisations: batch norm 1d", "normalisations: batch norm 3d",
-    "normalisations: layer norm of images", "normalisations: group norm", "normalisations: instance norm 1d",
-    "normalisations: instance norm 2d", "normalisations: moments", "reductions: logsumexp", "attention: sdpa",
+    "movements: written constant", "movements: unfold", "normalizations: batch norm 1d", "normalizations: batch norm 3d",
+    "normalizations: layer norm of images", "normalizations: group norm", "normalizations: instance norm 1d",
+    "normalizations: instance norm 2d", "normalizations: moments", "reductions: logsumexp", "attention: sdpa",
     "attention: sdpa causal", "attention: sdpa masked", "attention: mha causal", "attention: mha sequence first",
     "attention: encoder norm first", "attention: timm attention",
 ]  # fmt: skip
 CASES = torch_cases.cases()
 
 
-ALONE = ["convolutions: conv1d", "normalisations: instance norm 2d", "attention: mha causal", "sums: vector"]  # fmt: skip
+ALONE = ["convolutions: conv1d", "normalizations: instance norm 2d", "attention: mha causal", "sums: vector"]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "batch"), [*((n, 3) for n in CORE), *((n, 1) for n in ALONE)])

@@ -67,7 +67,7 @@ def test_a_bounded_relu_is_one_layer() -> None:
         assert node.layer.upper == upper
 
 
-def test_buffers_that_normalise_are_affine() -> None:
+def test_buffers_that_normalize_are_affine() -> None:
     module = Lambda(lambda m, x: m.c((x - m.mean.weight[:, :, None, None][0]) * 2), c=nn.Conv2d(3, 1, 1),
                     mean=nn.Embedding(1, 3))  # fmt: skip
     graph = fold(read_torch(module, SHAPE))

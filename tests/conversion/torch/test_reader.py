@@ -187,7 +187,7 @@ def test_dtypes_of_modules_and_constants() -> None:
         assert len(read_torch(module, SHAPE)) > 0
 
 
-def _standardised(_: Any, x: torch.Tensor) -> torch.Tensor:
+def _standardized(_: Any, x: torch.Tensor) -> torch.Tensor:
     x -= 0.5
     x /= 2.0
     return x.flatten(1).relu()
@@ -198,7 +198,7 @@ def _first_doubled(_: Any, x: torch.Tensor) -> torch.Tensor:
     return x.flatten(1).relu()
 
 
-@pytest.mark.parametrize("forward", [_standardised, _first_doubled])
+@pytest.mark.parametrize("forward", [_standardized, _first_doubled])
 def test_a_module_may_change_its_input_in_place(forward: Any) -> None:
     x = np.random.default_rng(2).normal(size=(5, *SHAPE))
     graph = read_torch(Lambda(forward), SHAPE)
@@ -233,13 +233,13 @@ def test_constants_of_another_precision_meet_weights(forward: Any) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def _centred(x: torch.Tensor) -> torch.Tensor:
+def _centered(x: torch.Tensor) -> torch.Tensor:
     return x - x.mean((1, 2, 3), keepdim=True)
 
 
 def test_a_layer_whose_values_are_rounding_is_read() -> None:
     """The mean of what has mean 0."""
-    module = Lambda(lambda _, x: _centred(_centred(x)).flatten(1))
+    module = Lambda(lambda _, x: _centered(_centered(x)).flatten(1))
     assert len(read_torch(module, (2, 7, 10))) > 0
 
 

@@ -12,7 +12,7 @@ from spikelet.io.c.writing import translated
 from spikelet.layers.to_core import Source
 
 
-def test_moves_join_neighbours() -> None:
+def test_moves_join_neighbors() -> None:
     model = chain(
         L.Conv2d(w(8, 3, 1, 1)), neuron(), L.Slice((2, 0, 0), (6, None, None)), L.Linear(w(2, 4))
     )

@@ -10,14 +10,11 @@ from tests.support.nest_twins import same_spikes
 
 import spikelet as sl
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
 
 MODELS = (sl.LIF, sl.LIFAlpha, sl.LIFDelta)
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> None:
-    nest.verbosity = nest.VerbosityLevel.ERROR
 
 
 # --- neurons, inputs and static synapses -----------------------------------------------------------

@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.nest_kernel import assert_same_spikes, fresh_kernel
+from tests.support.nest_kernel import assert_same_spikes
 
 import spikelet as sl
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
-
-
-@pytest.fixture(autouse=True)
-def kernel() -> None:
-    fresh_kernel()
 
 
 def test_generators_of_spikes_and_currents() -> None:

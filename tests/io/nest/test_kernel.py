@@ -6,16 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.nest_kernel import fresh_kernel
 
 from spikelet.io.nest.kernel import Kernel
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
-
-
-@pytest.fixture(autouse=True)
-def kernel() -> None:
-    fresh_kernel()
 
 
 def test_groups_are_consecutive_nodes_of_one_model() -> None:

@@ -12,6 +12,8 @@ from tests.support.nest_twins import same_spikes
 import spikelet as sl
 from spikelet.neurons.nest_names import NEST_MODELS
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
 
 MODELS: dict[str, Callable[[], Any]] = {
@@ -33,11 +35,6 @@ MODELS: dict[str, Callable[[], Any]] = {
 EXACT = ("iaf_psc_exp_multisynapse",)
 BOUND = {"izhikevich": 0.06, "gif_psc_exp": 0.02, "hh_psc_alpha": 0.02, "hh_cond_exp_traub": 0.02}
 """Largest error of V_m as a share of its range, where NEST's method or ours is of low order."""
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> None:
-    nest.verbosity = nest.VerbosityLevel.ERROR
 
 
 def by_port(model: Any, number: int) -> dict[str, str]:

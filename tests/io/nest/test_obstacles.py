@@ -10,13 +10,10 @@ from tests.support.nest_twins import same_spikes
 
 import spikelet as sl
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
 IGNORE: dict[str, Any] = {"coincidence": "ignore"}
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> None:
-    nest.verbosity = nest.VerbosityLevel.ERROR
 
 
 # --- plasticity ------------------------------------------------------------------------------------
@@ -161,7 +158,7 @@ def test_all_obstacles_are_named_at_once() -> None:
     net.connect(a, a, sl.AllToAll(), plasticity=up)
     signs = sl.InhibitorySTDP(w_max=3.0)
     net.connect(b, a, sl.AllToAll(), weight=sl.Uniform(-1, 1), plasticity=signs)
-    net.regulate(p, sl.WeightNormalisation(total=1.0, every=1.0))
+    net.regulate(p, sl.WeightNormalization(total=1.0, every=1.0))
     net.inject(c, sl.PoissonInput(100.0, 1.0, receptor="in"))
     nest.ResetKernel()
     nest.Create("iaf_psc_exp", 3)
@@ -171,7 +168,7 @@ def test_all_obstacles_are_named_at_once() -> None:
     expected = (
         "dt = 0.0625", "a: NEST has no model like IF", 'b: reset="subtract"', "b: the adaptive threshold",
         "DiehlCookSTDP", "RewardSTDP", "axonal_fraction", "w_min", "-3 pA", "12 and 11 ms",
-        "for all pairs only", "weights of one sign", "WeightNormalisation",
+        "for all pairs only", "weights of one sign", "WeightNormalization",
         "PoissonInput to c with receptor='in'",
     )  # fmt: skip
     for part in expected:

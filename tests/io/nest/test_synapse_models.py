@@ -6,16 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.nest_kernel import assert_same_spikes, fresh_kernel
+from tests.support.nest_kernel import assert_same_spikes
 
 import spikelet as sl
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
-
-
-@pytest.fixture(autouse=True)
-def kernel() -> None:
-    fresh_kernel()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +97,7 @@ def test_the_rest_of_tsodyks_synapse_has_another_u(tau_fac: Any) -> None:
     np.testing.assert_allclose(vm.values[: len(values)], values, rtol=0, atol=1e-9)
 
 
-def test_nearest_neighbour_rules() -> None:
+def test_nearest_neighbor_rules() -> None:
     """NEST acts as if each source had spiked at time 0, so weights differ at first."""
     cells = nest.Create("iaf_psc_exp", 2, {"tau_minus": 30.0})
     for name in ("symm", "pre_centered", "restr"):

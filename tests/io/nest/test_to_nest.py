@@ -11,12 +11,9 @@ from tests.support.nest_twins import same_spikes
 
 import spikelet as sl
 
+pytestmark = pytest.mark.usefixtures("fresh_nest")
+
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> None:
-    nest.verbosity = nest.VerbosityLevel.ERROR
 
 
 def test_nest_continues_from_a_state() -> None:
@@ -58,8 +55,8 @@ def test_nest_continues_from_a_state() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:connect .* hyperpolarises")
-@pytest.mark.parametrize("weights", ["float", "int16"])
-def test_one_current(weights: Any) -> None:
+@pytest.mark.parametrize("weight_dtype", ["float", "int16"])
+def test_one_current(weight_dtype: Any) -> None:
     """`LIFOneCurrent` is iaf_psc_exp with equal time constants: spikes, the sum of both currents, and its past."""
     rng = np.random.default_rng(5)
     net = sl.Network(seed=5, threads=1, dtype="float64")
@@ -69,7 +66,9 @@ def test_one_current(weights: Any) -> None:
     drive = net.population(10, sl.RasterSource(rng.poisson(0.01, (3000, 10))))
     net.connect(drive, cells, sl.AllToAll(), weight=sl.Normal(0.0, 60.0), delay=1.0)
     spread = sl.Normal(0.0, 40.0)
-    net.connect(cells, cells, sl.FixedIndegree(5), weight=spread, delay=1.5, weights=weights)
+    net.connect(
+        cells, cells, sl.FixedIndegree(5), weight=spread, delay=1.5, weight_dtype=weight_dtype
+    )
     # A weight of either sign goes to any receptor.
     net.connect(cells, cells, sl.FixedIndegree(5), weight=-40.0, delay=1.5, receptor="ex")
     net.run(49.5)

@@ -15,17 +15,10 @@ from torch import nn
 import spikelet as sl
 import spikelet.torch as st
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STEPS, BATCH = 32, 3
 SYNAPSE = {"decay": 0.75, "tau_syn": float(1 / np.log(2))}  # of decay 1/2
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small tensors gain nothing from threads, and lose much where others compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def larger(module):

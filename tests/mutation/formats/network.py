@@ -17,7 +17,7 @@ from spikelet.neurons import integrate_and_fire
 MODELS = list(integrate_and_fire.models().values())
 RULES = [rule for rule in rules() if getattr(rule, "axonal_fraction", 0.0) < 1]
 REGULATIONS = (
-    sl.WeightNormalisation(total=60.0, every=5.0), sl.SynapticScaling(rate=20.0, every=5.0)
+    sl.WeightNormalization(total=60.0, every=5.0), sl.SynapticScaling(rate=20.0, every=5.0)
 )  # fmt: skip
 
 

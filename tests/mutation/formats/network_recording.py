@@ -15,21 +15,20 @@ import spikelet as sl
 
 
 class RecordingNetwork(Format):
-    needs = ("h5py",)
     errors = network.NetworkFile.errors
 
     def write(self, folder: Path, seed: int) -> None:
         net = sl.Network(seed=seed, threads=1)
         cells = net.population(5, sl.LIF(I_e=600.0), name="cells")
-        net.record(cells, "spikes", to=folder / "rec.h5")
-        net.record(cells[1:4], "V_m", every=0.5, to=folder / "rec.h5")
+        net.record(cells, "spikes", to=folder / "rec.rec")
+        net.record(cells[1:4], "V_m", every=0.5, to=folder / "rec.rec")
         net.record(cells, "spikes")
         net.run(20.0 + seed % 7)
         net.save(folder / "net.npz", recorders=True)
 
     def read(self, folder: Path) -> Any:
         net = sl.Network.load(folder / "net.npz", threads=1)
-        return network.seen(net), recording.seen(folder / "rec.h5")
+        return network.seen(net), recording.seen(folder / "rec.rec")
 
     def craft(self, folder: Path, rng: Random) -> str:
         return change_npz(folder / "net.npz", rng)

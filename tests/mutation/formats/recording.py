@@ -1,4 +1,4 @@
-"""Recordings on disk, closed, or as a writer leaves them that has died: `net.record(..., to=...)`, `read_recording`."""
+"""Recordings on disk, closed, or (the crafted ones) as a writer leaves them that has died: `read_recording`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from typing import Any
 import numpy as np
 from tests.mutation.format import Format
 from tests.mutation.mutate import Random
-from tests.mutation.values import NUMBERS, OTHERS, change_array, pick
+from tests.mutation.values import NUMBERS, OTHERS, pick
+from tests.support.recorded import craft
 
 import spikelet as sl
-
-
-def mark(path: Path) -> None:
-    """Mark a file as open for writing, as HDF5 does."""
-    from spikelet.recording import hdf5_metadata as metadata  # noqa: PLC0415 - h5py may be missing
-
-    data = bytearray(path.read_bytes())
-    data[11] = 5
-    data[44:48] = metadata.checksum(bytes(data[:44])).to_bytes(4, "little")
-    path.write_bytes(data)
 
 
 def seen(path: Path) -> list[Any]:
@@ -37,11 +28,9 @@ def seen(path: Path) -> list[Any]:
 
 
 class RecordingFile(Format):
-    needs = ("h5py",)
-
     def write(self, folder: Path, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        path = folder / "rec.h5"
+        path = folder / "rec.rec"
         net = sl.Network(seed=seed, threads=1)
         cells = net.population(int(rng.integers(1, 30)), sl.LIF(I_e=600.0), name="cells")
         noise = net.population(3, sl.PoissonSource(300.0))
@@ -53,53 +42,37 @@ class RecordingFile(Format):
             net.record(synapses, "weights", every=2.0, to=path)
         for _ in range(int(rng.integers(1, 4))):
             net.run(float(rng.integers(1, 60)))
-        if rng.random() < 0.5:
-            mark(path)
 
     def read(self, folder: Path) -> Any:
-        return seen(folder / "rec.h5")
+        return seen(folder / "rec.rec")
 
     def craft(self, folder: Path, rng: Random) -> str:
-        """Change something by HDF5, which makes its own checksums right."""
-        import h5py  # noqa: PLC0415 - may be missing
+        """Change something in the description, or cut the file as if its writer had died."""
+        path, what = folder / "rec.rec", ""
 
-        from spikelet.recording import hdf5_sums  # noqa: PLC0415
+        def change(described: Any) -> None:
+            nonlocal what
+            recording = pick(rng, described["recordings"])
+            where = pick(
+                rng, (described["header"], recording, recording["attributes"], recording["arrays"])
+            )
+            if not where:
+                what = "nothing"
+                return
+            name, value = pick(rng, where), pick(rng, (*NUMBERS, *OTHERS))
+            if name == "size" and isinstance(value, int) and value > 2**20:
+                value = 2**20  # a user who counts spikes gets one number for each element
+            where[name] = value
+            what = f"{name} to {value!r}"
 
-        path = folder / "rec.h5"
-        data = bytearray(path.read_bytes())
-        if data[11]:  # HDF5 opens no file that is marked as open
-            from spikelet.recording import hdf5_metadata as metadata  # noqa: PLC0415
-
-            data[11] = 0
-            data[44:48] = metadata.checksum(bytes(data[:44])).to_bytes(4, "little")
-            path.write_bytes(data)
-        with h5py.File(path, "r+", libver="latest", locking=False) as file:
-            group = file[pick(rng, file)]
-            where = pick(rng, (file, group, group, group, group))
-            if where is file or rng.random() < 0.3:
-                name = pick(rng, where.attrs)
-                value = pick(rng, [x for x in (*NUMBERS, *OTHERS) if not _odd(x)])
-                if name == "size" and isinstance(value, int) and value > 2**20:
-                    value = 2**20  # a user who counts spikes gets one number for each element
-                where.attrs[name] = value
-                if rng.random() < 0.9:
-                    hdf5_sums.seal(where, {})
-                return f"attribute {name} of {where.name} to {value!r}"
-            name = pick(rng, group)
-            values, what = change_array(group[name][...], rng)
-            if values.dtype.kind in "MU":
-                values, what = np.zeros(0), "emptied"
-            del group[name]
-            if rng.random() < 0.9:
-                group.create_dataset(name, data=values)
-            return f"{group.name}/{name}: {what}"
-
-
-def _odd(value: Any) -> bool:
-    """Return whether HDF5 cannot store a value as an attribute."""
-    if value is None or isinstance(value, list | dict):
-        return True
-    return (isinstance(value, int) and not -(2**63) <= value < 2**64) or value == "\0"
+        closed = bool(rng.random() < 0.5)
+        craft(path, change, closed=closed)
+        if not closed:
+            data = path.read_bytes()
+            at = int(rng.integers(len(data)))
+            path.write_bytes(data[:at])
+            what += f", cut to {at} bytes"
+        return what
 
 
 FORMAT = RecordingFile()

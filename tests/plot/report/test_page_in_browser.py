@@ -204,10 +204,10 @@ def test_a_raster_that_cannot_be_drawn_says_so(browser, page, tmp_path):
 def test_a_dark_page_has_light_text(page):
     with Browser(dark=True) as dark:
         dark.open(page)
-        colours = dark.run(
+        colors = dark.run(
             f"return [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color, {PLOT}.layout.font.color]"
         )
-        assert colours == ["rgb(20, 23, 27)", "rgb(228, 232, 236)", "#e4e8ec"]
+        assert colors == ["rgb(20, 23, 27)", "rgb(228, 232, 236)", "#e4e8ec"]
         assert dark.messages() == []
         dark.picture("network_dark")
 

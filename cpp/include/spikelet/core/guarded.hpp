@@ -52,8 +52,8 @@ class Guarded {
         : guarded_(std::exchange(other.guarded_, nullptr)), touches_(other.touches_) {}
     Access& operator=(Access&&) = delete;
 
-    V* operator->() { return &guarded_->value_; }
-    V& operator*() { return guarded_->value_; }
+    V* operator->() const { return &guarded_->value_; }
+    V& operator*() const { return guarded_->value_; }
 
     // Makes a brief call lengthy: from now on other calls throw instead of waiting. Needed before
     // the call takes long, or waits for what a waiting thread may hold, such as Python's
@@ -135,21 +135,22 @@ class Guarded {
       std::uint64_t seen = 0;
       if (state_.compare_exchange_strong(seen, own, std::memory_order_acquire,
                                          std::memory_order_relaxed)) {
-        if (kind == lengthy_call) {
-          caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-        }
+        caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
         return true;
       }
       if (seen >> 2 != own >> 2) {
         throw InUse(name_ + " was in use by another thread when this process was forked");
       }
+      const bool called_back =
+          caller_.load(std::memory_order_relaxed) == std::this_thread::get_id();
       if ((seen & kinds) == lengthy_call) {
-        const bool called_back =
-            caller_.load(std::memory_order_relaxed) == std::this_thread::get_id();
         throw InUse(name_ +
                     (called_back
                          ? " is running and has called this callback; wait until the run is over"
                          : " is running in another thread"));
+      }
+      if (called_back) {  // to wait would be to wait for itself
+        throw InUse(name_ + " is in use by the call that led to this one");
       }
       return false;
     });
@@ -175,7 +176,7 @@ class Guarded {
   }
 
   std::atomic<std::uint64_t> state_{0};
-  std::atomic<std::thread::id> caller_{};  // of a lengthy call; only that thread compares equal
+  std::atomic<std::thread::id> caller_{};  // only that thread compares equal
   std::atomic<bool> broken_{false};
   bool touched_ = true;  // belongs to who holds the access, like the value
   std::string name_, way_out_, why_;

@@ -131,8 +131,8 @@ class Network {
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
   // total: synapses onto all targets, where the table has fewer.
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
-                      const std::optional<Plasticity>& rule, std::optional<Step> born,
-                      std::function<std::size_t()> total, WeightBits bits = {});
+                      const std::optional<Plasticity>& rule, std::optional<Step> born = {},
+                      std::function<std::size_t()> total = {}, WeightBits bits = {});
   // Static synapses are drawn only when they are laid out, where that cannot fail.
   std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
                       const std::optional<Plasticity>& rule, WeightBits bits = {});
@@ -142,6 +142,10 @@ class Network {
                        std::optional<std::span<const std::uint32_t>> elements,
                        const MakeInjector<R>& make, const InputKey& key = {});
   void remove_input(std::uint32_t number);
+
+  // Of a node that has neurons.
+  Population<R>& neurons(std::size_t node) { return *nodes[node].neurons; }
+  const Population<R>& neurons(std::size_t node) const { return *nodes[node].neurons; }
 
   // Elements of all nodes.
   Gid elements() const { return gids_; }

@@ -43,6 +43,16 @@ struct SimulatorParts {
   void apply_regulations();
   void sample_weights();
 
+  // These return the number of the new recorder.
+  std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
+  std::size_t record_state(std::size_t population, std::size_t state,
+                           std::vector<std::uint32_t> elements, Step every,
+                           bool before_reset = false);
+  std::size_t record_weights(std::size_t projection, Step every);
+  // Samples within a window, by default all.
+  Samples<R> recorded_states(std::size_t recorder, const RecordingWindow& within = {}) const;
+  Samples<R> recorded_weights(std::size_t recorder, const RecordingWindow& within = {}) const;
+
   SpikeInterval interval_from_now(const Regulation& regulation) const;
   void regulate(const Regulation& regulation);
   void set_regulation(std::size_t number, const Regulation& regulation);
@@ -51,6 +61,8 @@ struct SimulatorParts {
   std::vector<std::uint32_t> interval_spikes(std::size_t regulation);
   void set_interval(std::size_t regulation, Step begin, std::span<const std::uint32_t> spikes);
 
+  // Spikes that may not have arrived everywhere.
+  SpikesInFlight in_flight() const;
   // Throws std::invalid_argument if the network cannot be there.
   void set_clock(Step now, const SpikesInFlight& spikes);
   // Of one projection, whose spikes in flight arrive with them.

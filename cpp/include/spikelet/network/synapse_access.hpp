@@ -28,12 +28,12 @@ class SynapseAccess {
   // Throws std::invalid_argument if the projection cannot take these weights.
   void check(const Projection<R>& projection, std::span<const R> weights) const;
   void set_weights(Projection<R>& projection, std::span<const R> weights);
-  PlasticState<R> plastic_state(Projection<R>& projection);
+  PlasticState<R> plastic_state(std::size_t projection);
   // Spikes of each target so far, or nothing if there are none yet.
   std::vector<std::uint32_t> counts(const Projection<R>& projection) const;
   void set_plastic_state(Projection<R>& projection, const PlasticState<R>& state);
   // The name of the layout in which the synapses are stored.
-  std::string describe(const Projection<R>& projection) const;
+  std::string describe(std::size_t projection) const;
 
   void unload();
   void load();

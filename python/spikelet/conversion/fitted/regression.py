@@ -69,9 +69,9 @@ def estimate(
         rule = f"must lie within +-{_LARGEST:g} for all calibration inputs: do these hold outliers, or marks of missing values?"
         fail("convert", f"the input of '{name}'", largest, rule)
     steps, _, channels = currents.shape[:3]
-    centre = means.mean((0, 2), dtype=np.float64)
-    centred = (means - centre[:, None]).astype(np.float32)
-    variance = np.square(centred).mean((0, 2), dtype=np.float64)
+    center = means.mean((0, 2), dtype=np.float64)
+    centered = (means - center[:, None]).astype(np.float32)
+    variance = np.square(centered).mean((0, 2), dtype=np.float64)
     sums = np.zeros(means.shape, np.float32)
     slope, offset = np.zeros((steps, channels)), np.zeros((steps, channels))
     progress = np.cumsum(sizes)
@@ -80,12 +80,12 @@ def estimate(
         middle = sums.mean((0, 2), dtype=np.float64)
         apart = sums - middle.astype(np.float32)[:, None]
         spread = np.square(apart).mean((0, 2), dtype=np.float64)
-        together = (apart * centred).mean((0, 2), dtype=np.float64)
+        together = (apart * centered).mean((0, 2), dtype=np.float64)
         # The penalty makes the slope 0 where no input has arrived yet.
         least = together / (spread + _RIDGE * variance * progress[t] ** 2 + _TINY)
         explained = np.clip(least * together / (variance + _TINY), _LEAST, 1)
         slope[t] = least * explained**-unbiased
-        offset[t] = centre - slope[t] * middle
+        offset[t] = center - slope[t] * middle
     return Estimate(slope, offset)
 
 

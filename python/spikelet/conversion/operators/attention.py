@@ -51,7 +51,7 @@ def _attention(
     if mask is not None and not isinstance(mask, Data):
         mask = _added(mask)
     if not isinstance(scores, Data) and not isinstance(mask, Data):
-        weights: Any = _normalised(scores if mask is None else scores + mask)
+        weights: Any = _normalized(scores if mask is None else scores + mask)
         return arithmetic.matmul(c, weights, v), weights
     if mask is not None:
         scores = arithmetic.add(c.inner("masked"), scores, mask)
@@ -59,7 +59,7 @@ def _attention(
     return arithmetic.matmul(c, weights, v), weights
 
 
-def _normalised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalized(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the softmax of constants along the last axis."""
     found = np.exp(scores - scores.max(-1, keepdims=True))
     return np.asarray(found / found.sum(-1, keepdims=True))

@@ -351,7 +351,7 @@ def _batch_norm(
     n = len(c.tensor(x))
     axes = [*range(0 if x.merged else 2, 1), *range(2, n)]
     parts = [(k, p) for k, p in (("multiply", weight), ("add", bias)) if p is not None]
-    found = normalization.layer_norm(c.inner("normalised") if parts else c, x, axes, eps=eps)
+    found = normalization.layer_norm(c.inner("normalized") if parts else c, x, axes, eps=eps)
     for operator, p in parts:
         shaped = np.asarray(p).reshape(-1, *[1] * (n - 2))
         found = getattr(arithmetic, operator)(c.inner(operator), found, shaped)

@@ -148,7 +148,7 @@ class Plan:
                 return bool({"multiply": all(changing), "divide": changing[1]}.get(which, True))
             case "reduce":
                 return bool(item.about["function"].name not in ("mean", "sum"))
-        return bool(item.kind in ("activation", "softmax", "normalise", "local_response"))
+        return bool(item.kind in ("activation", "softmax", "normalize", "local_response"))
 
     def steps_of(self, phase: int) -> list[Item]:
         """Return what is computed at each step of a phase: its own nodes, and earlier ones that they need again."""

@@ -419,9 +419,9 @@ VALUES: dict[str, Row] = {
     "binary": _binary,
     "matmul": _plain("multiply_matrices", _matrices),
     "softmax": _plain("softmax", lambda node: [*node.about["axis"], int(node.about["logarithm"])]),
-    "normalise": _plain(
+    "normalize": _plain(
         "normalize",
-        lambda node: [*node.about["axis"], int(node.about["centred"]), _exact(node.about["eps"])],
+        lambda node: [*node.about["axis"], int(node.about["centered"]), _exact(node.about["eps"])],
     ),
     "local_response": _plain(
         "respond_locally",

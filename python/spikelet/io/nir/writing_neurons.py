@@ -301,7 +301,7 @@ class Neurons:
             refuse(where, "has a gain that is not positive", f"{title}'s reader has a fixed one")
         if np.any(np.asarray(cell.decay) == 0) and self.convention == "spikingjelly":
             refuse(where, "keeps nothing from step to step", f"{title} needs tau > dt")
-        if cell.syn_decay is None and self._normalised(cell):
+        if cell.syn_decay is None and self._normalized(cell):
             unit = (1 - cell.decay) / cell.gain
         else:
             unit = 1 / cell.gain
@@ -330,7 +330,7 @@ class Neurons:
                 refuse(where, f"has a {name} for each neuron", f"{title} reads one for all")
         return cell
 
-    def _normalised(self, cell: Cell) -> bool:
+    def _normalized(self, cell: Cell) -> bool:
         """Return whether the reader multiplies the input by 1 - decay."""
         if (cell.decay == 1).any():
             return False

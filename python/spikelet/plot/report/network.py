@@ -14,10 +14,10 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.receptors import receptor_unit
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import GREY
+from spikelet.plot.figures import GRAY
 from spikelet.plot.graph import MOST_SYNAPSES, draw
 from spikelet.plot.populations import Named
-from spikelet.plot.report.page import Page, Table, axes, colour, target
+from spikelet.plot.report.page import Page, Table, axes, color, target
 from spikelet.plot.report.raster import add_raster
 from spikelet.plot.statistics import rate_edges
 
@@ -134,7 +134,7 @@ def _activity(page: Page, found: Sequence[Named]) -> None:
     )
     edges = rate_edges([own for _, own in rates], stop - start, _BINS)
     lines = [
-        _histogram(name, own, edges, colour(k)) for k, (name, own) in enumerate(rates) if own.size
+        _histogram(name, own, edges, color(k)) for k, (name, own) in enumerate(rates) if own.size
     ]
     page.plots(
         ("Rates of the neurons", lines, axes("rate (Hz)", "share of neurons", legend=len(lines) > 1))
@@ -176,7 +176,7 @@ def _structure(page: Page, net: NetworkContents) -> None:
             row += [float(delays.min()), float(delays.mean()), float(delays.max())]
             if weights.min() < weights.max():
                 edges = np.linspace(weights.min(), weights.max(), _BINS + 1)
-                line = _histogram(name, weights, edges, colour(k))
+                line = _histogram(name, weights, edges, color(k))
                 histograms.setdefault(unit, []).append(line)
         else:
             row += [None] * 4 + [unit] + [None] * 3
@@ -216,7 +216,7 @@ def _states(page: Page, recorder: StateRecorder) -> None:
         lines.append(
             {
                 "type": "scatter", "mode": "lines", "x": times[at].round(6), "y": np.round(y, 4), "name": f"{labels.population} {ids[column]}",
-                "line": {"width": 1.2, "color": colour(k)},
+                "line": {"width": 1.2, "color": color(k)},
             }
         )  # fmt: skip
     y_title = f"{labels.name} ({labels.unit})" if labels.unit else labels.name
@@ -246,8 +246,8 @@ def _weights(page: Page, recorder: WeightRecorder) -> None:
     for k, column in enumerate(chosen.astype(int)):
         ids = labels.columns
         name = f"{ids['pre'][column]} → {ids['post'][column]}" if "pre" in ids else f"synapse {column}"  # fmt: skip
-        lines.append(line(values[:, column], name, line={"width": 1, "color": colour(k)}))
-    lines.append(line(values.mean(axis=1), "mean", line={"width": 3, "color": GREY}))
+        lines.append(line(values[:, column], name, line={"width": 1, "color": color(k)}))
+    lines.append(line(values.mean(axis=1), "mean", line={"width": 3, "color": GRAY}))
     unit = f"weight ({labels.unit})" if labels.unit else "weight"
     page.plots(("", lines, axes("time (ms)", unit, legend=True)))
 

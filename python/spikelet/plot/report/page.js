@@ -46,7 +46,7 @@ report.draw = async (target, data, own, config = {}) => {
   report.drawn.push(target);
 };
 
-report.recolour = () => {
+report.recolor = () => {
   const theme = report.theme();
   for (const target of report.drawn) {
     const change = { "font.color": theme.ink, "modebar.color": theme.soft, "modebar.activecolor": theme.ink, "hoverlabel.bgcolor": theme.card, "hoverlabel.font.color": theme.ink };
@@ -98,7 +98,7 @@ report.start = async () => {
       target.closest("figure").append(note); // the plot itself may be hidden until it is drawn
     }
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", report.recolour);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", report.recolor);
   document.documentElement.dataset.ready = performance.now().toFixed(0); // ms since navigation starts
 };
 addEventListener("DOMContentLoaded", report.start);

@@ -51,7 +51,7 @@ report.kinds.raster = async (spec, target) => {
   const size = Math.max(1.6, Math.min(5, 900 / Math.sqrt(total + 1) ** 1.2));
   const data = populations.map((p) => ({
     type: "scattergl", mode: "markers", name: p.name, x: p.times, y: p.y, hoverinfo: "none",
-    marker: { size, color: p.colour, line: { width: 0 } },
+    marker: { size, color: p.color, line: { width: 0 } },
   }));
   // The position in time, and rows: the first population is on top.
   const view = { x: [start, start + length], y: [height - 0.5, -0.5] };
@@ -123,7 +123,7 @@ report.kinds.raster = async (spec, target) => {
       const y = x.map((_, k) => rates[k] ?? rates[k - 1] ?? null); // up to the right edge of the last bin
       lines.push({
         type: "scatter", mode: "lines", name: p.name, x, y,
-        line: { color: p.colour, width: 1.2, shape: "hv" }, hovertemplate: `${p.name}: %{y:.1f} Hz at %{x} ms<extra></extra>`,
+        line: { color: p.color, width: 1.2, shape: "hv" }, hovertemplate: `${p.name}: %{y:.1f} Hz at %{x} ms<extra></extra>`,
       });
     }
     Plotly.react(below, lines, { ...below.layout, xaxis: { ...below.layout.xaxis, range: [...view.x], autorange: false } });
@@ -163,14 +163,14 @@ report.kinds.raster = async (spec, target) => {
     const point = event.points[0], p = populations[point.curveNumber], row = p.row[point.pointNumber];
     const spikes = p.counts[row], rate = spikes / ((p.stop - p.start) / 1000);
     readout.textContent = `${p.name} ${id(p, row)} at ${number(point.x, 4)} ms; ${number(spikes)} spikes in all, ${rate.toFixed(2)} Hz`;
-    const line = { type: "line", xref: "paper", x0: 0, x1: 1, y0: point.y, y1: point.y, line: { color: p.colour, width: 1 }, opacity: 0.6 };
+    const line = { type: "line", xref: "paper", x0: 0, x1: 1, y0: point.y, y1: point.y, line: { color: p.color, width: 1 }, opacity: 0.6 };
     Plotly.relayout(target, { shapes: [line] });
   });
 
   populations.forEach((p, k) => {
     const label = document.createElement("label"), box = document.createElement("input"), dot = document.createElement("i");
     Object.assign(box, { type: "checkbox", checked: true, name: p.name });
-    dot.style.background = p.colour;
+    dot.style.background = p.color;
     label.append(box, dot, `${p.name}`);
     box.addEventListener("change", async () => {
       p.shown = box.checked;

@@ -10,7 +10,7 @@ import numpy as np
 
 from spikelet.plot.populations import Named
 from spikelet.plot.report.packing import pack
-from spikelet.plot.report.page import Page, colour, picture
+from spikelet.plot.report.page import Page, color, picture
 from spikelet.plot.spikes import raster_and_rates
 from spikelet.spikes import Spikes
 
@@ -65,7 +65,7 @@ def add_raster(page: Page, found: Sequence[Named], start: float, stop: float) ->
                 "spikes": len(spikes),
                 "start": spikes.start,
                 "stop": stop if spikes.stop is None else spikes.stop,
-                "colour": colour(k),
+                "color": color(k),
                 "data": page.blob(packed),
                 **own,
             }

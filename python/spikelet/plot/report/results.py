@@ -7,7 +7,7 @@ from typing import Any
 
 from spikelet._util.tables import SHARES, title
 from spikelet.plot.figures import BLUE, RED
-from spikelet.plot.report.page import Page, Table, axes, colour, target
+from spikelet.plot.report.page import Page, Table, axes, color, target
 
 __all__ = ["save"]
 
@@ -70,7 +70,7 @@ def _figures(found: Any) -> list[tuple[str, list[Any], dict[str, Any]]]:
             at.append(_scaled(x, row[x]))
             own.append(value)
         lines = [
-            {"x": at, "y": own, "name": name, "mode": "lines+markers", "line": {"color": colour(k)}}
+            {"x": at, "y": own, "name": name, "mode": "lines+markers", "line": {"color": color(k)}}
             for k, (name, (at, own)) in enumerate(groups.items())
         ]
         figures.append((_title(y), lines, axes(_title(x), _title(y), legend=named)))

@@ -28,7 +28,7 @@ report.kinds.sweep = async (spec, target) => {
     });
     const data = [];
     [...groups].forEach(([name, points], k) => {
-      const color = spec.colours[k % spec.colours.length];
+      const color = spec.colors[k % spec.colors.length];
       const means = new Map();
       for (const [at, value] of points) means.set(at, [...(means.get(at) ?? []), value]);
       const order = [...means.keys()].sort((a, b) => (numeric(across) ? a - b : 0));

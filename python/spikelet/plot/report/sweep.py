@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._util.tables import plain
-from spikelet.plot.report.page import COLOURS, NEEDS_SCRIPT, Page, Table, target
+from spikelet.plot.report.page import COLORS, NEEDS_SCRIPT, Page, Table, target
 
 __all__ = ["save"]
 
@@ -84,7 +84,7 @@ def build(
             "Dots are runs, lines are means. Pick a result, a parameter for the axis, and one for the colours.",
         )
         given = {name: [_axis_value(v) for v in columns[name]] for name in parameters}
-        page.special("sweep", _INSIDE, parameters=given, results=results, colours=list(COLOURS))
+        page.special("sweep", _INSIDE, parameters=given, results=results, colors=list(COLORS))
         summary = []
         for name, values in results.items():
             known = np.array([v for v in values if v is not None], float)

@@ -8,7 +8,7 @@ from typing import Any
 
 from spikelet._util.checks import fail
 from spikelet._util.tables import percent
-from spikelet.plot.figures import BLUE, GREY, RED
+from spikelet.plot.figures import BLUE, GRAY, RED
 from spikelet.plot.report.page import Page, Table, axes, target
 
 __all__ = ["save"]
@@ -59,7 +59,7 @@ def build(history: Sequence[Any], title: str) -> Page:
     page.plots(
         ("Loss", [line("loss", [e.loss for e in history], BLUE)], axes("epoch", "loss")),
         ("Accuracy", accuracies, axes("epoch", "accuracy (%)", legend=bool(tested))),
-        ("Spikes", [line("spikes", [e.spikes for e in history], GREY)], axes("epoch", "spikes per neuron and sample")),
+        ("Spikes", [line("spikes", [e.spikes for e in history], GRAY)], axes("epoch", "spikes per neuron and sample")),
     )  # fmt: skip
     page.heading("Epochs")
     rows = [

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 
-SCRIPT = Path(__file__).parents[2] / "bench" / "python" / "quantised.py"
+SCRIPT = Path(__file__).parents[2] / "bench" / "python" / "quantized.py"
 
 
 def test_the_same_spikes_in_integers(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Train a spiking network, train it on with weights of 8 and 4 bits, and run it in integers: the same spikes.
 
-    python bench/python/quantised.py                       # scikit-learn's 8x8 digits
-    python bench/python/quantised.py --data MNIST/raw      # MNIST from its IDX files
+    python bench/python/quantized.py                       # scikit-learn's 8x8 digits
+    python bench/python/quantized.py --data MNIST/raw      # MNIST from its IDX files
 
 For each number of bits the script prints test accuracy in PyTorch and in the engine that adds 16-bit integers, in how many
 spikes the two differ, and the bytes of the weights.
