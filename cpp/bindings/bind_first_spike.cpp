@@ -56,11 +56,13 @@ struct Builder {
     sum.neuron = {Neuron{vector_of(bias), vector_of(unit), low, high, vector_of(table),
                          vector_of(rows)}};
   }
-  void end(std::size_t output, Two places, Two step, Two offset) {
+  // Returns the number of the operation.
+  std::size_t end(std::size_t output, Two places, Two step, Two offset) {
     sum.places = {0, places[0], places[1]};
     sum.step = step;
     sum.offset = offset;
     operations.push_back({output, std::exchange(sum, {})});
+    return operations.size() - 1;
   }
   void pool(std::size_t map, std::size_t output, Two size, Two stride, Two dilation, Two before,
             bool largest) {
@@ -74,7 +76,8 @@ struct Builder {
   }
 };
 
-py::list run(const Program& program, const std::vector<Array<float>>& inputs, std::size_t count,
+// Returns the values of the maps, and the additions and spikes of each operation.
+py::tuple run(const Program& program, const std::vector<Array<float>>& inputs, std::size_t count,
              const std::vector<std::size_t>& wanted, int threads) {
   require_threads(threads);
   std::vector<const float*> from;
@@ -101,9 +104,17 @@ py::list run(const Program& program, const std::vector<Array<float>>& inputs, st
     out.push_back(array.mutable_data());
     arrays.append(array);
   }
-  const py::gil_scoped_release release;
-  program.run(from, count, threads, wanted, out);
-  return arrays;
+  std::vector<Work> work;
+  {
+    const py::gil_scoped_release release;
+    work = program.run(from, count, threads, wanted, out);
+  }
+  py::array_t<std::uint64_t> counts(std::vector<std::size_t>{work.size(), 2});
+  for (std::size_t o = 0; o < work.size(); ++o) {
+    counts.mutable_at(o, 0) = work[o].additions;
+    counts.mutable_at(o, 1) = work[o].spikes;
+  }
+  return py::make_tuple(arrays, counts);
 }
 
 }  // namespace

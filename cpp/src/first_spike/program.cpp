@@ -122,8 +122,32 @@ struct Run {
   std::size_t from, to, length;
 };
 
+// How many windows of a kernel see each row and each column of a map.
+struct FanOut {
+  std::vector<std::uint64_t> rows, columns;
+};
+
+FanOut fan_out(const Kernel& kernel, const Shape& in, const Shape& places) {
+  const Window w = window_of(kernel);
+  const std::array<std::size_t, 2> size{in.height, in.width}, count{places.height, places.width};
+  std::array<std::vector<std::uint64_t>, 2> seen;
+  for (std::size_t a = 0; a < 2; ++a) {
+    seen[a].resize(size[a]);
+    for (std::size_t i = 0; i < count[a]; ++i) {
+      for (std::size_t k = 0; k < w.size[a]; ++k) {
+        const std::size_t at = i * w.stride[a] + k * w.dilation[a] - w.before[a];
+        if (at < size[a]) {  // unsigned: neither before it
+          ++seen[a][at];
+        }
+      }
+    }
+  }
+  return {seen[0], seen[1]};
+}
+
 struct SumPlan {
   std::vector<Packed> packed;  // of each term, empty if it is no convolution
+  std::vector<FanOut> fans;
   std::vector<Sums> gains;
   Sums bias, unit, first, zero;
   std::vector<float> inverse;
@@ -320,6 +344,7 @@ Program::Program(std::vector<Map> maps, std::vector<Input> inputs,
         const Map& in = maps_[term.map];
         const auto* kernel = std::get_if<Kernel>(&term.weights);
         plan.sum.packed.push_back(kernel ? pack(*kernel, in.shape, out.shape, in.form) : Packed());
+        plan.sum.fans.push_back(kernel ? fan_out(*kernel, in.shape, sum->places) : FanOut());
         plan.sum.gains.push_back(
             kernel ? Sums() : filled_up(std::get<Sums>(term.weights), 0));
       }
@@ -408,6 +433,32 @@ class Sample {
     }
   }
 
+  // Counts what an operation did.
+  void count(const Operation& operation, const SumPlan& plan, Work& work) const {
+    const auto* sum = std::get_if<Sum>(&operation.what);
+    if (sum == nullptr) {
+      return;
+    }
+    const Shape& out = maps_[operation.output].shape;
+    for (std::size_t t = 0; t < sum->terms.size(); ++t) {
+      const std::size_t map = sum->terms[t].map;
+      if (const auto* kernel = std::get_if<Kernel>(&sum->terms[t].weights)) {
+        std::uint64_t windows = 0;
+        for (std::size_t y = 0; y < maps_[map].shape.height; ++y) {
+          for (std::size_t x = 0; x < maps_[map].shape.width; ++x) {
+            windows += active(map, y, x) * plan.fans[t].rows[y] * plan.fans[t].columns[x];
+          }
+        }
+        work.additions += windows * (out.channels / kernel->groups);
+      } else {
+        work.additions += spikes_of(map);
+      }
+    }
+    if (!sum->neuron.empty()) {
+      work.spikes += spikes_of(operation.output);
+    }
+  }
+
   void give(std::size_t map, std::int32_t* out) const {
     const Shape& shape = maps_[map].shape;
     for (std::size_t c = 0; c < shape.channels; ++c) {
@@ -425,6 +476,34 @@ class Sample {
     return memory_.data() + static_cast<std::ptrdiff_t>(place.begin) +
            y * static_cast<std::ptrdiff_t>(place.row) +
            x * static_cast<std::ptrdiff_t>(place.pixel);
+  }
+
+  std::uint64_t spikes_of(std::size_t map) const {
+    std::uint64_t found = 0;
+    for (std::size_t y = 0; y < maps_[map].shape.height; ++y) {
+      for (std::size_t x = 0; x < maps_[map].shape.width; ++x) {
+        found += active(map, y, x);
+      }
+    }
+    return found;
+  }
+
+  // The number of values that are not zero at a pixel.
+  std::uint64_t active(std::size_t map, std::size_t y, std::size_t x) const {
+    const Map& m = maps_[map];
+    const std::uint8_t* at =
+        pixel(map, static_cast<std::ptrdiff_t>(y), static_cast<std::ptrdiff_t>(x));
+    unsigned found = 0;
+    if (m.form == Form::bytes) {
+      for (std::size_t c = 0; c < m.shape.channels; ++c) {
+        found += at[c] != m.zero[c];
+      }
+    } else {
+      for (std::size_t c = 0; c < m.shape.channels; ++c) {
+        found += value(map, y, x, c) != 0;
+      }
+    }
+    return found;
   }
 
   template <class T>
@@ -599,35 +678,45 @@ class Sample {
 
 }  // namespace
 
-void Program::run(std::span<const float* const> inputs, std::size_t count, int threads,
-                  std::span<const std::size_t> wanted,
-                  std::span<std::int32_t* const> out) const {
+std::vector<Work> Program::run(std::span<const float* const> inputs, std::size_t count,
+                               int threads, std::span<const std::size_t> wanted,
+                               std::span<std::int32_t* const> out) const {
+  std::vector<Work> total(operations_.size());
   std::atomic<std::size_t> next{0};
   std::exception_ptr error;
   std::mutex mutex;
-  run_team(static_cast<int>(std::min(static_cast<std::size_t>(threads), std::max<std::size_t>(count, 1))),
-           [&](int, int) {
-             try {
-               Sample sample(maps_, plans_[0].places, plans_[0].initial);
-               for (std::size_t n = next++; n < count; n = next++) {
-                 for (std::size_t i = 0; i < inputs_.size(); ++i) {
-                   sample.take(inputs_[i], inputs[i] + n * maps_[inputs_[i].map].shape.size());
-                 }
-                 for (std::size_t o = 0; o < operations_.size(); ++o) {
-                   sample.run(operations_[o], plans_[o].sum, plans_[o].runs);
-                 }
-                 for (std::size_t w = 0; w < wanted.size(); ++w) {
-                   sample.give(wanted[w], out[w] + n * maps_[wanted[w]].shape.size());
-                 }
-               }
-             } catch (...) {
-               const std::lock_guard lock(mutex);
-               error = error ? error : std::current_exception();
-             }
-           });
+  const auto members = static_cast<int>(
+      std::clamp<std::size_t>(count, 1, static_cast<std::size_t>(std::max(threads, 1))));
+  run_team(members, [&](int, int) {
+    try {
+      Sample sample(maps_, plans_[0].places, plans_[0].initial);
+      std::vector<Work> work(operations_.size());
+      for (std::size_t n = next++; n < count; n = next++) {
+        for (std::size_t i = 0; i < inputs_.size(); ++i) {
+          sample.take(inputs_[i], inputs[i] + n * maps_[inputs_[i].map].shape.size());
+        }
+        for (std::size_t o = 0; o < operations_.size(); ++o) {
+          sample.run(operations_[o], plans_[o].sum, plans_[o].runs);
+          sample.count(operations_[o], plans_[o].sum, work[o]);
+        }
+        for (std::size_t w = 0; w < wanted.size(); ++w) {
+          sample.give(wanted[w], out[w] + n * maps_[wanted[w]].shape.size());
+        }
+      }
+      const std::lock_guard lock(mutex);
+      for (std::size_t o = 0; o < total.size(); ++o) {
+        total[o].additions += work[o].additions;
+        total[o].spikes += work[o].spikes;
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      error = error ? error : std::current_exception();
+    }
+  });
   if (error) {
     std::rethrow_exception(error);
   }
+  return total;
 }
 
 }  // namespace spikelet::first_spike

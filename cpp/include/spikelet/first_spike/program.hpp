@@ -93,6 +93,11 @@ struct Input {
   std::int32_t low, high;
 };
 
+// What an operation did: synaptic additions, one for each spike and synapse, and spikes of its output.
+struct Work {
+  std::uint64_t additions = 0, spikes = 0;
+};
+
 class Program {
  public:
   // Throws std::invalid_argument if operations, maps and arrays do not fit each other, or if a sum
@@ -105,8 +110,9 @@ class Program {
   const std::vector<Input>& inputs() const { return inputs_; }
 
   // The values of some maps for each sample, [count][channels][height][width]; spikes without their
-  // zero. Inputs are [count][channels][height][width].
-  void run(std::span<const float* const> inputs, std::size_t count, int threads,
+  // zero. Inputs are [count][channels][height][width]. Returns the work of each operation for all
+  // samples.
+  std::vector<Work> run(std::span<const float* const> inputs, std::size_t count, int threads,
            std::span<const std::size_t> wanted, std::span<std::int32_t* const> out) const;
 
   struct Plan;
