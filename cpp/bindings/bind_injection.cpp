@@ -140,8 +140,7 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           population, elements, py::arg("mean"), py::arg("std"), py::arg("every"), start, number,
           streams, stop, "Inject a normally distributed current, redrawn every `every` steps.")
       .def(
-          "remove_input",
-          [](S& s, std::uint32_t which) { s.brief()->network.remove_input(which); },
+          "remove_input", [](S& s, std::uint32_t which) { s.brief()->network.remove_input(which); },
           py::arg("number"), "Remove an input.")
       .def(
           "input_streams",
