@@ -140,12 +140,11 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           population, elements, py::arg("mean"), py::arg("std"), py::arg("every"), start, number,
           streams, stop, "Inject a normally distributed current, redrawn every `every` steps.")
       .def(
-          "remove_input",
-          [](S& s, std::uint32_t number) { s.brief()->network.remove_input(number); },
+          "remove_input", [](S& s, std::uint32_t which) { s.brief()->network.remove_input(which); },
           py::arg("number"), "Remove an input.")
       .def(
           "input_streams",
-          [](S& s, std::uint32_t number) { return s.look()->network.inputs.at(number).streams; },
+          [](S& s, std::uint32_t which) { return s.look()->network.inputs.at(which).streams; },
           py::arg("number"), "The numbers of the random streams of an input.")
       .def_property(
           "streams", [](S& s) { return s.look()->network.streams; },

@@ -87,7 +87,9 @@ def test_what_arrives_is_the_exact_sum(
     short = {p: 1e-4 for p in ("tau_syn", "tau_syn_ex", "tau_syn_in") if hasattr(model, p)}
     cells = net.population(n, model(**NEVER, **short))
     pre, post, weight, delay = lists(30, n, 5000, signs)
-    p = net.connect(relay, cells, (pre, post), weight=weight, delay=delay * 0.1, weight_dtype="int16")
+    p = net.connect(
+        relay, cells, (pre, post), weight=weight, delay=delay * 0.1, weight_dtype="int16"
+    )
     step = 2.0**-7  # the largest is below 300
     on_grid = np.rint(weight / step) * step
     recorders = [net.record(cells, state) for state in states]
@@ -152,7 +154,12 @@ def busy(threads: int = 1, dtype: Any = "float32") -> tuple[Any, ...]:
         E, E, sl.FixedIndegree(40), weight=sl.Normal(60.0, 20.0), delay=delay, weight_dtype="int16"
     )
     net.connect(
-        E, I, sl.FixedTotalNumber(20000), weight=sl.Normal(60.0, 6.0), delay=delay, weight_dtype="int16"
+        E,
+        I,
+        sl.FixedTotalNumber(20000),
+        weight=sl.Normal(60.0, 6.0),
+        delay=delay,
+        weight_dtype="int16",
     )
     net.connect(
         I,
@@ -165,7 +172,12 @@ def busy(threads: int = 1, dtype: Any = "float32") -> tuple[Any, ...]:
     net.connect(I, I, sl.FixedProbability(0.1), weight=-90.0, delay=0.7, weight_dtype="int16")
     net.connect(E, E, sl.FixedProbability(0.01), weight=sl.Normal(20.0, 2.0), delay=delay)
     net.connect(
-        E, D, sl.FixedProbability(0.05), weight=sl.Normal(1.0, 1.0), delay=delay, weight_dtype="int16"
+        E,
+        D,
+        sl.FixedProbability(0.05),
+        weight=sl.Normal(1.0, 1.0),
+        delay=delay,
+        weight_dtype="int16",
     )
     return net, (E, I, D), [net.record(x, "spikes") for x in (E, I, D)], p
 
@@ -348,7 +360,9 @@ def test_sources_are_refused_because_they_may_spike_twice_in_a_step() -> None:
     net = make()
     a = net.population(5, sl.LIF(), name="a")
     for kind in (sl.SpikeSource([0.1], [0]), sl.PoissonSource(rate=10.0)):
-        with pytest.raises(ValueError, match=r'connect .*at most once in a step.*weight_dtype="float"'):
+        with pytest.raises(
+            ValueError, match=r'connect .*at most once in a step.*weight_dtype="float"'
+        ):
             net.connect(net.population(1, kind), a, sl.AllToAll(), weight_dtype="int16")
 
 
