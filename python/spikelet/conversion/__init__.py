@@ -1,7 +1,8 @@
 """ANN-to-SNN conversion: `sl.convert` and its parts.
 
 `load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `methods` and `fitted` choose the parameters of the
-neurons layer by layer, `selection` chooses the best, and `convert` combines them. `evaluate` compares the result with the ANN,
+neurons layer by layer, `selection` chooses the best, and `convert` combines them.
+`first_spike` makes networks whose neurons fire at most once. `evaluate` compares the result with the ANN,
 `layer_errors` layer by layer; `frontier` finds the fewest operations for a loss; `hybrid` keeps some of its layers.
 """
 
@@ -11,6 +12,7 @@ from spikelet._util.results import Table
 from spikelet.conversion.convert import Coding, convert
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.evaluate import evaluate
+from spikelet.conversion.first_spike_model import FirstSpikeModel
 from spikelet.conversion.folding import batch_norm, fold
 from spikelet.conversion.frontier import cheapest, frontier
 from spikelet.conversion.hybrid import hybrid, search_split
@@ -44,6 +46,7 @@ __all__ = [
     "Calibrated",
     "Coding",
     "ConvertedModel",
+    "FirstSpikeModel",
     "Fitted",
     "LeastError",
     "MaxNorm",

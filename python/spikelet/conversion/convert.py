@@ -14,10 +14,12 @@ from spikelet._util.checks import choice, integer
 from spikelet._util.described import Described
 from spikelet._util.progress import wanted
 from spikelet._util.spelling import spelled
+from spikelet._util.threads import default_threads
 from spikelet.conversion.converted import ConvertedModel
+from spikelet.conversion.first_spike import first_spike_model
 from spikelet.conversion.layerwise.activity import Calibration
 from spikelet.conversion.layerwise.site import Method
-from spikelet.conversion.neurons import Neurons
+from spikelet.conversion.neurons import FIRST_SPIKE, Neurons
 from spikelet.conversion.preparation import calibration_inputs, kept_neurons, prepared, range_of
 from spikelet.conversion.selection import Auto, Progress, best_model, candidates, method_of
 from spikelet.layers import Graded
@@ -57,7 +59,7 @@ def convert(
     neuron: str | Neurons | None = None,
     keep: Iterable[str] | Callable[[str], bool] = (),
     coding: Literal["direct", "poisson", "latency"] | Coding = "direct",
-    dtype: Literal["float32", "float64", "int16"] = "float32",
+    dtype: Literal["float32", "float64", "int16", "int8"] | None = None,
     threads: int | None = None,
     progress: Progress = False,
 ) -> ConvertedModel:
@@ -88,14 +90,18 @@ def convert(
         "alternating": one such neuron for each unit. Both are for ``method="fitted"`` only, and "predictive" is its default
         (up to 8 steps, it tries "soft", too). "soft": reset by subtraction, the default of the other methods. "hard": reset
         to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of several sizes and both
-        signs, for very few steps. ``sl.conversion.Neurons("soft", delay=4)`` leaves initial steps out of the readout.
+        signs, for very few steps. "first_spike": each neuron fires at most once, earlier for a larger activation; networks
+        of ReLUs only. The network runs in integers, layer after layer, each in a window of `steps` (2 to 256). ``sl.conversion.Neurons("soft", delay=4)`` leaves initial steps out of the readout.
     keep : iterable of str, or callable
         Names of neurons that stay analog (a hybrid network), or a function that decides this for a name; and names of
         layers that have no spiking form, which then stay in their own framework and get their mean input.
     coding : "direct", "poisson", "latency" or Coding
         Input coding; see `SpikingModel.run`.
-    dtype, threads
-        Options of the result; see `SpikingModel`.
+    dtype : "float32", "float64", "int16" or "int8", optional
+        See `SpikingModel`; by default "float32". Of "first_spike" neurons, the type of the weights: "int8", the default, or
+        "int16".
+    threads : int, optional
+        By default all cores that this process may use. Results do not depend on it.
     progress : bool or callable
         Show a progress bar with the names of the layers (needs rich), or call ``progress(done, total, name)`` before each
         layer. An exception that it raises, or Ctrl-C, ends the conversion without side effects.
@@ -137,6 +143,10 @@ def convert(
 
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))
     given = {name: by_name[name] for name in graph.inputs}
+    if neurons.kind == FIRST_SPIKE:
+        cal = Calibration(graph, given, steps, default_threads() if threads is None else threads, kept)
+        return first_spike_model(where, cal, method, coding.kind, dtype, progress)
+    dtype = "float32" if dtype is None else dtype
     scale = max(float(np.abs(x).max()) for x in given.values())
     sent = {}
     if coding.kind != "direct":

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from spikelet._util.checks import choice, fail, integer
 from spikelet._util.described import Described
+from spikelet.conversion.first_spike_model import FirstSpikeModel
 from spikelet.conversion.fitted.regression import correct_weights
 from spikelet.conversion.layerwise.activity import Calibration, Floats
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.conversion.layerwise.streaming import fit_layers
 from spikelet.conversion.neurons import usable
+from spikelet.conversion.preparation import range_of
 from spikelet.conversion.selection import Progress
 from spikelet.layers import FirstSpike, Layer, ReLU
-from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["FirstSpikes", "with_first_spikes"]
+__all__ = ["FirstSpikes", "first_spike_model"]
 
 _SHARES = np.linspace(0.1, 1.0, 46)  # candidates: threshold by greatest activation
 _VALUES = 8192  # of a channel, from which its threshold is chosen
@@ -65,24 +69,44 @@ class FirstSpikes(Described, Method):
         return best
 
 
-def with_first_spikes(where: str, cal: Calibration, steps: int, progress: Progress) -> Graph:
-    """Return the graph of a calibration with neurons that fire once instead of its ReLUs.
+def first_spike_model(
+    where: str, cal: Calibration, method: Any, coding: str, dtype: str | None, progress: Progress
+) -> FirstSpikeModel:
+    """Return a calibrated network with neurons that fire once instead of its ReLUs.
 
     Parameters
     ----------
     where : str
         The calling function, for error messages.
     cal : Calibration
-    steps : int
-        Length of the windows T.
-    progress
+    method, coding, dtype, progress
         As for `spikelet.convert`.
     """
-    names = [n.name for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in cal.kept]
+    steps = integer(where, "steps", cal.steps, 2, 256)
+    choice(where, 'method for neuron="first_spike"', method, "auto", FirstSpikes.name)
+    choice(where, 'coding for neuron="first_spike"', coding, "direct")
+    dtype = "int8" if dtype is None else dtype
+    choice(where, 'dtype for neuron="first_spike"', dtype, "int8", "int16")
+    if cal.kept:
+        rule = 'must be empty: neurons that fire once get spikes only; neuron="predictive" mixes both'
+        fail(where, "keep", sorted(cal.kept), rule)
+    options: dict[str, Any] = {
+        "method": FirstSpikes.name,
+        "neuron": FirstSpikes.name,
+        "steps": steps,
+        "dtype": dtype,
+        "threads": cal.threads,
+        "input_shapes": [x.shape[1:] for x in cal.inputs.values()],
+        "input_ranges": [range_of(x) for x in cal.inputs.values()],
+    }
+    ann = SpikingModel(cal.graph, threads=cal.threads)
+    names = [n.name for n in cal.graph if isinstance(n.layer, ReLU)]
+    one = {name: FirstSpike(1.0, steps) for name in names}
+    FirstSpikeModel(cal.graph.replaced(one), ann, **options).check(where)
 
     def watch(name: str) -> None:
         if callable(progress):
             progress(names.index(name), len(names), name)
 
     changes = fit_layers(where, replace(cal, steps=1), FirstSpikes(steps), watch)
-    return cal.graph.replaced(changes)
+    return FirstSpikeModel(cal.graph.replaced(changes), ann, **options)

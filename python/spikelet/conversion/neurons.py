@@ -14,7 +14,7 @@ from spikelet._util.described import Described
 from spikelet.layers import IF, Activation, Layer, PredictiveNeuron, ReLU
 from spikelet.layers.graph import Graph
 
-__all__ = ["FOLLOWED", "NEURONS", "PREDICTIVE", "Neurons", "can_spike", "need_all_steps", "usable"]
+__all__ = ["FIRST_SPIKE", "FOLLOWED", "NEURONS", "PREDICTIVE", "Neurons", "can_spike", "need_all_steps", "usable"]
 
 FOLLOWED = frozenset(
     {
@@ -65,6 +65,9 @@ NEURONS: Mapping[str, Callable[[Any], IF]] = {
 PREDICTIVE = ("predictive", "alternating")
 """Kinds of neurons that follow an estimate of their mean input; only `Fitted` makes them."""
 
+FIRST_SPIKE = "first_spike"
+"""The kind of neurons that fire at most once; see `spikelet.conversion.first_spike`."""
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Neurons(Described):
@@ -85,7 +88,7 @@ class Neurons(Described):
 
     def __post_init__(self) -> None:
         if self.kind is not None:
-            choice("Neurons", "kind", self.kind, *PREDICTIVE, *NEURONS)
+            choice("Neurons", "kind", self.kind, *PREDICTIVE, *NEURONS, FIRST_SPIKE)
         if self.delay != "auto":
             integer("Neurons", "delay", self.delay, 0)
 
@@ -97,7 +100,7 @@ class Neurons(Described):
         if not isinstance(given, str):
             rule = 'must be a name such as "soft", or a conversion.Neurons'
             fail(where, "neuron", given, rule, error=TypeError)
-        choice(where, "neuron", given, *PREDICTIVE, *NEURONS)
+        choice(where, "neuron", given, *PREDICTIVE, *NEURONS, FIRST_SPIKE)
         return cls(given)
 
 

@@ -13,6 +13,7 @@ from spikelet import encode
 from spikelet._util.checks import choice, fail, integer, representable
 from spikelet._util.tensors import array_of
 from spikelet.layers.graph import Graph
+from spikelet.layers.first_spike import FirstSpike
 from spikelet.layers.neurons import LI, Neuron
 from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.views import Shape
@@ -210,7 +211,7 @@ def _are_spikes(array: NDArray[Any]) -> bool:
 
 def neurons_of(graph: Graph) -> tuple[str, ...]:
     """Return the names of the layers of spiking neurons."""
-    return tuple(n.name for n in graph if isinstance(n.layer, Neuron))
+    return tuple(n.name for n in graph if isinstance(n.layer, (Neuron, FirstSpike)))
 
 
 def recorded(

@@ -84,6 +84,7 @@ class SpikingModel(Sealed):
     input_scale: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1))
 
+    _dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64", "int16")
     _instead: ClassVar = {
         "": "it is fixed when the model is made; make another, with SpikingModel()"
     }
@@ -99,7 +100,7 @@ class SpikingModel(Sealed):
     ) -> None:
         where = type(self).__name__
         self.graph = layers if isinstance(layers, Graph) else Graph(layers, where)
-        choice(where, "dtype", dtype, "float32", "float64", "int16")
+        choice(where, "dtype", dtype, *self._dtypes)
         if dtype != "float64":
             for node in self.graph:
                 _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)

@@ -1,0 +1,432 @@
+"""Translate networks of neurons that fire at most once into integers, which the core computes.
+
+Weights are integers with a scale for each output, at which the threshold of its neuron falls by an integer in each step.
+They do not depend on the number of steps; only biases do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet import _core
+from spikelet._util.checks import fail
+from spikelet.layers.base import Layer
+from spikelet.layers.convolution import Convolution
+from spikelet.layers.first_spike import FirstSpike
+from spikelet.layers.graph import Graph
+from spikelet.layers.linear import Add, Affine, Concat, Linear
+from spikelet.layers.movement import Flatten, Movement, Reshape
+from spikelet.layers.pools import Pool
+from spikelet.layers.spiking_result import Operations
+from spikelet.layers.views import Shape, extent_of
+
+__all__ = ["FirstSpikeProgram"]
+
+_LARGEST = (1 << 31) - 1
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Map:
+    """A map of the core: spikes, or potentials. A value is ``coefficient / T`` times the integer, plus a bias.
+
+    Parameters
+    ----------
+    number : int
+    shape : tuple of int
+        As the graph has it; the core's is `extent`.
+    extent : (int, int, int)
+    form : "bytes", "words" or "sums"
+    coefficient : array, [channels of the extent]
+    most : array, [channels of the extent]
+        Largest magnitude of the integers.
+    bias : array, [channels of the extent]
+    """
+
+    number: int
+    shape: Shape
+    extent: tuple[int, int, int]
+    form: str
+    coefficient: Floats
+    most: Floats
+    zero: NDArray[np.uint8]
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    map: _Map
+    weight: Floats  # [out, in of a group, height, width], times the coefficients of the map
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    before: tuple[int, int]
+    groups: int
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A potential that is not computed yet: kernels, maps that are added, and a bias."""
+
+    shape: Shape
+    extent: tuple[int, int, int]
+    kernels: tuple[_Kernel, ...] = ()
+    maps: tuple[tuple[_Map, Floats], ...] = ()  # with the value of one unit of the map, times T
+    bias: Any = 0.0
+
+
+_Value: TypeAlias = "_Map | _Sum"
+
+
+class FirstSpikeProgram:
+    """A network of `FirstSpike` neurons in integers.
+
+    Parameters
+    ----------
+    where : str
+        The calling function, for error messages.
+    graph : Graph
+    shapes : mapping of str to tuple of int
+        Of all nodes and inputs.
+    ranges : sequence of (float, float)
+        Least and largest value of each input.
+    steps : int
+        Length of the windows T.
+    bits : 8 or 16
+        Of the weights.
+
+    Raises
+    ------
+    ValueError
+        If a layer cannot take part; the message names it.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        graph: Graph,
+        shapes: Mapping[str, Shape],
+        ranges: Sequence[tuple[float, float]],
+        steps: int,
+        bits: int,
+    ) -> None:
+        self._where, self._name, self._steps, self._bits = where, "", steps, bits
+        self._form = "bytes" if bits == 8 else "words"
+        self._builder = _core.FirstSpikeBuilder()
+        self._operations: list[str] = []  # the layer that each computes
+        self._inputs = graph.inputs
+        values: dict[str, _Value] = {
+            name: self._input(shapes[name], *span)
+            for name, span in zip(graph.inputs, ranges, strict=True)
+        }
+        for node in graph:
+            self._name = node.name
+            made = self._made(node.layer, shapes[node.name], [values[n] for n in node.inputs])
+            last = node.name in graph.outputs or len(graph.consumers(node.name)) > 1
+            values[node.name] = self._potential(made) if last and isinstance(made, _Sum) else made
+        self._values = values
+        self._program = self._builder.program()
+
+    def run(
+        self, inputs: Sequence[NDArray[np.float32]], names: Sequence[str], threads: int
+    ) -> tuple[list[tuple[NDArray[np.int32], NDArray[np.float32]]], dict[str, Operations]]:
+        """Return integers and values of some layers, [B, *shape], and the operations of each layer for a sample.
+
+        Parameters
+        ----------
+        inputs : sequence of array, [B, ...]
+        names : sequence of str
+            Layers whose potentials are computed, or of neurons.
+        threads : int
+        """
+        maps = [self._map_of(name) for name in names]
+        count = len(inputs[0])
+        arrays, counts = self._program.run(inputs, count, [m.number for m in maps], threads)
+        found = []
+        for m, array in zip(maps, arrays, strict=True):
+            size, bias = ((v / 1.0).reshape(-1, 1, 1) for v in (m.coefficient / self._steps, m.bias))
+            values = (array * size + bias).astype(np.float32)
+            found.append((array.reshape(count, *m.shape), values.reshape(count, *m.shape)))
+        each = np.zeros((len(self._operations), 2))
+        if count:
+            each = counts / count
+        work: dict[str, Operations] = {}
+        for name, (additions, spikes) in zip(self._operations, each.tolist(), strict=True):
+            work[name] = Operations(spikes=spikes, additions=additions, products=0.0, dense=0.0)
+        return found, work
+
+    def _map_of(self, name: str) -> _Map:
+        found = self._values[name]
+        if isinstance(found, _Sum):
+            rule = "must name neurons, or a layer whose potentials are computed by themselves"
+            fail(self._where, "record", name, rule)
+        return found
+
+    def _refuse(self, layer: Layer, why: str) -> NoReturn:
+        kind = type(layer).__name__
+        rule = f'{why}; neuron="predictive" can convert it'
+        raise ValueError(f"{self._where}: layer '{self._name}', {kind}, {rule}")
+
+    # Maps
+
+    def _input(self, shape: Shape, low: float, high: float) -> _Map:
+        extent = _extent(shape)
+        levels = 255 if self._form == "bytes" else 32767
+        low, high = min(low, 0.0), max(high, 0.0)
+        scale = levels / (high - low) if self._form == "bytes" else levels / max(high, -low)
+        zero = int(np.rint(-low * scale)) if self._form == "bytes" else 0
+        number = self._map(extent, self._form, zero)
+        lowest, highest = (-zero, levels - zero) if self._form == "bytes" else (-levels, levels)
+        n = extent[0]
+        self._builder.input(number, np.full(n, scale, np.float32), lowest, highest)
+        return _Map(
+            number, shape, extent, self._form, np.full(n, self._steps / scale),
+            np.full(n, max(-lowest, highest), float), np.full(n, zero, np.uint8), np.zeros(n),
+        )  # fmt: skip
+
+    def _map(self, extent: tuple[int, int, int], form: str, zero: int = 0) -> int:
+        zeros = np.full(extent[0] if form == "bytes" else 0, zero, np.uint8)
+        return int(self._builder.map(extent, form, zeros))
+
+    def _fired(self, layer: FirstSpike, value: _Value) -> _Map:
+        total = self._as_sum(value)
+        n = total.extent[0]
+        theta = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
+        high = min(self._steps, 255) if self._form == "bytes" else self._steps
+        least = self._least_unit(total)
+        unit = np.clip(np.floor(theta / least), 1, _LARGEST // (high + 2) // 2)
+        size = np.maximum(theta / unit, least)
+        bias = np.rint(np.broadcast_to(total.bias, (n,)) * self._steps / size) + unit // 2
+        number = self._map(total.extent, self._form)
+        offset, _ = self._emit(total, size)
+        empty = np.empty(0, np.int16)
+        self._builder.fire(
+            _int32(bias - offset), _int32(unit), 0, high, empty, np.empty(0, np.uint16)
+        )
+        self._end(number, total)
+        coefficient = size * unit
+        return _Map(
+            number, total.shape, total.extent, self._form, coefficient,
+            np.full(n, float(high)), np.zeros(n, np.uint8), np.zeros(n),
+        )  # fmt: skip
+
+    def _potential(self, total: _Sum) -> _Map:
+        n = total.extent[0]
+        size = self._least_unit(total)
+        number = self._map(total.extent, "sums")
+        offset, most = self._emit(total, size)
+        self._end(number, total)
+        bias = np.broadcast_to(total.bias, (n,)) - offset * size / self._steps
+        return _Map(
+            number, total.shape, total.extent, "sums", size, most, np.empty(0, np.uint8), bias
+        )
+
+    def _end(self, number: int, total: _Sum) -> None:
+        self._builder.end(number, total.extent[1:], (1, 1), (0, 0))
+        self._operations.append(self._name)
+
+    def _as_sum(self, value: _Value) -> _Sum:
+        if isinstance(value, _Sum):
+            return value
+        return _Sum(value.shape, value.extent, (), ((value, value.coefficient),), value.bias)
+
+    def _least_unit(self, total: _Sum) -> Floats:
+        """Return the value of the smallest unit of a potential, times T, for which weights have enough bits and sums 32."""
+        n = total.extent[0]
+        most = np.zeros(n)  # of the real potential, times T
+        least = np.zeros(n)
+        for kernel in total.kernels:
+            limit = 127 if kernel.map.form == "bytes" or self._bits == 8 else 32767
+            rows = np.abs(kernel.weight).reshape(n, -1)
+            least = np.maximum(least, rows.max(1) / limit)
+            most += rows.sum(1) * kernel.map.most.max()
+        for m, gain in total.maps:
+            most += np.abs(gain) * m.most
+        # A sum of maps alone has no weights whose bits limit it.
+        room = 2.0**28
+        least = np.maximum(least, most / room)
+        return np.where(least > 0, least, 1.0)
+
+    def _emit(self, total: _Sum, size: Floats) -> tuple[Floats, Floats]:
+        """Add the terms of a sum; return what zeros of maps add to it, and its largest magnitude."""
+        n = total.extent[0]
+        offset, most = np.zeros(n), np.zeros(n)
+        for kernel in total.kernels:
+            limit = 127 if self._bits == 8 else 32767
+            q = np.clip(np.rint(kernel.weight / size.reshape(-1, 1, 1, 1)), -limit, limit)
+            group = n // kernel.groups
+            if kernel.map.form == "bytes":
+                zero = kernel.map.zero.reshape(kernel.groups, -1).astype(float)
+                zeros = np.repeat(zero, group, axis=0)
+                offset += (q.sum((2, 3)) * zeros).sum(1)
+            most += np.abs(q).sum((1, 2, 3)) * kernel.map.most.max()
+            self._builder.convolve(
+                kernel.map.number, q.astype(np.int16), q.shape[2:], kernel.stride,
+                kernel.dilation, kernel.before, kernel.groups,
+            )  # fmt: skip
+        for m, gain in total.maps:
+            q = np.rint(gain / size)
+            if m.form == "bytes":
+                offset += q * m.zero
+            most += np.abs(q) * m.most
+            self._builder.add(m.number, _int32(q))
+        return offset, most
+
+    # Layers
+
+    def _made(self, layer: Layer, shape: Shape, given: list[_Value]) -> _Value:
+        first = given[0]
+        if isinstance(layer, FirstSpike):
+            return self._fired(layer, first)
+        if isinstance(layer, Linear):
+            return self._linear(layer, shape, self._spikes(layer, first))
+        if isinstance(layer, Convolution) and layer.axes <= 2:
+            return self._convolved(layer, shape, self._spikes(layer, first))
+        if isinstance(layer, Affine):
+            return self._affine(layer, shape, first)
+        if isinstance(layer, Add):
+            sums = [self._as_sum(v) for v in given]
+            kernels = tuple(k for s in sums for k in s.kernels)
+            maps = tuple(m for s in sums for m in s.maps)
+            return _Sum(shape, sums[0].extent, kernels, maps, sum(s.bias for s in sums))
+        if isinstance(layer, (Flatten, Reshape)) and isinstance(first, _Map):
+            return replace(first, shape=shape)
+        if isinstance(layer, Pool):
+            return self._pooled(layer, shape, first)
+        if isinstance(layer, (Movement, Concat)):
+            return self._moved(layer, shape, given)
+        self._refuse(layer, "cannot be computed with neurons that fire once")
+
+    def _spikes(self, layer: Layer, value: _Value) -> _Map:
+        if isinstance(value, _Sum):
+            value = self._potential(value)
+        if value.form == "sums":
+            self._refuse(layer, "needs spikes, so a ReLU must stand before it")
+        return value
+
+    def _linear(self, layer: Linear, shape: Shape, m: _Map) -> _Sum:
+        c, h, w = m.extent
+        weight = layer.weight.reshape(len(layer.weight), c, h, w) * m.coefficient.reshape(-1, 1, 1)
+        bias = 0.0 if layer.bias is None else layer.bias
+        bias = bias + layer.weight.reshape(len(weight), c, h * w).sum(2) @ m.bias
+        kernel = _Kernel(m, weight, (1, 1), (1, 1), (0, 0), 1)
+        return _Sum(shape, (len(weight), 1, 1), (kernel,), (), bias)
+
+    def _convolved(self, layer: Convolution, shape: Shape, m: _Map) -> _Sum:
+        lead = 2 - layer.axes
+        n, group = len(layer.weight), layer.weight.shape[1]
+        weight = layer.weight.reshape(n, group, *[1] * lead, *layer.weight.shape[2:])
+        coefficient = np.repeat(m.coefficient.reshape(layer.groups, group), n // layer.groups, 0)
+        weight = weight * coefficient[:, :, None, None]
+        two = [(1,) * lead + tuple(v) for v in (layer.stride, layer.dilation)]
+        padding = layer.padding
+        sides = padding if len(padding) == layer.axes else padding[::2]
+        before = (0,) * lead + tuple(sides)
+        bias = 0.0 if layer.bias is None else layer.bias
+        kernel = _Kernel(m, weight, *two, before, layer.groups)  # type: ignore[arg-type]
+        return _Sum(shape, _extent(shape), (kernel,), (), bias)
+
+    def _affine(self, layer: Affine, shape: Shape, value: _Value) -> _Sum:
+        total = self._as_sum(value)
+        scale = np.broadcast_to(layer.scale, total.extent[:1])
+        shift = 0.0 if layer.shift is None else layer.shift
+        kernels = tuple(
+            replace(k, weight=k.weight * scale.reshape(-1, 1, 1, 1)) for k in total.kernels
+        )
+        maps = tuple((m, gain * scale) for m, gain in total.maps)
+        return _Sum(shape, total.extent, kernels, maps, total.bias * scale + shift)
+
+    def _pooled(self, layer: Pool, shape: Shape, value: _Value) -> _Map:
+        m = self._potential(value) if isinstance(value, _Sum) else value
+        lead = 2 - layer.axes
+        windows = layer.windows(m.shape)
+        divisors = layer.divisors(m.shape)
+        largest = not divisors[0]
+        size, stride, before = [1] * lead, [1] * lead, (0, 0)
+        for k, w in enumerate(windows):
+            lengths = {e - b for b, e in zip(w.begin, w.end, strict=True)}
+            steps = set(np.diff(w.begin)) or {1}
+            if len(lengths) > 1 or len(steps) > 1 or w.step != 1:
+                return self._pooled_with_padding(layer, shape, m)
+            size.append(lengths.pop())
+            stride.append(int(steps.pop()))
+        extent = _extent(shape)
+        most = m.most * np.prod(size)
+        # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
+        form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
+        number = self._map(extent, m.form if largest else form)
+        self._builder.pool(m.number, number, size, stride, (1, 1), before, largest)
+        self._operations.append(self._name)
+        if largest:
+            return replace(m, number=number, shape=shape, extent=extent)
+        times = float(np.prod([d[0] for d in divisors]))
+        zero = m.zero.astype(float) * np.prod(size) if m.form == "bytes" else 0.0
+        return replace(
+            m, number=number, shape=shape, extent=extent, form=form,
+            coefficient=m.coefficient / times, most=most,
+            bias=m.bias - m.coefficient / times * zero / self._steps, zero=np.empty(0, np.uint8),
+        )  # fmt: skip
+
+    def _pooled_with_padding(self, layer: Any, shape: Shape, m: _Map) -> _Map:
+        if layer.divisors(m.shape)[0]:
+            self._refuse(layer, "has windows of different sizes")
+        before = [a for a, _ in layer.sides]
+        extent = _extent(shape)
+        number = self._map(extent, m.form)
+        self._builder.pool(
+            m.number, number, layer.kernel_size, layer.stride, layer.dilation, before, True
+        )
+        self._operations.append(self._name)
+        return replace(m, number=number, shape=shape, extent=extent)
+
+    def _moved(self, layer: Any, shape: Shape, given: list[_Value]) -> _Map:
+        maps = [self._potential(v) if isinstance(v, _Sum) else v for v in given]
+        places, start = [], 0
+        for m in maps:
+            c, h, w = m.extent
+            order = start + np.arange(c * h * w).reshape(h, w, c).transpose(2, 0, 1)
+            places.append(order.reshape(m.shape))
+            start += order.size
+        if isinstance(layer, Concat):
+            axis = layer.axis % len(shape)
+            moved = np.concatenate(places, axis)
+        else:
+            moved = layer.moved(places[0], -1)
+        extent = _extent(shape)
+        index = moved.reshape(extent).transpose(1, 2, 0)
+        kept = {}
+        inside = (index >= 0).reshape(-1, extent[0])
+        for what in ("coefficient", "most", "bias", *(["zero"] if maps[0].form == "bytes" else [])):
+            values = np.concatenate([
+                np.broadcast_to(getattr(m, what)[None, None], (*m.extent[1:], m.extent[0])).ravel()
+                for m in maps
+            ])  # fmt: skip
+            rows = values[index].reshape(-1, extent[0]).astype(float)
+            kept[what] = np.where(inside, rows, -np.inf).max(0)
+            kept[what][~inside.any(0)] = 0.0
+            if what != "most" and (inside & (np.abs(rows - kept[what]) > 1e-9 * abs(kept[what]))).any():
+                self._refuse(layer, "mixes channels, which have thresholds of their own")
+        zero = kept.get("zero", np.empty(0)).astype(np.uint8)
+        form = maps[0].form
+        number = int(self._builder.map(extent, form, zero))
+        self._builder.move([m.number for m in maps], number, index.ravel())
+        self._operations.append(self._name)
+        return _Map(
+            number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"]
+        )
+
+
+def _extent(shape: Shape) -> tuple[int, int, int]:
+    if len(shape) <= 3:
+        c, *rest = shape
+        return (c, *([1] * (2 - len(rest))), *rest)  # type: ignore[return-value]
+    return extent_of(shape)
+
+
+def _int32(values: Floats) -> NDArray[np.int32]:
+    return np.clip(values, -_LARGEST, _LARGEST).astype(np.int32)

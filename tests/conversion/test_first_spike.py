@@ -1,0 +1,129 @@
+"""Conversion to neurons that fire at most once."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet import layers
+
+
+def network(seed: int = 0) -> list[Any]:
+    rng = np.random.default_rng(seed)
+
+    def w(*shape: int) -> Any:
+        return rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+
+    return [
+        layers.Conv2d(w(12, 3, 3, 3), rng.normal(0, 0.1, 12), padding=1), layers.ReLU(),
+        layers.Conv2d(w(16, 12, 3, 3), padding=1, stride=2), layers.ReLU(upper=2.0),
+        layers.MaxPool2d(2), layers.Flatten(), layers.Linear(w(30, 16 * 4)), layers.ReLU(),
+        layers.Linear(w(10, 30)),
+    ]  # fmt: skip
+
+
+def images(n: int, seed: int = 1) -> Any:
+    return np.random.default_rng(seed).normal(0, 1, (n, 3, 8, 8)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def snn() -> Any:
+    return sl.convert(network(), images(200), steps=64, neuron="first_spike")
+
+
+def error(snn: Any, steps: int | None = None) -> float:
+    x = images(200, 2)
+    wanted = snn.ann.run(x, steps=1).output
+    return float(np.abs(snn.run(x, steps).output - wanted).mean() / np.abs(wanted).mean())
+
+
+def test_outputs_approach_the_anns(snn: Any) -> None:
+    assert isinstance(snn, sl.conversion.FirstSpikeModel)
+    assert error(snn) < 0.05
+    precise = sl.convert(network(), images(200), steps=256, neuron="first_spike", dtype="int16")
+    assert error(precise) < error(snn)
+    assert error(snn, 8) > error(snn, 32)  # one model runs for any number of steps
+
+
+def test_each_neuron_fires_at_most_once_and_larger_values_earlier(snn: Any) -> None:
+    names = [f"{name}.{what}" for name in snn.neurons for what in ("spikes", "mean")]
+    result = snn.run(images(20), record=names)
+    for name in snn.neurons:
+        spikes, values = result[f"{name}.spikes"], result[f"{name}.mean"]
+        assert spikes.shape == (64, *values.shape)
+        assert set(np.unique(spikes.sum(0))) == {0, 1}
+        k = np.where(spikes.any(0), 64 - spikes.argmax(0), 0)
+        assert np.array_equal(k > 0, values > 0)
+        assert (k.max() > 40) and k.min() == 0
+
+
+def test_additions_are_counted_for_each_spike_and_synapse(snn: Any) -> None:
+    x = images(20)
+    result = snn.run(x, record=[f"{name}.spikes" for name in snn.neurons])
+    first, second, third = (result[f"{name}.spikes"].sum((0, 2, 3, 4)[: 2]) for name in snn.neurons)
+    assert result.operations[snn.neurons[-1]].spikes == pytest.approx(third.sum() / 20)
+    assert result.operations[snn.graph.outputs[0]].additions == pytest.approx(third.sum() / 20 * 10)
+    assert result.operations[snn.neurons[0]].spikes == pytest.approx(first.sum() / 20)
+    assert second.sum() > 0
+
+
+def test_copies_pickles_and_files_give_the_same_integers(snn: Any, tmp_path: Path) -> None:
+    snn.save(tmp_path / "net.spk")
+    x = images(10)
+    for other in (
+        copy.deepcopy(snn),
+        pickle.loads(pickle.dumps(snn)),
+        sl.conversion.FirstSpikeModel.load(tmp_path / "net.spk"),
+    ):
+        np.testing.assert_array_equal(other.run(x).output, snn.run(x).output)
+        assert other.steps == 64 and other.dtype == "int8"
+
+
+def test_classes_are_predicted(snn: Any) -> None:
+    x = images(100, 3)
+    wanted = snn.ann.run(x, steps=1).output.argmax(1)
+    assert snn.score(x, wanted) > 0.9
+
+
+def test_inputs_beyond_the_calibration_are_told_once(snn: Any) -> None:
+    model = copy.deepcopy(snn)
+    with pytest.warns(UserWarning, match="another scale"):
+        model.run(100 * images(4))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 1}, "convert: steps must be >= 2 and <= 256"),
+        ({"steps": 300}, "convert: steps must be >= 2 and <= 256"),
+        ({"dtype": "float64"}, 'dtype for neuron="first_spike" must be "int8" or "int16"'),
+        ({"method": "maxnorm"}, 'method for neuron="first_spike" must be "auto" or "first_spike"'),
+        ({"coding": "poisson"}, 'coding for neuron="first_spike" must be'),
+        ({"keep": ["layer1"]}, "keep must be empty: neurons that fire once"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:
+    parts = [(f"layer{k}", layer, (f"layer{k - 1}" if k else "input",)) for k, layer in enumerate(network())]
+    with pytest.raises(ValueError, match=message):
+        sl.convert(parts, images(20), **{"steps": 16, "neuron": "first_spike", **options})
+
+
+def test_a_layer_that_cannot_take_part_is_named_before_anything_is_fitted() -> None:
+    parts = [*network()[:-2], layers.Activation("silu"), layers.Linear(np.ones((2, 30)))]
+    with pytest.raises(ValueError, match=r'convert: layer .*Activation, .*neuron="predictive"'):
+        sl.convert(parts, images(20), steps=16, neuron="first_spike")
+
+
+def test_a_run_takes_only_what_it_knows(snn: Any) -> None:
+    with pytest.raises(ValueError, match="record must be one of .*with .spikes or .mean"):
+        snn.run(images(2), record="nothing")
+    with pytest.raises(ValueError, match="must be finite"):
+        snn.run(np.full((1, 3, 8, 8), np.nan, np.float32))
+    with pytest.raises(ValueError, match="steps must be >= 2 and <= 256"):
+        snn.run(images(2), 1000)

@@ -1,0 +1,125 @@
+"""The core's integers equal those of a simulation step by step, at any SIMD level and number of threads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikelet import _core, layers
+from spikelet.layers.first_spike import FirstSpike
+from spikelet.layers.first_spike_program import FirstSpikeProgram
+from spikelet.layers.graph import Graph
+from tests.support.first_spike_steps import StepByStep
+
+
+def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
+    """Return networks of all layers that can take part, with the shape of a sample."""
+    rng = np.random.default_rng(5)
+
+    def w(*shape: int) -> Any:
+        return rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
+
+    def fire(n: int) -> FirstSpike:
+        return FirstSpike(rng.uniform(0.4, 1.5, n))
+
+    conv, convolutions = layers.Conv2d, {}
+    for name, options, channels in (
+        ("padding", {"padding": 1}, 3),
+        ("stride", {"stride": 2, "padding": (0, 1, 2, 1)}, 3),
+        ("dilation", {"dilation": (1, 2)}, 3),
+        ("groups", {"groups": 3}, 3),
+        ("depthwise", {"groups": 20}, 1),
+    ):
+        wide = 20 if name == "depthwise" else 9
+        convolutions[name] = [
+            conv(w(wide, 3, 1, 1)), fire(wide),
+            conv(w(wide if wide == 20 else 18, channels if channels < 3 or "groups" in options else wide, 3, 3), rng.normal(0, 0.1, wide if wide == 20 else 18), **options),
+            fire(wide if wide == 20 else 18), layers.Flatten(),
+        ]  # fmt: skip
+    found: dict[str, tuple[Graph, tuple[int, ...]]] = {}
+    for name, parts in convolutions.items():
+        size = Graph(parts).shapes((3, 7, 9))
+        n = int(np.prod(list(size.values())[-1]))
+        found[name] = Graph([*parts, layers.Linear(w(5, n), rng.normal(0, 0.1, 5))]), (3, 7, 9)
+    residual = [
+        ("a", conv(w(6, 3, 3, 3), padding=1), ("input",)), ("fa", fire(6), ("a",)),
+        ("b", conv(w(6, 6, 3, 3), padding=1), ("fa",)), ("add", layers.Add(), ("b", "fa")),
+        ("fb", fire(6), ("add",)), ("pool", layers.MaxPool2d(3, 2, 1), ("fb",)),
+        ("c", conv(w(4, 6, 1, 1)), ("pool",)), ("fc", fire(4), ("c",)),
+        ("joined", layers.Concat(0), ("fc", "pool")),
+        ("scaled", layers.Affine(rng.normal(0, 1, 10), rng.normal(0, 0.1, 10)), ("joined",)),
+        ("fd", fire(10), ("scaled",)), ("mean", layers.AdaptiveAvgPool2d(1), ("fd",)),
+        ("flat", layers.Flatten(), ("mean",)), ("out", layers.Linear(w(5, 10)), ("flat",)),
+    ]  # fmt: skip
+    found["residual"] = Graph(residual), (3, 8, 8)
+    found["sequence"] = Graph([
+        layers.Conv1d(w(5, 2, 3), padding=1), fire(5), layers.AvgPool1d(2), fire(5),
+        layers.Slice((0, 1), (5, 4)), layers.Flatten(),
+        layers.Linear(w(3, 15)),
+    ]), (2, 10)  # fmt: skip
+    found["dense"] = Graph([layers.Linear(w(40, 30)), fire(40), layers.Linear(w(7, 40))]), (30,)
+    return found
+
+
+NETWORKS = networks()
+
+
+def results(name: str, steps: int, bits: int, threads: int = 1) -> list[Any]:
+    """Return the integers of the outputs and neurons of a network, and the counts."""
+    graph, shape = NETWORKS[name]
+    rng = np.random.default_rng(steps)
+    x = rng.uniform(-1, 1.5, (5, *shape)).astype(np.float32)
+    program = FirstSpikeProgram("test", graph, graph.shapes(shape), [(-1.0, 1.5)], steps, bits)
+    names = [n.name for n in graph if isinstance(n.layer, FirstSpike)]
+    found, work = program.run([x], [*graph.outputs, *names], threads)
+    return [k for k, _ in found] + [np.array([(o.additions, o.spikes) for o in work.values()])]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("steps", [2, 7, 64, 256])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_window_at_once_is_the_simulation_step_by_step(
+    monkeypatch: pytest.MonkeyPatch, name: str, steps: int, bits: int
+) -> None:
+    at_once = results(name, steps, bits)
+    monkeypatch.setattr(_core, "FirstSpikeBuilder", StepByStep)
+    for array, expected in zip(at_once, results(name, steps, bits), strict=True):
+        np.testing.assert_array_equal(array, expected)
+    assert any(array.any() for array in at_once)
+
+
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    for one, three in zip(results("residual", 32, 8), results("residual", 32, 8, 3), strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_all_simd_levels_give_the_same_integers() -> None:
+    code = (
+        "import hashlib; from tests.layers.test_first_spike_program import NETWORKS, results; "
+        "print([hashlib.sha256(b''.join(a.tobytes() for a in results(n, 32, b))).hexdigest()"
+        " for n in NETWORKS for b in (8, 16)])"
+    )
+    found = set()
+    for level in _core.available_simd_levels():
+        environment = {**os.environ, "SPIKELET_SIMD": level}
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        found.add(run.stdout)
+    assert len(found) == 1
+
+
+def test_a_layer_that_cannot_take_part_is_named() -> None:
+    graph = Graph([("a", layers.Linear(np.eye(2)), ("input",)), ("b", layers.Softmax(), ("a",))])
+    rule = r"layer 'b', Softmax, cannot be computed .* neuron=\"predictive\" can convert it"
+    with pytest.raises(ValueError, match=rule):
+        FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 8)
+    graph = Graph([("a", layers.Linear(np.eye(2)), ("input",)), ("b", layers.Linear(np.eye(2)), ("a",))])
+    with pytest.raises(ValueError, match="layer 'b', Linear, needs spikes, so a ReLU must stand"):
+        FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 8)
+
