@@ -58,7 +58,7 @@ def test_weights_are_the_drawn_ones_on_the_grid(dtype: Any) -> None:
         net = make(dtype="float64" if bits == "float" else dtype)
         a = net.population(300, sl.LIF())
         drawn[bits] = net.connect(
-            a, a, sl.FixedProbability(0.2), weight=sl.Normal(87.8, 8.78), weights=bits
+            a, a, sl.FixedProbability(0.2), weight=sl.Normal(87.8, 8.78), weight_dtype=bits
         )
     fine, coarse = (np.asarray(p.weights, np.float64) for p in drawn.values())
     step = 2.0**-8  # 87.8 + 9 * 8.78 = 167 is below 65536 / 2^8
@@ -121,7 +121,7 @@ def test_delta_synapses_and_programs_get_the_same_sums() -> None:
             cells = net.population(100, model)
             pre, post, weight, delay = lists(30, 100, 900, (1,))
             net.connect(
-                relay, cells, (pre, post), weight=np.rint(weight), delay=delay * 0.1, weights=bits
+                relay, cells, (pre, post), weight=np.rint(weight), delay=delay * 0.1, weight_dtype=bits
             )
             recorder = net.record(cells, state)
             net.run(10.0)
@@ -343,7 +343,7 @@ def test_weights_that_differ_too_much_for_one_sum_are_refused_by_connect() -> No
     ("options", "error", "words"),
     [
         ({"weight_dtype": "int8"}, ValueError, 'weight_dtype must be "float", "int16" or sl.Int16'),
-        ({"weight_dtype": 16}, TypeError, "weights must be"),
+        ({"weight_dtype": 16}, TypeError, "weight_dtype must be"),
         ({"weight_dtype": "int16", "plasticity": sl.STDP(w_max=100.0)}, ValueError, "plastic"),
         ({"weight_dtype": sl.Int16(50.0)}, ValueError, "at most 63.999"),
     ],
@@ -469,7 +469,7 @@ def test_sparse_rows_take_less_memory_than_with_floats() -> None:
         a = net.population(2000, sl.LIF())
         delay = sl.Uniform(0.1, 16.0)
         p = net.connect(a, a, sl.FixedIndegree(50), weight=sl.Normal(20.0, 2.0), delay=delay,
-                        weights=bits)  # fmt: skip
+                        weight_dtype=bits)  # fmt: skip
         net.prepare()
         assert "queued rows" in repr(p)
         sizes[bits] = net.engine.sim.synapse_bytes() / len(p)

@@ -119,7 +119,7 @@ void SynapseAccess<R>::check(const Projection<R>& projection, std::span<const R>
       throw std::invalid_argument(
           "weights of 16 bits in steps of " + text(projection.step) + " must be at most " +
           text(most) + " in magnitude, got " + text(w) +
-          "; connect with weights=Int16(largest=...) to leave room for larger ones");
+          "; connect with weight_dtype=Int16(largest=...) to leave room for larger ones");
     }
     if (projection.sign != 0 && w != 0 && std::signbit(w) != (projection.sign < 0)) {
       throw std::invalid_argument("weights of this plasticity rule must keep their sign, got " +

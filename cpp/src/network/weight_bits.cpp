@@ -21,7 +21,7 @@ double grid_of(const WeightBits& bits, const Weighed& projection, const SumSteps
   if (!projection.of_neurons) {
     throw std::invalid_argument(
         "weights of 16 bits must belong to synapses of neurons, whose sums are bounded because a "
-        "neuron spikes at most once in a step; a spike source needs weights=\"float\"");
+        "neuron spikes at most once in a step; a spike source needs weight_dtype=\"float\"");
   }
   const double most = std::max(std::abs(projection.low), std::abs(projection.high));
   if (!(std::isfinite(bits.largest) && bits.largest >= 0)) {
@@ -45,7 +45,7 @@ double grid_of(const WeightBits& bits, const Weighed& projection, const SumSteps
         " of that of every other projection with 16-bit weights " +
         "onto the same receptor, so that their sum is exact, got " + text(step * most_grid_steps) +
         " and " + text(other * most_grid_steps) +
-        "; use Int16(largest=...) for both, or weights=\"float\" for one of them");
+        "; use Int16(largest=...) for both, or weight_dtype=\"float\" for one of them");
   }
   return step;
 }
