@@ -16,7 +16,7 @@ double grid_of(const WeightBits& bits, const Weighed& projection, const SumSteps
   }
   if (!projection.fixed) {
     throw std::invalid_argument(
-        "weights of 16 bits must be static; plastic synapses need weights=\"float\"");
+        "weights of 16 bits must be static; plastic synapses need weight_dtype=\"float\"");
   }
   if (!projection.of_neurons) {
     throw std::invalid_argument(
