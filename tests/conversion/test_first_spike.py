@@ -93,7 +93,7 @@ def test_classes_are_predicted(snn: Any) -> None:
 
 def test_inputs_beyond_the_calibration_are_told_once(snn: Any) -> None:
     model = copy.deepcopy(snn)
-    with pytest.warns(UserWarning, match="another scale"):
+    with pytest.warns(UserWarning, match="the calibration in"):
         model.run(100 * images(4))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,12 +37,17 @@ class FirstSpikeModel(ConvertedModel):
 
     _dtypes: ClassVar = ("int8", "int16")
 
-    def run(  # type: ignore[override]  # options of other neurons make no sense here
+    def run(  # type: ignore[override]  # options are named, to refuse those of other neurons
         self,
         x: Inputs,
         steps: int | None = None,
         *,
-        record: str | Iterable[str] = (),
+        delay: int = 0,
+        record: str | Iterable[str] | bool = (),
+        coding: str = "direct",
+        seed: int = 0,  # noqa: ARG002  # nothing is drawn
+        progress: bool | Callable[[int], Any] = False,
+        until: Any = None,
     ) -> SpikingResult:
         """Run the network once on each sample.
 
@@ -51,9 +56,13 @@ class FirstSpikeModel(ConvertedModel):
         x : array-like, [B, ...]; for several inputs a tuple or mapping of these
         steps : int, optional
             Length of the windows T, from 2 to 256; by default the number that the network was made for.
-        record : str or iterable of str
+        record : str or iterable of str, or True
             ``"layer.spikes"``: spikes of neurons in the window of their layer, int8, [T, B, ...]. ``"layer.mean"`` or
-            ``"layer"``: values that they stand for, [B, ...].
+            ``"layer"``: values that they stand for, [B, ...]. True: all spikes.
+        delay, coding, seed, until
+            As for `SpikingModel.run`, but only their defaults make sense: all spikes of a window make up one number.
+        progress : bool or callable
+            Call ``progress(samples done)`` at the end; such a run takes little time.
 
         Returns
         -------
@@ -67,6 +76,10 @@ class FirstSpikeModel(ConvertedModel):
         """
         where = f"{type(self).__name__}.run"
         steps = self.steps if steps is None else integer(where, "steps", steps, 2, 256)
+        rule = "of a network whose neurons fire once"
+        for name, value, only in (("delay", delay, 0), ("coding", coding, "direct"), ("until", until, None)):  # fmt: skip
+            if value != only:
+                fail(where, name, value, f"{rule} must be {only!r}")
         given = arrays_of(where, self.graph.inputs, x)
         for name, array in given.items():
             if not np.isfinite(array).all():
@@ -88,7 +101,14 @@ class FirstSpikeModel(ConvertedModel):
                 records[name] = ((k > 0) & (at == steps - k)).astype(np.int8)
             else:
                 records[name] = values
+        if callable(progress):
+            progress(len(arrays[0]))
         return SpikingResult(outputs, None, None, records, operations, steps)
+
+    def export(self, *_arguments: Any, **_options: Any) -> None:
+        """Refuse: there is no C program of these networks yet."""
+        msg = f"{type(self).__name__}.export: C programs have no neurons that fire once"
+        raise ValueError(f'{msg}; convert with neuron="predictive"')
 
     def check(self, where: str) -> None:
         """Check that each layer can take part; `where` is the calling function, for the message."""
@@ -110,9 +130,11 @@ class FirstSpikeModel(ConvertedModel):
 
 
 def _wanted(
-    where: str, model: FirstSpikeModel, record: str | Iterable[str]
+    where: str, model: FirstSpikeModel, record: str | Iterable[str] | bool
 ) -> dict[str, tuple[str, str]]:
     """Return (layer, quantity) by the requested name."""
+    if isinstance(record, bool):
+        record = [f"{name}.spikes" for name in model.neurons if record]
     names = [record] if isinstance(record, str) else list(record)
     found = {}
     for name in names:
