@@ -19,7 +19,7 @@ import pytest
 
 STORED = Path(__file__).parent / "public_api.txt"
 
-MOST_ENTRIES = 385
+MOST_ENTRIES = 387
 
 # The modules that docs/api.md names. All names in their ``__all__`` are public.
 MODULES = (

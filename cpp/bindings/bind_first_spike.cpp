@@ -44,17 +44,16 @@ struct Builder {
   }
   void convolve(std::size_t map, const Array<std::int16_t>& weights, Two size, Two stride,
                 Two dilation, Two before, std::size_t groups) {
-    sum.terms.push_back({map, Kernel{size[0], size[1], stride, dilation, before, groups,
-                                     vector_of(weights)}});
+    sum.terms.push_back(
+        {map, Kernel{size[0], size[1], stride, dilation, before, groups, vector_of(weights)}});
   }
   void add(std::size_t map, const Array<std::int32_t>& gain) {
     sum.terms.push_back({map, vector_of(gain)});
   }
   void fire(const Array<std::int32_t>& bias, const Array<std::int32_t>& unit, std::int32_t low,
-            std::int32_t high, const Array<std::int16_t>& table,
-            const Array<std::uint16_t>& rows) {
-    sum.neuron = {Neuron{vector_of(bias), vector_of(unit), low, high, vector_of(table),
-                         vector_of(rows)}};
+            std::int32_t high, const Array<std::int16_t>& table, const Array<std::uint16_t>& rows) {
+    sum.neuron = {
+        Neuron{vector_of(bias), vector_of(unit), low, high, vector_of(table), vector_of(rows)}};
   }
   // Returns the number of the operation.
   std::size_t end(std::size_t output, Two places, Two step, Two offset) {
@@ -76,9 +75,9 @@ struct Builder {
   }
 };
 
-// Returns the values of the maps, and the additions and spikes of each operation.
+// Returns the values of the maps, and of each operation the additions of its terms and its spikes.
 py::tuple run(const Program& program, const std::vector<Array<float>>& inputs, std::size_t count,
-             const std::vector<std::size_t>& wanted, int threads) {
+              const std::vector<std::size_t>& wanted, int threads) {
   require_threads(threads);
   std::vector<const float*> from;
   const auto& maps = program.maps();
@@ -109,10 +108,9 @@ py::tuple run(const Program& program, const std::vector<Array<float>>& inputs, s
     const py::gil_scoped_release release;
     work = program.run(from, count, threads, wanted, out);
   }
-  py::array_t<std::uint64_t> counts(std::vector<std::size_t>{work.size(), 2});
-  for (std::size_t o = 0; o < work.size(); ++o) {
-    counts.mutable_at(o, 0) = work[o].additions;
-    counts.mutable_at(o, 1) = work[o].spikes;
+  std::vector<std::pair<std::vector<std::uint64_t>, std::uint64_t>> counts;
+  for (const Work& each : work) {
+    counts.emplace_back(each.additions, each.spikes);
   }
   return py::make_tuple(arrays, counts);
 }
@@ -125,13 +123,13 @@ void bind_first_spike(py::module_& m) {
   py::class_<Builder>(m, "FirstSpikeBuilder")
       .def(py::init<>())
       .def("map", &Builder::map, "shape"_a, "form"_a, "zero"_a)
-      .def("input", &Builder::input, "map"_a, "scale"_a, "low"_a, "high"_a)
-      .def("convolve", &Builder::convolve, "map"_a, "weights"_a, "size"_a, "stride"_a,
+      .def("input", &Builder::input, "number"_a, "scale"_a, "low"_a, "high"_a)
+      .def("convolve", &Builder::convolve, "number"_a, "weights"_a, "size"_a, "stride"_a,
            "dilation"_a, "before"_a, "groups"_a)
-      .def("add", &Builder::add, "map"_a, "gain"_a)
+      .def("add", &Builder::add, "number"_a, "gain"_a)
       .def("fire", &Builder::fire, "bias"_a, "unit"_a, "low"_a, "high"_a, "table"_a, "rows"_a)
       .def("end", &Builder::end, "output"_a, "places"_a, "step"_a, "offset"_a)
-      .def("pool", &Builder::pool, "map"_a, "output"_a, "size"_a, "stride"_a, "dilation"_a,
+      .def("pool", &Builder::pool, "number"_a, "output"_a, "size"_a, "stride"_a, "dilation"_a,
            "before"_a, "largest"_a)
       .def("move", &Builder::move, "from_"_a, "output"_a, "index"_a)
       .def("program", &Builder::program);

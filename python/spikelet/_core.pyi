@@ -974,6 +974,52 @@ def max_pool(
 def max_pool_spread(
     by_y: _Reals, place: npt.NDArray[np.uint8], by_x: _Reals, window: _Pair, threads: int
 ) -> None: ...
+
+class FirstSpikeProgram:
+    def run(
+        self, inputs: Sequence[npt.ArrayLike], count: int, wanted: Sequence[int], threads: int
+    ) -> tuple[list[npt.NDArray[np.int32]], list[tuple[list[int], int]]]: ...
+
+class FirstSpikeBuilder:
+    def __init__(self) -> None: ...
+    def map(self, shape: Sequence[int], form: str, zero: npt.ArrayLike) -> int: ...
+    def input(self, number: int, scale: npt.ArrayLike, low: int, high: int) -> None: ...
+    def convolve(
+        self,
+        number: int,
+        weights: npt.ArrayLike,
+        size: Sequence[int],
+        stride: Sequence[int],
+        dilation: Sequence[int],
+        before: Sequence[int],
+        groups: int,
+    ) -> None: ...
+    def add(self, number: int, gain: npt.ArrayLike) -> None: ...
+    def fire(
+        self,
+        bias: npt.ArrayLike,
+        unit: npt.ArrayLike,
+        low: int,
+        high: int,
+        table: npt.ArrayLike,
+        rows: npt.ArrayLike,
+    ) -> None: ...
+    def end(
+        self, output: int, places: Sequence[int], step: Sequence[int], offset: Sequence[int]
+    ) -> int: ...
+    def pool(
+        self,
+        number: int,
+        output: int,
+        size: Sequence[int],
+        stride: Sequence[int],
+        dilation: Sequence[int],
+        before: Sequence[int],
+        largest: bool,
+    ) -> None: ...
+    def move(self, from_: Sequence[int], output: int, index: npt.ArrayLike) -> None: ...
+    def program(self) -> FirstSpikeProgram: ...
+
 def event_check(offsets: _Ints, times: _Floats, ids: _Ints, n: int) -> None: ...
 def event_forward(
     tau_mem: float,

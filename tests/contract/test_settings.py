@@ -54,9 +54,9 @@ def _model() -> sl.SpikingModel:
     return sl.SpikingModel([layers.Linear([[0.3], [0.6]]), layers.IF(1.0)], threads=1)
 
 
-def _converted(_: Path) -> Any:
+def _converted(_: Path, **options: Any) -> Any:
     ann = [layers.Linear([[0.5, 0.2]]), layers.ReLU(), layers.Linear([[1.0]])]
-    return conversion.convert(ann, np.random.default_rng(1).random((20, 2)), steps=8)
+    return conversion.convert(ann, np.random.default_rng(1).random((20, 2)), steps=8, **options)
 
 
 def _regulator() -> sl.Regulator:
@@ -112,6 +112,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "Graph": lambda _: _model().graph,
     "SpikingModel": lambda _: _model(),
     "ConvertedModel": _converted,
+    "FirstSpikeModel": lambda _: _converted(_, neuron="first_spike"),
     "SweepResult": lambda _: _sweep(),
     "RunResult": lambda _: _sweep()[0],
     "FlyBrain": lambda _: models.fly_brain(([0], [1], [3]), 2),
@@ -134,6 +135,7 @@ SETTABLE = {
     "Regulator": {"total", "every"},
     "SpikingModel": {"threads"},
     "ConvertedModel": {"threads", "steps", "delay", "coding", "until"},
+    "FirstSpikeModel": {"threads", "steps", "delay", "coding", "until"},
     "DiehlCook": {"show", "rest", "intensity", "least_spikes", "total"},
     "WinnerTakeAll": {
         "input_rate", "learn_for", "answer_for", "pause", "total", "normalize_every", "anneal",

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.first_spike_steps import StepByStep
 
 from spikelet import _core, layers
 from spikelet.layers.first_spike import FirstSpike
 from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.graph import Graph
-from tests.support.first_spike_steps import StepByStep
 
 
 def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
@@ -108,7 +108,11 @@ def test_all_simd_levels_give_the_same_integers() -> None:
     for level in _core.available_simd_levels():
         environment = {**os.environ, "SPIKELET_SIMD": level}
         run = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         found.add(run.stdout)
     assert len(found) == 1
@@ -119,7 +123,8 @@ def test_a_layer_that_cannot_take_part_is_named() -> None:
     rule = r"layer 'b', Softmax, cannot be computed .* neuron=\"predictive\" can convert it"
     with pytest.raises(ValueError, match=rule):
         FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 8)
-    graph = Graph([("a", layers.Linear(np.eye(2)), ("input",)), ("b", layers.Linear(np.eye(2)), ("a",))])
+    graph = Graph(
+        [("a", layers.Linear(np.eye(2)), ("input",)), ("b", layers.Linear(np.eye(2)), ("a",))]
+    )
     with pytest.raises(ValueError, match="layer 'b', Linear, needs spikes, so a ReLU must stand"):
         FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 8)
-

@@ -121,7 +121,12 @@ def test_delta_synapses_and_programs_get_the_same_sums() -> None:
             cells = net.population(100, model)
             pre, post, weight, delay = lists(30, 100, 900, (1,))
             net.connect(
-                relay, cells, (pre, post), weight=np.rint(weight), delay=delay * 0.1, weight_dtype=bits
+                relay,
+                cells,
+                (pre, post),
+                weight=np.rint(weight),
+                delay=delay * 0.1,
+                weight_dtype=bits,
             )
             recorder = net.record(cells, state)
             net.run(10.0)

@@ -53,25 +53,34 @@ class StepByStep:
 
     def run(self, inputs: Any, count: int, wanted: Any, threads: int) -> Any:
         """Return maps, and additions and spikes of each operation, as the core does."""
-        samples, work = [], np.zeros((len(self.operations), 2), np.uint64)
+        samples: list[Any] = []
+        work = [
+            (np.zeros(len(o[2]) if o[0] == "sum" else 0, np.int64), [0]) for o in self.operations
+        ]
         for n in range(count):
             values: dict[int, Array] = {}
             for (number, scale, low, high), x in zip(self.inputs, inputs, strict=True):
-                k = np.floor(x[n].reshape(self.shapes[number]) * scale[:, None, None] + np.float32(0.5))
+                k = np.floor(
+                    x[n].reshape(self.shapes[number]) * scale[:, None, None] + np.float32(0.5)
+                )
                 values[number] = np.clip(k, low, high).astype(np.int64)
             for o, operation in enumerate(self.operations):
                 additions, spikes = getattr(self, f"_{operation[0]}")(values, *operation[1:])
-                work[o] += np.array([additions, spikes], np.uint64)
+                for t, added in enumerate(additions):
+                    work[o][0][t] += added
+                work[o][1][0] += spikes
             samples.append([values[w].astype(np.int32) for w in wanted])
-        return [np.stack(arrays) for arrays in zip(*samples, strict=True)], work
+        counts = [(added.tolist(), spikes) for added, (spikes,) in work]
+        return [np.stack(arrays) for arrays in zip(*samples, strict=True)], counts
 
     def _sum(self, values: dict[int, Array], output: int, terms: Any, neuron: Any) -> Any:
-        potential, additions = np.zeros(self.shapes[output], np.int64), 0
+        potential = np.zeros(self.shapes[output], np.int64)
+        additions: list[int] = []
         for number, *call in terms:
             k, zero = values[number], self.zeros[number][:, None, None]
             if len(call) == 1:  # a synapse from each neuron to its place; the map holds k + zero
                 potential += np.asarray(call[0], np.int64)[:, None, None] * (k + zero)
-                additions += np.count_nonzero(k)
+                additions.append(np.count_nonzero(k))
                 continue
             weights, size, stride, dilation, before, groups = call
             potential += self._window(
@@ -81,7 +90,7 @@ class StepByStep:
             potential += _convolved(constant, *call, self.shapes[output], edge=True)
             active = (k != 0).astype(np.int64)
             ones = (np.ones_like(weights), size, stride, dilation, before, groups)
-            additions += int(_convolved(active, *ones, self.shapes[output]).sum())
+            additions.append(int(_convolved(active, *ones, self.shapes[output]).sum()))
         if neuron is None:
             values[output] = potential
             return additions, 0
@@ -121,14 +130,14 @@ class StepByStep:
             zero = 0 if largest else int(self.zeros[number][c])
             found[c, y, x] = max(window) if largest else sum(window) + zero * len(window)
         values[output] = found
-        return 0, 0
+        return [], 0
 
     def _move(self, values: dict[int, Array], output: int, numbers: Any, index: Array) -> Any:
         flat = np.concatenate([values[n].transpose(1, 2, 0).ravel() for n in numbers])
         c, h, w = self.shapes[output]
         moved = np.where(index < 0, 0, flat[index]).reshape(h, w, c)
         values[output] = moved.transpose(2, 0, 1)
-        return 0, 0
+        return [], 0
 
 
 def _convolved(
@@ -137,7 +146,9 @@ def _convolved(
 ) -> Array:  # fmt: skip
     after = [
         max(0, (n - 1) * s + (z - 1) * d - b + 1 - m)
-        for n, s, z, d, b, m in zip(shape[1:], stride, size, dilation, before, k.shape[1:], strict=True)
+        for n, s, z, d, b, m in zip(
+            shape[1:], stride, size, dilation, before, k.shape[1:], strict=True
+        )
     ]
     sides = ((0, 0), *zip(before, after, strict=True))
     padded = np.pad(k, sides, mode="edge" if edge else "constant")

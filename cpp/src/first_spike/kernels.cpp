@@ -87,11 +87,9 @@ void fire_row(const RowOfNeurons& row, const std::int32_t* zero, Value* out, std
   }
 }
 
-constinit const Kernels kernel_table{&row_of_sums<Bytes>,     &row_of_sums<Words>,
-                                     &add_row<std::uint8_t>,  &add_row<std::int16_t>,
-                                     &add_row<std::int32_t>,  &fire_row<std::uint8_t>,
-                                     &fire_row<std::int16_t>};
-
+constinit const Kernels kernel_table{
+    &row_of_sums<Bytes>,    &row_of_sums<Words>,     &add_row<std::uint8_t>, &add_row<std::int16_t>,
+    &add_row<std::int32_t>, &fire_row<std::uint8_t>, &fire_row<std::int16_t>};
 
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 // With VNNI, one instruction multiplies and adds four bytes, or two words.
@@ -128,13 +126,10 @@ struct Bytes {
 #pragma GCC pop_options
 #endif
 
-constinit const Kernels vnni_kernels{&vnni::row_of_sums<vnni::Bytes>,
-                                     &vnni::row_of_sums<vnni::Words>,
-                                     &add_row<std::uint8_t>,
-                                     &add_row<std::int16_t>,
-                                     &add_row<std::int32_t>,
-                                     &fire_row<std::uint8_t>,
-                                     &fire_row<std::int16_t>};
+constinit const Kernels vnni_kernels{
+    &vnni::row_of_sums<vnni::Bytes>, &vnni::row_of_sums<vnni::Words>, &add_row<std::uint8_t>,
+    &add_row<std::int16_t>,          &add_row<std::int32_t>,          &fire_row<std::uint8_t>,
+    &fire_row<std::int16_t>};
 #endif
 
 }  // namespace spikelet::first_spike::SPIKELET_LEVEL

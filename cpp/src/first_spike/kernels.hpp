@@ -16,14 +16,14 @@ inline constexpr std::size_t block = 16;  // channels of an output that are comp
 // A convolution at one row of places for one block of outputs. A lane of 32 bits holds 4 bytes or 2
 // words of the input. The weights are [kernel row][column][lane][16] lanes.
 struct RowOfSums {
-  const std::uint8_t* rows;   // first byte of the first window
+  const std::uint8_t* rows;  // first byte of the first window
   const std::uint8_t* weights;
   std::size_t kernel_height, kernel_width;
-  std::size_t row_bytes;      // from a kernel row to the next
-  std::size_t column_bytes;   // from a kernel column to the next
-  std::size_t pixel_bytes;    // from the window of a place to that of the next
-  std::size_t lanes;          // of a pixel that these outputs see
-  std::size_t width;          // places
+  std::size_t row_bytes;     // from a kernel row to the next
+  std::size_t column_bytes;  // from a kernel column to the next
+  std::size_t pixel_bytes;   // from the window of a place to that of the next
+  std::size_t lanes;         // of a pixel that these outputs see
+  std::size_t width;         // places
 };
 
 // The neurons of a row and a block.

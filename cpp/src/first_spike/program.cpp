@@ -17,9 +17,7 @@ namespace {
 using Sums = std::vector<std::int32_t>;
 
 std::size_t padded(std::size_t channels) { return (channels + block - 1) / block * block; }
-std::size_t value_bytes(Form form) {
-  return form == Form::bytes ? 1 : form == Form::words ? 2 : 4;
-}
+std::size_t value_bytes(Form form) { return form == Form::bytes ? 1 : form == Form::words ? 2 : 4; }
 std::size_t blocks_of(const Map& map) { return padded(map.shape.channels) / block; }
 
 const Kernels& kernels_in_use() {
@@ -41,8 +39,8 @@ void require(bool holds, const char* rule) {
 
 // Where the values of a map lie in the memory of a sample.
 struct Place {
-  std::size_t begin = 0;  // of the first value within the border
-  std::size_t pixel = 0, row = 0, bytes = 0;  // [bytes], all of them
+  std::size_t begin = 0;                         // of the first value within the border
+  std::size_t pixel = 0, row = 0, bytes = 0;     // [bytes], all of them
   std::array<std::size_t, 2> before{}, after{};  // borders, vertical and horizontal
 };
 
@@ -92,8 +90,7 @@ Packed pack(const Kernel& kernel, const Shape& in, const Shape& out, Form form) 
         for (std::size_t tap = 0; tap < kernel.height * kernel.width; ++tap) {
           const std::int16_t w =
               kernel.weights[(o * group_in + i) * kernel.height * kernel.width + tap];
-          const std::size_t lane =
-              (tap * lanes + channel / each - begin) * block + o % block;
+          const std::size_t lane = (tap * lanes + channel / each - begin) * block + o % block;
           std::uint8_t* at = &bytes[lane * 4 + channel % each * (4 / each)];
           if (form == Form::bytes) {
             *at = static_cast<std::uint8_t>(static_cast<std::int8_t>(w));
@@ -185,8 +182,8 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
         require(kernel->height > 0 && kernel->width > 0 && kernel->stride[0] > 0 &&
                     kernel->stride[1] > 0 && kernel->dilation[0] > 0 && kernel->dilation[1] > 0,
                 "a kernel must not be empty");
-        require(kernel->weights.size() == out.shape.channels * in.shape.channels /
-                                              kernel->groups * kernel->height * kernel->width,
+        require(kernel->weights.size() == out.shape.channels * in.shape.channels / kernel->groups *
+                                              kernel->height * kernel->width,
                 "weights must be [out][in][height][width]");
         if (in.form == Form::bytes) {
           const auto [least, most] =
@@ -223,15 +220,16 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
   } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
     const Map& in = maps[pool->map];
     require(in.shape.channels == out.shape.channels, "a pool keeps the channels");
-    require(pool->window.largest ? in.form == out.form && in.zero == out.zero
-                                 : out.form != Form::bytes,
-            "the form of a pool does not fit");
+    require(
+        pool->window.largest ? in.form == out.form && in.zero == out.zero : out.form != Form::bytes,
+        "the form of a pool does not fit");
     require(pool->window.size[0] > 0 && pool->window.size[1] > 0 && pool->window.stride[0] > 0 &&
                 pool->window.stride[1] > 0,
             "a window must not be empty");
   } else {
     const auto& move = std::get<Move>(operation.what);
-    require(!move.maps.empty() && move.from.size() == out.shape.size(), "a move must fit its output");
+    require(!move.maps.empty() && move.from.size() == out.shape.size(),
+            "a move must fit its output");
     std::int64_t total = 0;
     for (const std::size_t map : move.maps) {
       require(maps[map].form == out.form, "a move keeps the form");
@@ -328,8 +326,8 @@ Program::Program(std::vector<Map> maps, std::vector<Input> inputs,
     if (maps_[m].form == Form::bytes) {
       const auto zero = filled_up(maps_[m].zero, std::uint8_t{0});
       const Place& p = places[m];
-      std::uint8_t* at = plans_[0].initial.data() + p.begin - p.before[0] * p.row -
-                         p.before[1] * p.pixel;
+      std::uint8_t* at =
+          plans_[0].initial.data() + p.begin - p.before[0] * p.row - p.before[1] * p.pixel;
       for (std::size_t i = 0; i < p.bytes; i += p.pixel) {
         std::copy(zero.begin(), zero.end(), at + i);
       }
@@ -345,8 +343,7 @@ Program::Program(std::vector<Map> maps, std::vector<Input> inputs,
         const auto* kernel = std::get_if<Kernel>(&term.weights);
         plan.sum.packed.push_back(kernel ? pack(*kernel, in.shape, out.shape, in.form) : Packed());
         plan.sum.fans.push_back(kernel ? fan_out(*kernel, in.shape, sum->places) : FanOut());
-        plan.sum.gains.push_back(
-            kernel ? Sums() : filled_up(std::get<Sums>(term.weights), 0));
+        plan.sum.gains.push_back(kernel ? Sums() : filled_up(std::get<Sums>(term.weights), 0));
       }
       plan.sum.zero = Sums(out.zero.begin(), out.zero.end());
       plan.sum.zero.resize(padded(out.shape.channels));
@@ -390,7 +387,10 @@ class Sample {
  public:
   Sample(const std::vector<Map>& maps, const std::vector<Place>& places,
          const std::vector<std::uint8_t>& initial)
-      : maps_(maps), places_(places), kernels_(kernels_in_use()), memory_(initial.begin(), initial.end()) {
+      : maps_(maps),
+        places_(places),
+        kernels_(kernels_in_use()),
+        memory_(initial.begin(), initial.end()) {
     std::size_t width = 0;
     for (const Map& map : maps) {
       width = std::max(width, map.shape.width);
@@ -440,6 +440,7 @@ class Sample {
       return;
     }
     const Shape& out = maps_[operation.output].shape;
+    work.additions.resize(sum->terms.size());
     for (std::size_t t = 0; t < sum->terms.size(); ++t) {
       const std::size_t map = sum->terms[t].map;
       if (const auto* kernel = std::get_if<Kernel>(&sum->terms[t].weights)) {
@@ -449,9 +450,9 @@ class Sample {
             windows += active(map, y, x) * plan.fans[t].rows[y] * plan.fans[t].columns[x];
           }
         }
-        work.additions += windows * (out.channels / kernel->groups);
+        work.additions[t] += windows * (out.channels / kernel->groups);
       } else {
-        work.additions += spikes_of(map);
+        work.additions[t] += spikes_of(map);
       }
     }
     if (!sum->neuron.empty()) {
@@ -555,20 +556,19 @@ class Sample {
     const Place& place = places_[map];
     if (const auto* kernel = std::get_if<Kernel>(&sum.terms[t].weights)) {
       const Packed& packed = plan.packed[t];
-      const RowOfSums row{
-          pixel(map,
-                static_cast<std::ptrdiff_t>(y * kernel->stride[0]) -
-                    static_cast<std::ptrdiff_t>(kernel->before[0]),
-                -static_cast<std::ptrdiff_t>(kernel->before[1])) +
-              packed.first[b],
-          packed.weights[b].data(),
-          kernel->height,
-          kernel->width,
-          kernel->dilation[0] * place.row,
-          kernel->dilation[1] * place.pixel,
-          kernel->stride[1] * place.pixel,
-          packed.lanes[b],
-          sum.places.width};
+      const RowOfSums row{pixel(map,
+                                static_cast<std::ptrdiff_t>(y * kernel->stride[0]) -
+                                    static_cast<std::ptrdiff_t>(kernel->before[0]),
+                                -static_cast<std::ptrdiff_t>(kernel->before[1])) +
+                              packed.first[b],
+                          packed.weights[b].data(),
+                          kernel->height,
+                          kernel->width,
+                          kernel->dilation[0] * place.row,
+                          kernel->dilation[1] * place.pixel,
+                          kernel->stride[1] * place.pixel,
+                          packed.lanes[b],
+                          sum.places.width};
       (maps_[map].form == Form::bytes ? kernels_.bytes : kernels_.words)(row, sums_.data());
       return;
     }
@@ -621,17 +621,17 @@ class Sample {
     Sums total(channels);
     for (std::size_t y = 0; y < shape.height; ++y) {
       for (std::size_t x = 0; x < shape.width; ++x) {
-        const std::uint8_t* corner = pixel(pool.map,
-                                           static_cast<std::ptrdiff_t>(y * w.stride[0]) -
-                                               static_cast<std::ptrdiff_t>(w.before[0]),
-                                           static_cast<std::ptrdiff_t>(x * w.stride[1]) -
-                                               static_cast<std::ptrdiff_t>(w.before[1]));
+        const std::uint8_t* corner = pixel(
+            pool.map,
+            static_cast<std::ptrdiff_t>(y * w.stride[0]) - static_cast<std::ptrdiff_t>(w.before[0]),
+            static_cast<std::ptrdiff_t>(x * w.stride[1]) -
+                static_cast<std::ptrdiff_t>(w.before[1]));
         std::uint8_t* at = memory_.data() + to.begin + y * to.row + x * to.pixel;
         std::fill(total.begin(), total.end(), 0);
         for (std::size_t i = 0; i < w.size[0]; ++i) {
           for (std::size_t j = 0; j < w.size[1]; ++j) {
-            const auto* values = reinterpret_cast<const T*>(
-                corner + i * w.dilation[0] * from.row + j * w.dilation[1] * from.pixel);
+            const auto* values = reinterpret_cast<const T*>(corner + i * w.dilation[0] * from.row +
+                                                            j * w.dilation[1] * from.pixel);
             if (!w.largest) {
               for (std::size_t c = 0; c < channels; ++c) {
                 total[c] += values[c];
@@ -678,8 +678,8 @@ class Sample {
 
 }  // namespace
 
-std::vector<Work> Program::run(std::span<const float* const> inputs, std::size_t count,
-                               int threads, std::span<const std::size_t> wanted,
+std::vector<Work> Program::run(std::span<const float* const> inputs, std::size_t count, int threads,
+                               std::span<const std::size_t> wanted,
                                std::span<std::int32_t* const> out) const {
   std::vector<Work> total(operations_.size());
   std::atomic<std::size_t> next{0};
@@ -705,7 +705,10 @@ std::vector<Work> Program::run(std::span<const float* const> inputs, std::size_t
       }
       const std::lock_guard lock(mutex);
       for (std::size_t o = 0; o < total.size(); ++o) {
-        total[o].additions += work[o].additions;
+        total[o].additions.resize(std::max(total[o].additions.size(), work[o].additions.size()));
+        for (std::size_t t = 0; t < work[o].additions.size(); ++t) {
+          total[o].additions[t] += work[o].additions[t];
+        }
         total[o].spikes += work[o].spikes;
       }
     } catch (...) {

@@ -144,7 +144,9 @@ def convert(
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))
     given = {name: by_name[name] for name in graph.inputs}
     if neurons.kind == FIRST_SPIKE:
-        cal = Calibration(graph, given, steps, default_threads() if threads is None else threads, kept)
+        cal = Calibration(
+            graph, given, steps, default_threads() if threads is None else threads, kept
+        )
         return first_spike_model(where, cal, method, coding.kind, dtype, progress)
     dtype = "float32" if dtype is None else dtype
     scale = max(float(np.abs(x).max()) for x in given.values())
@@ -154,7 +156,7 @@ def convert(
         spikes = present(where, given, steps, coding.kind, coding.seed, single, scale)
         rasters = zip(given, spikes.arrays, strict=True)
         sent = {name: scale * raster.astype(np.float32) for name, raster in rasters}
-    model = SpikingModel(graph, dtype=dtype, threads=threads)
+    model = SpikingModel(graph, dtype=dtype, threads=threads)  # type: ignore[arg-type]  # it refuses "int8"
     cal = Calibration(graph, given, steps, model.threads, kept, sent)
     options = {
         "coding": coding.kind,

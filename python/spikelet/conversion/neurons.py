@@ -11,10 +11,19 @@ import numpy as np
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.described import Described
-from spikelet.layers import IF, Activation, Layer, PredictiveNeuron, ReLU
+from spikelet.layers import IF, Activation, FirstSpike, Layer, PredictiveNeuron, ReLU
 from spikelet.layers.graph import Graph
 
-__all__ = ["FIRST_SPIKE", "FOLLOWED", "NEURONS", "PREDICTIVE", "Neurons", "can_spike", "need_all_steps", "usable"]
+__all__ = [
+    "FIRST_SPIKE",
+    "FOLLOWED",
+    "NEURONS",
+    "PREDICTIVE",
+    "Neurons",
+    "can_spike",
+    "need_all_steps",
+    "usable",
+]
 
 FOLLOWED = frozenset(
     {
@@ -113,4 +122,4 @@ def usable(thresholds: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def need_all_steps(graph: Graph) -> bool:
     """Return whether spikes of all steps make up one number, so that a readout cannot leave steps out."""
-    return any(isinstance(node.layer, PredictiveNeuron) for node in graph)
+    return any(isinstance(node.layer, (PredictiveNeuron, FirstSpike)) for node in graph)

@@ -29,7 +29,7 @@ class FirstSpike(Layer):
 
     References
     ----------
-    Stanojevic et al., "High-performance deep spiking neural networks with 0.3 spikes per neuron", Nat. Commun. 2024.
+    Stanojevic et al., "High-performance deep spiking neural networks with 0.3 spikes per neuron", Nature Communications 2024.
     """
 
     threshold: Any = checked(per_channel, "finite and > 0")

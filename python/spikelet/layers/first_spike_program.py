@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -47,6 +48,8 @@ class _Map:
     most : array, [channels of the extent]
         Largest magnitude of the integers.
     bias : array, [channels of the extent]
+    positive : bool
+        True of spikes of `FirstSpike` neurons.
     """
 
     number: int
@@ -57,10 +60,12 @@ class _Map:
     most: Floats
     zero: NDArray[np.uint8]
     bias: Floats
+    positive: bool = False
 
 
 @dataclass(frozen=True)
 class _Kernel:
+    name: str  # of its layer
     map: _Map
     weight: Floats  # [out, in of a group, height, width], times the coefficients of the map
     stride: tuple[int, int]
@@ -118,7 +123,9 @@ class FirstSpikeProgram:
         self._where, self._name, self._steps, self._bits = where, "", steps, bits
         self._form = "bytes" if bits == 8 else "words"
         self._builder = _core.FirstSpikeBuilder()
-        self._operations: list[str] = []  # the layer that each computes
+        # The layer that each operation computes, and those of its terms.
+        self._operations: list[tuple[str, list[str]]] = []
+        self._names = [*graph.inputs, *(node.name for node in graph)]
         self._inputs = graph.inputs
         values: dict[str, _Value] = {
             name: self._input(shapes[name], *span)
@@ -149,16 +156,20 @@ class FirstSpikeProgram:
         arrays, counts = self._program.run(inputs, count, [m.number for m in maps], threads)
         found = []
         for m, array in zip(maps, arrays, strict=True):
-            size, bias = ((v / 1.0).reshape(-1, 1, 1) for v in (m.coefficient / self._steps, m.bias))
+            size, bias = (
+                (v / 1.0).reshape(-1, 1, 1) for v in (m.coefficient / self._steps, m.bias)
+            )
             values = (array * size + bias).astype(np.float32)
             found.append((array.reshape(count, *m.shape), values.reshape(count, *m.shape)))
-        each = np.zeros((len(self._operations), 2))
-        if count:
-            each = counts / count
-        work: dict[str, Operations] = {}
-        for name, (additions, spikes) in zip(self._operations, each.tolist(), strict=True):
-            work[name] = Operations(spikes=spikes, additions=additions, products=0.0, dense=0.0)
-        return found, work
+        work = {
+            name: dict.fromkeys(("spikes", "additions", "products", "dense"), 0.0)
+            for name in self._names
+        }
+        for (name, terms), (additions, spikes) in zip(self._operations, counts, strict=True):
+            work[name]["spikes"] += spikes / max(count, 1)
+            for term, added in zip(terms, additions, strict=False):  # none of no samples
+                work[term]["additions"] += added / max(count, 1)
+        return found, {name: Operations(**each) for name, each in work.items()}
 
     def _map_of(self, name: str) -> _Map:
         found = self._values[name]
@@ -212,7 +223,7 @@ class FirstSpikeProgram:
         coefficient = size * unit
         return _Map(
             number, total.shape, total.extent, self._form, coefficient,
-            np.full(n, float(high)), np.zeros(n, np.uint8), np.zeros(n),
+            np.full(n, float(high)), np.zeros(n, np.uint8), np.zeros(n), positive=True,
         )  # fmt: skip
 
     def _potential(self, total: _Sum) -> _Map:
@@ -228,7 +239,8 @@ class FirstSpikeProgram:
 
     def _end(self, number: int, total: _Sum) -> None:
         self._builder.end(number, total.extent[1:], (1, 1), (0, 0))
-        self._operations.append(self._name)
+        names = [k.name for k in total.kernels] + [self._name] * len(total.maps)
+        self._operations.append((self._name, names))
 
     def _as_sum(self, value: _Value) -> _Sum:
         if isinstance(value, _Sum):
@@ -300,7 +312,7 @@ class FirstSpikeProgram:
             return self._pooled(layer, shape, first)
         if isinstance(layer, (Movement, Concat)):
             return self._moved(layer, shape, given)
-        self._refuse(layer, "cannot be computed with neurons that fire once")
+        return self._refuse(layer, "cannot be computed with neurons that fire once")
 
     def _spikes(self, layer: Layer, value: _Value) -> _Map:
         if isinstance(value, _Sum):
@@ -314,7 +326,7 @@ class FirstSpikeProgram:
         weight = layer.weight.reshape(len(layer.weight), c, h, w) * m.coefficient.reshape(-1, 1, 1)
         bias = 0.0 if layer.bias is None else layer.bias
         bias = bias + layer.weight.reshape(len(weight), c, h * w).sum(2) @ m.bias
-        kernel = _Kernel(m, weight, (1, 1), (1, 1), (0, 0), 1)
+        kernel = _Kernel(self._name, m, weight, (1, 1), (1, 1), (0, 0), 1)
         return _Sum(shape, (len(weight), 1, 1), (kernel,), (), bias)
 
     def _convolved(self, layer: Convolution, shape: Shape, m: _Map) -> _Sum:
@@ -323,12 +335,21 @@ class FirstSpikeProgram:
         weight = layer.weight.reshape(n, group, *[1] * lead, *layer.weight.shape[2:])
         coefficient = np.repeat(m.coefficient.reshape(layer.groups, group), n // layer.groups, 0)
         weight = weight * coefficient[:, :, None, None]
-        two = [(1,) * lead + tuple(v) for v in (layer.stride, layer.dilation)]
+        two: Any = [(1,) * lead + tuple(v) for v in (layer.stride, layer.dilation)]
         padding = layer.padding
         sides = padding if len(padding) == layer.axes else padding[::2]
-        before = (0,) * lead + tuple(sides)
+        before: Any = (0,) * lead + tuple(sides)
         bias = 0.0 if layer.bias is None else layer.bias
-        kernel = _Kernel(m, weight, *two, before, layer.groups)  # type: ignore[arg-type]
+        if m.bias.any():
+            if any(padding):
+                self._refuse(
+                    layer, "pads values that are no spikes, so a ReLU must stand before it"
+                )
+            each = layer.weight.reshape(n, group, -1).sum(2)
+            shifts = np.repeat(m.bias.reshape(layer.groups, group), n // layer.groups, 0)
+            bias = bias + (each * shifts).sum(1)
+        (stride, dilation) = two
+        kernel = _Kernel(self._name, m, weight, stride, dilation, before, layer.groups)
         return _Sum(shape, _extent(shape), (kernel,), (), bias)
 
     def _affine(self, layer: Affine, shape: Shape, value: _Value) -> _Sum:
@@ -348,20 +369,20 @@ class FirstSpikeProgram:
         divisors = layer.divisors(m.shape)
         largest = not divisors[0]
         size, stride, before = [1] * lead, [1] * lead, (0, 0)
-        for k, w in enumerate(windows):
+        for w in windows:
             lengths = {e - b for b, e in zip(w.begin, w.end, strict=True)}
-            steps = set(np.diff(w.begin)) or {1}
+            steps = {b - a for a, b in pairwise(w.begin)} or {1}
             if len(lengths) > 1 or len(steps) > 1 or w.step != 1:
                 return self._pooled_with_padding(layer, shape, m)
             size.append(lengths.pop())
-            stride.append(int(steps.pop()))
+            stride.append(steps.pop())
         extent = _extent(shape)
         most = m.most * np.prod(size)
         # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
         form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
         number = self._map(extent, m.form if largest else form)
         self._builder.pool(m.number, number, size, stride, (1, 1), before, largest)
-        self._operations.append(self._name)
+        self._operations.append((self._name, []))
         if largest:
             return replace(m, number=number, shape=shape, extent=extent)
         times = float(np.prod([d[0] for d in divisors]))
@@ -375,13 +396,15 @@ class FirstSpikeProgram:
     def _pooled_with_padding(self, layer: Any, shape: Shape, m: _Map) -> _Map:
         if layer.divisors(m.shape)[0]:
             self._refuse(layer, "has windows of different sizes")
+        if not m.positive:
+            self._refuse(layer, "pads values that are no spikes, so a ReLU must stand before it")
         before = [a for a, _ in layer.sides]
         extent = _extent(shape)
         number = self._map(extent, m.form)
         self._builder.pool(
             m.number, number, layer.kernel_size, layer.stride, layer.dilation, before, True
         )
-        self._operations.append(self._name)
+        self._operations.append((self._name, []))
         return replace(m, number=number, shape=shape, extent=extent)
 
     def _moved(self, layer: Any, shape: Shape, given: list[_Value]) -> _Map:
@@ -409,16 +432,20 @@ class FirstSpikeProgram:
             rows = values[index].reshape(-1, extent[0]).astype(float)
             kept[what] = np.where(inside, rows, -np.inf).max(0)
             kept[what][~inside.any(0)] = 0.0
-            if what != "most" and (inside & (np.abs(rows - kept[what]) > 1e-9 * abs(kept[what]))).any():
+            if (
+                what != "most"
+                and (inside & (np.abs(rows - kept[what]) > 1e-9 * abs(kept[what]))).any()
+            ):
                 self._refuse(layer, "mixes channels, which have thresholds of their own")
         zero = kept.get("zero", np.empty(0)).astype(np.uint8)
         form = maps[0].form
         number = int(self._builder.map(extent, form, zero))
         self._builder.move([m.number for m in maps], number, index.ravel())
-        self._operations.append(self._name)
+        self._operations.append((self._name, []))
         return _Map(
-            number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"]
-        )
+            number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
+            positive=all(m.positive for m in maps),
+        )  # fmt: skip
 
 
 def _extent(shape: Shape) -> tuple[int, int, int]:

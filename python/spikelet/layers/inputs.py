@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet import encode
 from spikelet._util.checks import choice, fail, integer, representable
 from spikelet._util.tensors import array_of
-from spikelet.layers.graph import Graph
 from spikelet.layers.first_spike import FirstSpike
+from spikelet.layers.graph import Graph
 from spikelet.layers.neurons import LI, Neuron
 from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.views import Shape

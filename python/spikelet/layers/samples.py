@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, ids, integer, shown
 from spikelet._util.tensors import array_of
+from spikelet.layers.first_spike import FirstSpike
 from spikelet.layers.graded import Activation
 from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.neurons import Neuron, ReLU
@@ -172,7 +173,7 @@ def check_pair(where: str, snn: Any, ann: Any, *, graded: bool = False) -> list[
     for node in ann.graph:
         if isinstance(node.layer, Neuron):
             fail(where, "ann", node.name, "must not have spiking neurons", got="layer")
-    either = [n.name for n in snn.graph if isinstance(n.layer, (Neuron, ReLU))]
+    either = [n.name for n in snn.graph if isinstance(n.layer, (Neuron, ReLU, FirstSpike))]
     # An activation of the ANN is graded in the other model, or one of its neurons.
     analog = [
         n.name

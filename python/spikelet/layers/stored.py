@@ -273,7 +273,10 @@ def _models() -> dict[str, type[Any]]:
     """Return the classes of models by name."""
     import spikelet as sl  # noqa: PLC0415  # they import this module
 
-    return {c.__name__: c for c in (sl.SpikingModel, sl.conversion.ConvertedModel, sl.conversion.FirstSpikeModel)}
+    return {
+        c.__name__: c
+        for c in (sl.SpikingModel, sl.conversion.ConvertedModel, sl.conversion.FirstSpikeModel)
+    }
 
 
 def _options(kind: type[Any]) -> list[str]:

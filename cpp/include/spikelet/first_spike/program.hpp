@@ -93,9 +93,11 @@ struct Input {
   std::int32_t low, high;
 };
 
-// What an operation did: synaptic additions, one for each spike and synapse, and spikes of its output.
+// What an operation did: synaptic additions of each term of a sum, one for each spike and synapse,
+// and spikes of its output.
 struct Work {
-  std::uint64_t additions = 0, spikes = 0;
+  std::vector<std::uint64_t> additions;
+  std::uint64_t spikes = 0;
 };
 
 class Program {
@@ -113,7 +115,8 @@ class Program {
   // zero. Inputs are [count][channels][height][width]. Returns the work of each operation for all
   // samples.
   std::vector<Work> run(std::span<const float* const> inputs, std::size_t count, int threads,
-           std::span<const std::size_t> wanted, std::span<std::int32_t* const> out) const;
+                        std::span<const std::size_t> wanted,
+                        std::span<std::int32_t* const> out) const;
 
   struct Plan;
 

@@ -1,0 +1,56 @@
+// A small network by hand, and descriptions that do not fit. Python's tests compare with a
+// simulation step by step.
+#include "spikelet/first_spike/program.hpp"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <vector>
+
+namespace spikelet::first_spike {
+namespace {
+
+struct Parts {
+  std::vector<Map> maps{{{1, 1, 2}, Form::bytes, {0}}, {{1, 1, 1}, Form::bytes, {0}}};
+  std::vector<Input> inputs{{0, {10.0F}, 0, 255}};
+  Sum sum{{{0, Kernel{1, 2, {1, 1}, {1, 1}, {0, 0}, 1, {3, -2}}}},
+          {Neuron{{1}, {4}, 0, 8, {}, {}}},
+          {1, 1},
+          {0, 0},
+          {0, 1, 1}};
+  Program program() const { return Program(maps, inputs, {{1, sum}}); }
+};
+
+TEST_CASE("first-spike program: a neuron of two synapses, and its work") {
+  const std::vector<float> x{0.9F, 0.2F, 0.0F, 3.0F, 2.0F, 0.0F};
+  const float* input = x.data();
+  std::vector<std::int32_t> k(3);
+  std::int32_t* out = k.data();
+  const std::size_t wanted = 1;
+  const auto work = Parts().program().run({&input, 1}, 3, 2, {&wanted, 1}, {&out, 1});
+  CHECK(k == std::vector<std::int32_t>{(27 - 4 + 1) / 4, 0, 8});
+  CHECK(work[0].additions == std::vector<std::uint64_t>{4});
+  CHECK(work[0].spikes == 2);
+}
+
+TEST_CASE("first-spike program: what does not fit is refused") {
+  const auto refused = [](auto change) {
+    Parts parts;
+    change(parts);
+    CHECK_THROWS_AS(parts.program(), std::invalid_argument);
+  };
+  refused([](Parts& p) { p.maps[0].zero.clear(); });
+  refused([](Parts& p) { p.maps[1].form = Form::sums; });
+  refused([](Parts& p) { p.inputs[0].scale.clear(); });
+  refused([](Parts& p) { p.sum.terms.clear(); });
+  refused([](Parts& p) { p.sum.terms[0].map = 1; });
+  refused([](Parts& p) { p.sum.places.width = 2; });
+  refused([](Parts& p) { p.sum.neuron[0].unit = {0}; });
+  refused([](Parts& p) { p.sum.neuron[0].unit = {1 << 30}; });
+  refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).weights = {3}; });
+  refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).weights = {3, 128}; });
+  refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).groups = 0; });
+}
+
+}  // namespace
+}  // namespace spikelet::first_spike
