@@ -45,8 +45,8 @@ TEST_CASE("first-spike program: what does not fit is refused") {
   refused([](Parts& p) { p.sum.terms.clear(); });
   refused([](Parts& p) { p.sum.terms[0].map = 1; });
   refused([](Parts& p) { p.sum.places.width = 2; });
-  refused([](Parts& p) { p.sum.neuron[0].unit = {0}; });
-  refused([](Parts& p) { p.sum.neuron[0].unit = {1 << 30}; });
+  refused([](Parts& p) { p.sum.neuron[0].unit[0] = 0; });
+  refused([](Parts& p) { p.sum.neuron[0].unit[0] = 1 << 30; });
   refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).weights = {3}; });
   refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).weights = {3, 128}; });
   refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).groups = 0; });
