@@ -1,12 +1,11 @@
 // Convolutions and neurons of all SIMD levels against plain loops.
-#include "first_spike/kernels.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cstring>
 #include <random>
 #include <vector>
 
+#include "first_spike/kernels.hpp"
 #include "spikelet/core/cpu.hpp"
 
 namespace spikelet::first_spike {
@@ -89,9 +88,8 @@ TEST_CASE("first-spike kernels: neurons fire at the exact quotient, also next to
     }
   }
   const std::size_t width = sums.size() / block;
-  const RowOfNeurons row{sums.data(),    width, bias.data(), unit.data(),
-                         inverse.data(), 0,     high,        nullptr,
-                         zero.data()};
+  const RowOfNeurons row{sums.data(), width, bias.data(), unit.data(), inverse.data(),
+                         0,           high,  nullptr,     zero.data()};
   for (const Kernels* kernels : all_kernels()) {
     std::vector<std::uint8_t> bytes(sums.size());
     std::vector<std::int16_t> words(sums.size());
