@@ -118,21 +118,30 @@ py::tuple run(const Program& program, const std::vector<Array<float>>& inputs, s
 }  // namespace
 
 void bind_first_spike(py::module_& m) {
-  py::class_<Program>(m, "FirstSpikeProgram")
-      .def("run", &run, "inputs"_a, "count"_a, "wanted"_a, "threads"_a);
-  py::class_<Builder>(m, "FirstSpikeBuilder")
-      .def(py::init<>())
-      .def("map", &Builder::map, "shape"_a, "form"_a, "zero"_a)
-      .def("input", &Builder::input, "number"_a, "scale"_a, "low"_a, "high"_a)
+  py::class_<Builder> builder(m, "FirstSpikeBuilder", "Builds a FirstSpikeProgram, call by call.");
+  builder.def(py::init<>(), "Begin an empty program.")
+      .def("map", &Builder::map, "shape"_a, "form"_a, "zero"_a,
+           "Add a map of values, and return its number.")
+      .def("input", &Builder::input, "number"_a, "scale"_a, "low"_a, "high"_a,
+           "Make a map an input, which is scaled, rounded and limited.")
       .def("convolve", &Builder::convolve, "number"_a, "weights"_a, "size"_a, "stride"_a,
-           "dilation"_a, "before"_a, "groups"_a)
-      .def("add", &Builder::add, "number"_a, "gain"_a)
-      .def("fire", &Builder::fire, "bias"_a, "unit"_a, "low"_a, "high"_a, "table"_a, "rows"_a)
-      .def("end", &Builder::end, "output"_a, "places"_a, "step"_a, "offset"_a)
+           "dilation"_a, "before"_a, "groups"_a, "Add a convolution of a map to the sum.")
+      .def("add", &Builder::add, "number"_a, "gain"_a, "Add a map to the sum.")
+      .def("fire", &Builder::fire, "bias"_a, "unit"_a, "low"_a, "high"_a, "table"_a, "rows"_a,
+           "Let neurons fire by the sum.")
+      .def("end", &Builder::end, "output"_a, "places"_a, "step"_a, "offset"_a,
+           "End the sum, and return the number of the operation.")
       .def("pool", &Builder::pool, "number"_a, "output"_a, "size"_a, "stride"_a, "dilation"_a,
-           "before"_a, "largest"_a)
-      .def("move", &Builder::move, "from_"_a, "output"_a, "index"_a)
-      .def("program", &Builder::program);
+           "before"_a, "largest"_a, "Pool a map: the earliest spikes, or sums.")
+      .def("move", &Builder::move, "from_"_a, "output"_a, "index"_a, "Move the values of maps.");
+  py::class_<Program>(m, "FirstSpikeProgram",
+                      "A network whose neurons fire at most once, in integers.")
+      .def(py::init([](const Builder& from) { return from.program(); }), "builder"_a,
+           "Make what a builder describes.")
+      .def("run", &run, "inputs"_a, "count"_a, "wanted"_a, "threads"_a,
+           "Return the values of maps, and of each operation the additions of its terms and its "
+           "spikes.");
+  builder.def("program", &Builder::program, "Return the program.");
 }
 
 }  // namespace spikelet::first_spike
