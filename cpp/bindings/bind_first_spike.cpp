@@ -50,18 +50,13 @@ struct Builder {
   void add(std::size_t map, const Array<std::int32_t>& gain) {
     sum.terms.push_back({map, vector_of(gain)});
   }
-  void fire(const Array<std::int32_t>& bias, const Array<std::int32_t>& unit, std::int32_t low,
-            std::int32_t high, const Array<std::int16_t>& table, const Array<std::uint16_t>& rows) {
-    sum.neuron = {
-        Neuron{vector_of(bias), vector_of(unit), low, high, vector_of(table), vector_of(rows)}};
-  }
-  // Returns the number of the operation.
-  std::size_t end(std::size_t output, Two places, Two step, Two offset) {
-    sum.places = {0, places[0], places[1]};
-    sum.step = step;
-    sum.offset = offset;
+  // Ends the sum, at which neurons fire if they have units.
+  void end(std::size_t output, const Array<std::int32_t>& bias, const Array<std::int32_t>& unit,
+           std::int32_t high) {
+    if (unit.size() > 0) {
+      sum.neurons = Neurons{vector_of(bias), vector_of(unit), high};
+    }
     operations.push_back({output, std::exchange(sum, {})});
-    return operations.size() - 1;
   }
   void pool(std::size_t map, std::size_t output, Two size, Two stride, Two dilation, Two before,
             bool largest) {
@@ -75,7 +70,8 @@ struct Builder {
   }
 };
 
-// Returns the values of the maps, and of each operation the additions of its terms and its spikes.
+// Returns the values of the maps, and of each operation the synaptic operations of its terms and
+// its spikes.
 py::tuple run(const Program& program, const std::vector<Array<float>>& inputs, std::size_t count,
               const std::vector<std::size_t>& wanted, int threads) {
   require_threads(threads);
@@ -110,7 +106,7 @@ py::tuple run(const Program& program, const std::vector<Array<float>>& inputs, s
   }
   std::vector<std::pair<std::vector<std::uint64_t>, std::uint64_t>> counts;
   for (const Work& each : work) {
-    counts.emplace_back(each.additions, each.spikes);
+    counts.emplace_back(each.operations, each.spikes);
   }
   return py::make_tuple(arrays, counts);
 }
@@ -127,10 +123,8 @@ void bind_first_spike(py::module_& m) {
       .def("convolve", &Builder::convolve, "number"_a, "weights"_a, "size"_a, "stride"_a,
            "dilation"_a, "before"_a, "groups"_a, "Add a convolution of a map to the sum.")
       .def("add", &Builder::add, "number"_a, "gain"_a, "Add a map to the sum.")
-      .def("fire", &Builder::fire, "bias"_a, "unit"_a, "low"_a, "high"_a, "table"_a, "rows"_a,
-           "Let neurons fire by the sum.")
-      .def("end", &Builder::end, "output"_a, "places"_a, "step"_a, "offset"_a,
-           "End the sum, and return the number of the operation.")
+      .def("end", &Builder::end, "output"_a, "bias"_a, "unit"_a, "high"_a,
+           "End the sum, at which neurons fire if they have units.")
       .def("pool", &Builder::pool, "number"_a, "output"_a, "size"_a, "stride"_a, "dilation"_a,
            "before"_a, "largest"_a, "Pool a map: the earliest spikes, or sums.")
       .def("move", &Builder::move, "from_"_a, "output"_a, "index"_a, "Move the values of maps.");
@@ -139,8 +133,8 @@ void bind_first_spike(py::module_& m) {
       .def(py::init([](const Builder& from) { return from.program(); }), "builder"_a,
            "Make what a builder describes.")
       .def("run", &run, "inputs"_a, "count"_a, "wanted"_a, "threads"_a,
-           "Return the values of maps, and of each operation the additions of its terms and its "
-           "spikes.");
+           "Return the values of maps, and of each operation the synaptic operations of its terms "
+           "and its spikes.");
   builder.def("program", &Builder::program, "Return the program.");
 }
 

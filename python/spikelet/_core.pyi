@@ -996,18 +996,7 @@ class FirstSpikeBuilder:
         groups: int,
     ) -> None: ...
     def add(self, number: int, gain: npt.ArrayLike) -> None: ...
-    def fire(
-        self,
-        bias: npt.ArrayLike,
-        unit: npt.ArrayLike,
-        low: int,
-        high: int,
-        table: npt.ArrayLike,
-        rows: npt.ArrayLike,
-    ) -> None: ...
-    def end(
-        self, output: int, places: Sequence[int], step: Sequence[int], offset: Sequence[int]
-    ) -> int: ...
+    def end(self, output: int, bias: npt.ArrayLike, unit: npt.ArrayLike, high: int) -> None: ...
     def pool(
         self,
         number: int,

@@ -72,6 +72,8 @@ def test_additions_are_counted_for_each_spike_and_synapse(snn: Any) -> None:
     for name in names:
         assert result.operations[name].spikes == pytest.approx(spikes[name])
     assert result.operations["linear8"].additions == pytest.approx(spikes[names[2]] * 10)
+    assert result.operations["conv2d0"].products > 12 * 3 * 49 * 4
+    assert result.operations["conv2d0"].additions == 0
     assert result.operations["conv2d2"].additions > spikes[names[0]] * 16 * 9 / 4 * 0.8
     energy = sl.energy.measure(snn, x)
     assert energy.snn.total.compute_pj > 0
@@ -143,3 +145,13 @@ def test_a_run_takes_only_what_it_knows(snn: Any) -> None:
         snn.run(np.full((1, 3, 8, 8), np.nan, np.float32))
     with pytest.raises(ValueError, match="steps must be >= 2 and <= 256"):
         snn.run(images(2), 1000)
+
+
+def test_large_batches_run_in_parts_with_the_same_results(snn: Any) -> None:
+    x = images(300, 5)
+    whole, last = snn.run(x), snn.run(x[290:])
+    np.testing.assert_array_equal(whole.output[290:], last.output)
+    first = snn.run(x[:290])
+    for name, work in whole.operations.items():
+        each = (290 * first.operations[name].additions + 10 * last.operations[name].additions) / 300
+        assert work.additions == pytest.approx(each)

@@ -62,6 +62,14 @@ def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
         layers.Slice((0, 1), (5, 4)), layers.Flatten(),
         layers.Linear(w(3, 15)),
     ]), (2, 10)  # fmt: skip
+    found["shapes"] = Graph([
+        ("a", layers.Conv2d(w(4, 3, 1, 1)), ("input",)), ("fa", fire(4), ("a",)),
+        ("flat", layers.Flatten(), ("fa",)), ("b", layers.Linear(w(36, 36)), ("flat",)),
+        ("fb", fire(36), ("b",)), ("joined", layers.Concat(0), ("flat", "fb")),
+        ("scaled", layers.Affine(rng.normal(0, 1, 72), rng.normal(0, 1, 72)), ("joined",)),
+        ("fc", FirstSpike(1.0), ("scaled",)), ("image", layers.Reshape((8, 3, 3)), ("fc",)),
+        ("c", layers.Conv2d(w(5, 8, 2, 2)), ("image",)),
+    ]), (3, 3, 3)  # fmt: skip
     found["dense"] = Graph([layers.Linear(w(40, 30)), fire(40), layers.Linear(w(7, 40))]), (30,)
     return found
 
@@ -77,7 +85,9 @@ def results(name: str, steps: int, bits: int, threads: int = 1) -> list[Any]:
     program = FirstSpikeProgram("test", graph, graph.shapes(shape), [(-1.0, 1.5)], steps, bits)
     names = [n.name for n in graph if isinstance(n.layer, FirstSpike)]
     found, work = program.run([x], [*graph.outputs, *names], threads)
-    return [k for k, _ in found] + [np.array([(o.additions, o.spikes) for o in work.values()])]
+    return [k for k, _ in found] + [
+        np.array([(o.additions, o.products, o.spikes) for o in work.values()])
+    ]
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -128,3 +138,24 @@ def test_a_layer_that_cannot_take_part_is_named() -> None:
     )
     with pytest.raises(ValueError, match="layer 'b', Linear, needs spikes, so a ReLU must stand"):
         FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 8)
+
+    mixed = [layers.Linear(np.eye(4)), FirstSpike([1.0, 2.0, 3.0, 4.0]), layers.Reshape((1, 2, 2)), layers.Conv2d(np.ones((1, 1, 2, 2)))]  # fmt: skip
+    graph = Graph(mixed)
+    with pytest.raises(ValueError, match=r"layer 'conv2d3', Conv2d, mixes channels"):
+        FirstSpikeProgram("convert", graph, graph.shapes((4,)), [(0.0, 1.0)], 8, 8)
+
+
+def test_work_is_counted_as_a_referee_would() -> None:
+    """Values of the input are multiplied; a pool and what is behind it add once for each spike, or multiply sums."""
+    graph = Graph([
+        ("a", layers.Conv2d(np.ones((2, 1, 2, 2)), padding=1), ("input",)), ("fa", FirstSpike(4.0), ("a",)),
+        ("mean", layers.AdaptiveAvgPool2d(1), ("fa",)), ("flat", layers.Flatten(), ("mean",)),
+        ("out", layers.Linear(np.ones((3, 2))), ("flat",)),
+    ])  # fmt: skip
+    x = np.zeros((1, 1, 3, 3), np.float32)
+    x[0, 0, 1, 1] = 1.0
+    program = FirstSpikeProgram("test", graph, graph.shapes((1, 3, 3)), [(0.0, 1.0)], 64, 8)
+    _, work = program.run([x], ["out"], 1)
+    assert (work["a"].products, work["a"].additions, work["a"].dense) == (8, 0, 72)
+    assert work["fa"].spikes == 8
+    assert (work["mean"].additions, work["out"].products, work["out"].dense) == (8, 6, 6)

@@ -19,7 +19,6 @@ class StepByStep:
         self.inputs: list[Any] = []
         self.operations: list[Any] = []
         self.terms: list[Any] = []
-        self.neuron: Any = None
 
     def map(self, shape: Any, form: str, zero: Any) -> int:
         self.shapes.append(tuple(shape))
@@ -35,12 +34,9 @@ class StepByStep:
     def add(self, *call: Any) -> None:
         self.terms.append(call)
 
-    def fire(self, *call: Any) -> None:
-        self.neuron = call
-
-    def end(self, output: int, places: Any, step: Any, offset: Any) -> None:
-        self.operations.append(("sum", output, self.terms, self.neuron))
-        self.terms, self.neuron = [], None
+    def end(self, output: int, bias: Any, unit: Any, high: int) -> None:
+        self.operations.append(("sum", output, self.terms, (bias, unit, high)))
+        self.terms = []
 
     def pool(self, number: int, output: int, *call: Any) -> None:
         self.operations.append(("pool", output, number, call))
@@ -52,11 +48,9 @@ class StepByStep:
         return self
 
     def run(self, inputs: Any, count: int, wanted: Any, threads: int) -> Any:
-        """Return maps, and additions and spikes of each operation, as the core does."""
+        """Return maps, and synaptic operations and spikes of each operation, as the core does."""
         samples: list[Any] = []
-        work = [
-            (np.zeros(len(o[2]) if o[0] == "sum" else 0, np.int64), [0]) for o in self.operations
-        ]
+        work: list[list[Any]] = [[0, 0] for _ in self.operations]
         for n in range(count):
             values: dict[int, Array] = {}
             for (number, scale, low, high), x in zip(self.inputs, inputs, strict=True):
@@ -66,14 +60,13 @@ class StepByStep:
                 values[number] = np.clip(k, low, high).astype(np.int64)
             for o, operation in enumerate(self.operations):
                 additions, spikes = getattr(self, f"_{operation[0]}")(values, *operation[1:])
-                for t, added in enumerate(additions):
-                    work[o][0][t] += added
-                work[o][1][0] += spikes
+                work[o][0] = work[o][0] + np.asarray(additions, np.int64)
+                work[o][1] += spikes
             samples.append([values[w].astype(np.int32) for w in wanted])
-        counts = [(added.tolist(), spikes) for added, (spikes,) in work]
+        counts = [(added.tolist(), spikes) for added, spikes in work]
         return [np.stack(arrays) for arrays in zip(*samples, strict=True)], counts
 
-    def _sum(self, values: dict[int, Array], output: int, terms: Any, neuron: Any) -> Any:
+    def _sum(self, values: dict[int, Array], output: int, terms: Any, neurons: Any) -> Any:
         potential = np.zeros(self.shapes[output], np.int64)
         additions: list[int] = []
         for number, *call in terms:
@@ -91,11 +84,10 @@ class StepByStep:
             active = (k != 0).astype(np.int64)
             ones = (np.ones_like(weights), size, stride, dilation, before, groups)
             additions.append(int(_convolved(active, *ones, self.shapes[output]).sum()))
-        if neuron is None:
+        bias, unit, high = neurons
+        if not len(unit):
             values[output] = potential
             return additions, 0
-        bias, unit, low, high = neuron[:4]
-        assert low == 0
         potential = potential + bias[:, None, None]
         fired = np.zeros_like(potential)
         for t in range(high):  # the threshold falls by a unit in each step
@@ -119,9 +111,9 @@ class StepByStep:
     def _pool(self, values: dict[int, Array], output: int, number: int, call: Any) -> Any:
         size, stride, dilation, before, largest = call
         k = values[number]
-        found = np.zeros(self.shapes[output], np.int64)
+        found, added = np.zeros(self.shapes[output], np.int64), 0
         for c, y, x in np.ndindex(found.shape):
-            window = []
+            window: list[int] = []
             for i, j in np.ndindex(*size):
                 at_y = y * stride[0] + i * dilation[0] - before[0]
                 at_x = x * stride[1] + j * dilation[1] - before[1]
@@ -129,8 +121,9 @@ class StepByStep:
                 window.append(k[c, at_y, at_x] if inside else 0)
             zero = 0 if largest else int(self.zeros[number][c])
             found[c, y, x] = max(window) if largest else sum(window) + zero * len(window)
+            added += 0 if largest else np.count_nonzero(window)
         values[output] = found
-        return [], 0
+        return [added], 0
 
     def _move(self, values: dict[int, Array], output: int, numbers: Any, index: Array) -> Any:
         flat = np.concatenate([values[n].transpose(1, 2, 0).ravel() for n in numbers])

@@ -61,28 +61,19 @@ void add_row(const Value* map, std::size_t pixel, std::size_t width, const std::
 
 // The estimate of the quotient, from single precision, errs by at most one.
 template <class Value>
-void fire_row(const RowOfNeurons& row, const std::int32_t* zero, Value* out, std::size_t pixel) {
-  const auto low = static_cast<float>(row.low - 1), high = static_cast<float>(row.high + 1);
+void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
+  const auto high = static_cast<float>(row.high + 1);
   for (std::size_t x = 0; x < row.width; ++x) {
-    std::int32_t found[block];
     for (std::size_t c = 0; c < block; ++c) {
       const std::int32_t v = row.sums[x * block + c] + row.bias[c];
       float quotient = static_cast<float>(v) * row.inverse[c];
-      quotient = quotient < low ? low : quotient;
+      quotient = quotient < -1.0F ? -1.0F : quotient;
       quotient = quotient > high ? high : quotient;
       auto k = static_cast<std::int32_t>(quotient);
       k -= k * row.unit[c] > v;
       k += (k + 1) * row.unit[c] <= v;
-      k = k < row.low ? row.low : k;
-      found[c] = k > row.high ? row.high : k;
-    }
-    if (row.table != nullptr) {
-      for (std::size_t c = 0; c < block; ++c) {
-        found[c] = row.table[row.first[c] + found[c] - row.low];
-      }
-    }
-    for (std::size_t c = 0; c < block; ++c) {
-      out[x * pixel + c] = static_cast<Value>(found[c] + zero[c]);
+      k = k < 0 ? 0 : k;
+      out[x * pixel + c] = static_cast<Value>(k > row.high ? row.high : k);
     }
   }
 }

@@ -33,9 +33,7 @@ struct RowOfNeurons {
   const std::int32_t* bias;
   const std::int32_t* unit;
   const float* inverse;  // of the units
-  std::int32_t low, high;
-  const std::int16_t* table;  // or null
-  const std::int32_t* first;  // of the row of each channel in the table
+  std::int32_t high;
 };
 
 struct Kernels {
@@ -49,11 +47,9 @@ struct Kernels {
                     const std::int32_t* gain, std::int32_t* sums);
   void (*add_sums)(const std::int32_t* map, std::size_t pixel, std::size_t width,
                    const std::int32_t* gain, std::int32_t* sums);
-  // out [width], `pixel` values apart; bytes with their zero of each channel.
-  void (*fire_bytes)(const RowOfNeurons&, const std::int32_t* zero, std::uint8_t* out,
-                     std::size_t pixel);
-  void (*fire_words)(const RowOfNeurons&, const std::int32_t* zero, std::int16_t* out,
-                     std::size_t pixel);
+  // k of each neuron, out [width], `pixel` values apart.
+  void (*fire_bytes)(const RowOfNeurons&, std::uint8_t* out, std::size_t pixel);
+  void (*fire_words)(const RowOfNeurons&, std::int16_t* out, std::size_t pixel);
 };
 
 SPIKELET_LEVEL_TABLE(Kernels)

@@ -119,13 +119,12 @@ struct Run {
   std::size_t from, to, length;
 };
 
-// How many windows of a kernel see each row and each column of a map.
+// How many windows see each row and each column of a map.
 struct FanOut {
   std::vector<std::uint64_t> rows, columns;
 };
 
-FanOut fan_out(const Kernel& kernel, const Shape& in, const Shape& places) {
-  const Window w = window_of(kernel);
+FanOut fan_out(const Window& w, const Shape& in, const Shape& places) {
   const std::array<std::size_t, 2> size{in.height, in.width}, count{places.height, places.width};
   std::array<std::vector<std::uint64_t>, 2> seen;
   for (std::size_t a = 0; a < 2; ++a) {
@@ -146,7 +145,7 @@ struct SumPlan {
   std::vector<Packed> packed;  // of each term, empty if it is no convolution
   std::vector<FanOut> fans;
   std::vector<Sums> gains;
-  Sums bias, unit, first, zero;
+  Sums bias, unit;
   std::vector<float> inverse;
 };
 
@@ -165,13 +164,8 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
   const Map& out = maps[operation.output];
   if (const auto* sum = std::get_if<Sum>(&operation.what)) {
     require(!sum->terms.empty(), "a sum needs a term");
-    require(sum->neuron.empty() == (out.form == Form::sums), "neurons send spikes");
-    for (std::size_t a = 0; a < 2; ++a) {
-      const std::size_t n = a == 0 ? sum->places.height : sum->places.width;
-      const std::size_t size = a == 0 ? out.shape.height : out.shape.width;
-      require(n > 0 && sum->step[a] > 0 && sum->offset[a] + (n - 1) * sum->step[a] < size,
-              "places must lie within the output");
-    }
+    require(sum->neurons.has_value() == (out.form != Form::sums), "neurons send spikes");
+    require(std::ranges::all_of(out.zero, [](auto z) { return z == 0; }), "spikes count from 0");
     for (const Term& term : sum->terms) {
       const Map& in = maps[term.map];
       if (const auto* kernel = std::get_if<Kernel>(&term.weights)) {
@@ -193,28 +187,19 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
       } else {
         const auto& gain = std::get<std::vector<std::int32_t>>(term.weights);
         require(gain.size() == out.shape.channels && in.shape.channels == gain.size() &&
-                    in.shape.height == out.shape.height && in.shape.width == out.shape.width &&
-                    sum->step == std::array<std::size_t, 2>{1, 1},
+                    in.shape.height == out.shape.height && in.shape.width == out.shape.width,
                 "a map that is added must have the shape of the output");
       }
     }
-    for (const Neuron& neuron : sum->neuron) {
-      require(neuron.bias.size() == out.shape.channels && neuron.unit.size() == out.shape.channels,
-              "a neuron needs a bias and a unit for each channel");
-      require(neuron.low <= neuron.high && neuron.low >= -(1 << 20) && neuron.high <= 1 << 20,
-              "limits must be in order");
-      const std::int64_t most = std::max(std::abs(neuron.low), std::abs(neuron.high)) + 2;
-      for (const std::int32_t unit : neuron.unit) {
-        require(unit > 0 && unit * most <= std::numeric_limits<std::int32_t>::max(),
-                "units must be positive, and the limits times them have 32 bits");
-      }
-      if (!neuron.table.empty()) {
-        const auto row = static_cast<std::size_t>(neuron.high - neuron.low + 1);
-        require(neuron.rows.size() == out.shape.channels && neuron.table.size() % row == 0,
-                "a table needs a row for each channel");
-        for (const std::uint16_t r : neuron.rows) {
-          require((r + 1u) * row <= neuron.table.size(), "rows must be in the table");
-        }
+    if (sum->neurons) {
+      const auto& [bias, unit, high] = *sum->neurons;
+      require(bias.size() == out.shape.channels && unit.size() == out.shape.channels,
+              "neurons need a bias and a unit for each channel");
+      require(high > 0 && high <= (out.form == Form::bytes ? 255 : 32767),
+              "spikes must fit their form");
+      for (const std::int32_t each : unit) {
+        require(each > 0 && each <= std::numeric_limits<std::int32_t>::max() / (high + 2),
+                "units must be positive, and the limit times them have 32 bits");
       }
     }
   } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
@@ -302,7 +287,8 @@ Program::Program(std::vector<Map> maps, std::vector<Input> inputs,
     if (const auto* sum = std::get_if<Sum>(&operation.what)) {
       for (const Term& term : sum->terms) {
         if (const auto* kernel = std::get_if<Kernel>(&term.weights)) {
-          reserve(places[term.map], maps_[term.map].shape, window_of(*kernel), sum->places);
+          reserve(places[term.map], maps_[term.map].shape, window_of(*kernel),
+                  maps_[operation.output].shape);
         }
       }
     } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
@@ -342,22 +328,19 @@ Program::Program(std::vector<Map> maps, std::vector<Input> inputs,
         const Map& in = maps_[term.map];
         const auto* kernel = std::get_if<Kernel>(&term.weights);
         plan.sum.packed.push_back(kernel ? pack(*kernel, in.shape, out.shape, in.form) : Packed());
-        plan.sum.fans.push_back(kernel ? fan_out(*kernel, in.shape, sum->places) : FanOut());
+        plan.sum.fans.push_back(kernel ? fan_out(window_of(*kernel), in.shape, out.shape)
+                                       : FanOut());
         plan.sum.gains.push_back(kernel ? Sums() : filled_up(std::get<Sums>(term.weights), 0));
       }
-      plan.sum.zero = Sums(out.zero.begin(), out.zero.end());
-      plan.sum.zero.resize(padded(out.shape.channels));
-      for (const Neuron& neuron : sum->neuron) {
-        plan.sum.bias = filled_up(neuron.bias, 0);
-        plan.sum.unit = filled_up(neuron.unit, 1);
+      if (sum->neurons) {
+        plan.sum.bias = filled_up(sum->neurons->bias, 0);
+        plan.sum.unit = filled_up(sum->neurons->unit, 1);
         for (const std::int32_t unit : plan.sum.unit) {
           plan.sum.inverse.push_back(1.0F / static_cast<float>(unit));
         }
-        for (const std::uint16_t r : neuron.rows) {
-          plan.sum.first.push_back(r * (neuron.high - neuron.low + 1));
-        }
-        plan.sum.first.resize(plan.sum.bias.size());
       }
+    } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
+      plan.sum.fans.push_back(fan_out(pool->window, maps_[pool->map].shape, out.shape));
     } else if (const auto* move = std::get_if<Move>(&operation.what)) {
       const std::size_t bytes = value_bytes(out.form);
       const std::vector<std::size_t> own{operation.output};
@@ -435,29 +418,23 @@ class Sample {
 
   // Counts what an operation did.
   void count(const Operation& operation, const SumPlan& plan, Work& work) const {
+    if (const auto* pool = std::get_if<Pool>(&operation.what)) {
+      work.operations.resize(1);
+      work.operations[0] += pool->window.largest ? 0 : synapses(pool->map, plan.fans[0]);
+    }
     const auto* sum = std::get_if<Sum>(&operation.what);
     if (sum == nullptr) {
       return;
     }
-    const Shape& out = maps_[operation.output].shape;
-    work.additions.resize(sum->terms.size());
+    const std::size_t channels = maps_[operation.output].shape.channels;
+    work.operations.resize(sum->terms.size());
     for (std::size_t t = 0; t < sum->terms.size(); ++t) {
       const std::size_t map = sum->terms[t].map;
-      if (const auto* kernel = std::get_if<Kernel>(&sum->terms[t].weights)) {
-        std::uint64_t windows = 0;
-        for (std::size_t y = 0; y < maps_[map].shape.height; ++y) {
-          for (std::size_t x = 0; x < maps_[map].shape.width; ++x) {
-            windows += active(map, y, x) * plan.fans[t].rows[y] * plan.fans[t].columns[x];
-          }
-        }
-        work.additions[t] += windows * (out.channels / kernel->groups);
-      } else {
-        work.additions[t] += spikes_of(map);
-      }
+      const auto* kernel = std::get_if<Kernel>(&sum->terms[t].weights);
+      work.operations[t] +=
+          kernel ? synapses(map, plan.fans[t]) * (channels / kernel->groups) : active(map);
     }
-    if (!sum->neuron.empty()) {
-      work.spikes += spikes_of(operation.output);
-    }
+    work.spikes += sum->neurons ? active(operation.output) : 0;
   }
 
   void give(std::size_t map, std::int32_t* out) const {
@@ -479,7 +456,18 @@ class Sample {
            x * static_cast<std::ptrdiff_t>(place.pixel);
   }
 
-  std::uint64_t spikes_of(std::size_t map) const {
+  // The number of pairs of a value that is not zero and a window that sees it.
+  std::uint64_t synapses(std::size_t map, const FanOut& fan) const {
+    std::uint64_t found = 0;
+    for (std::size_t y = 0; y < maps_[map].shape.height; ++y) {
+      for (std::size_t x = 0; x < maps_[map].shape.width; ++x) {
+        found += active(map, y, x) * fan.rows[y] * fan.columns[x];
+      }
+    }
+    return found;
+  }
+
+  std::uint64_t active(std::size_t map) const {
     std::uint64_t found = 0;
     for (std::size_t y = 0; y < maps_[map].shape.height; ++y) {
       for (std::size_t x = 0; x < maps_[map].shape.width; ++x) {
@@ -530,33 +518,33 @@ class Sample {
   void add(const Sum& sum, const SumPlan& plan, std::size_t output) {
     const Map& out = maps_[output];
     const Place& to = places_[output];
-    for (std::size_t y = 0; y < sum.places.height; ++y) {
-      const std::size_t out_y = sum.offset[0] + y * sum.step[0];
+    const std::size_t width = out.shape.width;
+    for (std::size_t y = 0; y < out.shape.height; ++y) {
       for (std::size_t b = 0; b < blocks_of(out); ++b) {
-        std::fill_n(sums_.begin(), sum.places.width * block, 0);
+        std::fill_n(sums_.begin(), width * block, 0);
         for (std::size_t t = 0; t < sum.terms.size(); ++t) {
-          add_term(sum, plan, t, y, b);
+          add_term(sum.terms[t], plan, t, y, b, width);
         }
-        std::uint8_t* at = memory_.data() + to.begin + out_y * to.row + sum.offset[1] * to.pixel +
-                           b * block * value_bytes(out.form);
-        if (sum.neuron.empty()) {
-          for (std::size_t x = 0; x < sum.places.width; ++x) {
-            std::memcpy(at + x * sum.step[1] * to.pixel, &sums_[x * block],
-                        block * sizeof(std::int32_t));
-          }
+        std::uint8_t* at =
+            memory_.data() + to.begin + y * to.row + b * block * value_bytes(out.form);
+        if (sum.neurons) {
+          fire(plan, sum.neurons->high, b, out.form, at, to.pixel, width);
         } else {
-          fire(sum, plan, b, out.form, at, sum.step[1] * to.pixel);
+          for (std::size_t x = 0; x < width; ++x) {
+            std::memcpy(at + x * to.pixel, &sums_[x * block], block * sizeof(std::int32_t));
+          }
         }
       }
     }
   }
 
-  void add_term(const Sum& sum, const SumPlan& plan, std::size_t t, std::size_t y, std::size_t b) {
-    const std::size_t map = sum.terms[t].map;
-    const Place& place = places_[map];
-    if (const auto* kernel = std::get_if<Kernel>(&sum.terms[t].weights)) {
+  void add_term(const Term& term, const SumPlan& plan, std::size_t t, std::size_t y, std::size_t b,
+                std::size_t width) {
+    const Place& place = places_[term.map];
+    const Form form = maps_[term.map].form;
+    if (const auto* kernel = std::get_if<Kernel>(&term.weights)) {
       const Packed& packed = plan.packed[t];
-      const RowOfSums row{pixel(map,
+      const RowOfSums row{pixel(term.map,
                                 static_cast<std::ptrdiff_t>(y * kernel->stride[0]) -
                                     static_cast<std::ptrdiff_t>(kernel->before[0]),
                                 -static_cast<std::ptrdiff_t>(kernel->before[1])) +
@@ -568,14 +556,13 @@ class Sample {
                           kernel->dilation[1] * place.pixel,
                           kernel->stride[1] * place.pixel,
                           packed.lanes[b],
-                          sum.places.width};
-      (maps_[map].form == Form::bytes ? kernels_.bytes : kernels_.words)(row, sums_.data());
+                          width};
+      (form == Form::bytes ? kernels_.bytes : kernels_.words)(row, sums_.data());
       return;
     }
-    const std::uint8_t* at = pixel(map, static_cast<std::ptrdiff_t>(y), 0);
+    const std::uint8_t* at = pixel(term.map, static_cast<std::ptrdiff_t>(y), 0);
     const std::int32_t* gain = plan.gains[t].data() + b * block;
-    const std::size_t width = sum.places.width;
-    switch (maps_[map].form) {
+    switch (form) {
       case Form::bytes:
         kernels_.add_bytes(at + b * block, place.pixel, width, gain, sums_.data());
         break;
@@ -589,24 +576,16 @@ class Sample {
     }
   }
 
-  void fire(const Sum& sum, const SumPlan& plan, std::size_t b, Form form, std::uint8_t* at,
-            std::size_t pixel_bytes) {
-    const Neuron& neuron = sum.neuron.front();
+  void fire(const SumPlan& plan, std::int32_t high, std::size_t b, Form form, std::uint8_t* at,
+            std::size_t pixel_bytes, std::size_t width) {
     const std::size_t c = b * block;
-    const RowOfNeurons row{sums_.data(),
-                           sum.places.width,
-                           plan.bias.data() + c,
-                           plan.unit.data() + c,
-                           plan.inverse.data() + c,
-                           neuron.low,
-                           neuron.high,
-                           neuron.table.empty() ? nullptr : neuron.table.data(),
-                           plan.first.data() + c};
+    const RowOfNeurons row{
+        sums_.data(), width, plan.bias.data() + c, plan.unit.data() + c, plan.inverse.data() + c,
+        high};
     if (form == Form::bytes) {
-      kernels_.fire_bytes(row, plan.zero.data() + c, at, pixel_bytes);
+      kernels_.fire_bytes(row, at, pixel_bytes);
     } else {
-      kernels_.fire_words(row, plan.zero.data() + c, reinterpret_cast<std::int16_t*>(at),
-                          pixel_bytes / 2);
+      kernels_.fire_words(row, reinterpret_cast<std::int16_t*>(at), pixel_bytes / 2);
     }
   }
 
@@ -705,9 +684,9 @@ std::vector<Work> Program::run(std::span<const float* const> inputs, std::size_t
       }
       const std::lock_guard lock(mutex);
       for (std::size_t o = 0; o < total.size(); ++o) {
-        total[o].additions.resize(std::max(total[o].additions.size(), work[o].additions.size()));
-        for (std::size_t t = 0; t < work[o].additions.size(); ++t) {
-          total[o].additions[t] += work[o].additions[t];
+        total[o].operations.resize(std::max(total[o].operations.size(), work[o].operations.size()));
+        for (std::size_t t = 0; t < work[o].operations.size(); ++t) {
+          total[o].operations[t] += work[o].operations[t];
         }
         total[o].spikes += work[o].spikes;
       }

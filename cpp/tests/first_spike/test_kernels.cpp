@@ -73,7 +73,6 @@ TEST_CASE("first-spike kernels: products of extreme bytes and words do not satur
 TEST_CASE("first-spike kernels: neurons fire at the exact quotient, also next to a threshold") {
   std::vector<std::int32_t> sums, bias(block), unit(block);
   std::vector<float> inverse(block);
-  const std::vector<std::int32_t> zero(block, 0);
   for (std::size_t c = 0; c < block; ++c) {
     unit[c] = static_cast<std::int32_t>(1 + c * c * c * 2001);
     inverse[c] = 1.0F / static_cast<float>(unit[c]);
@@ -88,13 +87,12 @@ TEST_CASE("first-spike kernels: neurons fire at the exact quotient, also next to
     }
   }
   const std::size_t width = sums.size() / block;
-  const RowOfNeurons row{sums.data(), width, bias.data(), unit.data(), inverse.data(),
-                         0,           high,  nullptr,     zero.data()};
+  const RowOfNeurons row{sums.data(), width, bias.data(), unit.data(), inverse.data(), high};
   for (const Kernels* kernels : all_kernels()) {
     std::vector<std::uint8_t> bytes(sums.size());
     std::vector<std::int16_t> words(sums.size());
-    kernels->fire_bytes(row, zero.data(), bytes.data(), block);
-    kernels->fire_words(row, zero.data(), words.data(), block);
+    kernels->fire_bytes(row, bytes.data(), block);
+    kernels->fire_words(row, words.data(), block);
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const std::int64_t v = sums[i] + bias[i % block];
       const std::int64_t quotient = v < 0 ? 0 : v / unit[i % block];

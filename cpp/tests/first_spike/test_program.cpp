@@ -13,11 +13,7 @@ namespace {
 struct Parts {
   std::vector<Map> maps{{{1, 1, 2}, Form::bytes, {0}}, {{1, 1, 1}, Form::bytes, {0}}};
   std::vector<Input> inputs{{0, {10.0F}, 0, 255}};
-  Sum sum{{{0, Kernel{1, 2, {1, 1}, {1, 1}, {0, 0}, 1, {3, -2}}}},
-          {Neuron{{1}, {4}, 0, 8, {}, {}}},
-          {1, 1},
-          {0, 0},
-          {0, 1, 1}};
+  Sum sum{{{0, Kernel{1, 2, {1, 1}, {1, 1}, {0, 0}, 1, {3, -2}}}}, Neurons{{1}, {4}, 8}};
   Program program() const { return Program(maps, inputs, {{1, sum}}); }
 };
 
@@ -29,7 +25,7 @@ TEST_CASE("first-spike program: a neuron of two synapses, and its work") {
   const std::size_t wanted = 1;
   const auto work = Parts().program().run({&input, 1}, 3, 2, {&wanted, 1}, {&out, 1});
   CHECK(k == std::vector<std::int32_t>{(27 - 4 + 1) / 4, 0, 8});
-  CHECK(work[0].additions == std::vector<std::uint64_t>{4});
+  CHECK(work[0].operations == std::vector<std::uint64_t>{4});
   CHECK(work[0].spikes == 2);
 }
 
@@ -44,9 +40,11 @@ TEST_CASE("first-spike program: what does not fit is refused") {
   refused([](Parts& p) { p.inputs[0].scale.clear(); });
   refused([](Parts& p) { p.sum.terms.clear(); });
   refused([](Parts& p) { p.sum.terms[0].map = 1; });
-  refused([](Parts& p) { p.sum.places.width = 2; });
-  refused([](Parts& p) { p.sum.neuron[0].unit[0] = 0; });
-  refused([](Parts& p) { p.sum.neuron[0].unit[0] = 1 << 30; });
+  refused([](Parts& p) { p.sum.neurons.reset(); });
+  refused([](Parts& p) { p.sum.neurons->high = 256; });
+  refused([](Parts& p) { p.maps[1].zero[0] = 1; });
+  refused([](Parts& p) { p.sum.neurons->unit[0] = 0; });
+  refused([](Parts& p) { p.sum.neurons->unit[0] = 1 << 30; });
   refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).weights.pop_back(); });
   refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).weights[1] = 128; });
   refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).groups = 0; });

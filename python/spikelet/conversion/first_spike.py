@@ -36,7 +36,7 @@ class FirstSpikeModel(ConvertedModel):
 
     It runs in integers: layer after layer, each in a window of T steps. The core computes a window at once, with the same
     spikes as step by step, so its time does not depend on T. Inputs are rounded to 8 bits (16 with ``dtype="int16"``) in the
-    range of the calibration.
+    range of the calibration. With ``dtype="int8"``, the earliest spike of 256 steps is that of step 1.
 
     Parameters
     ----------
@@ -78,7 +78,8 @@ class FirstSpikeModel(ConvertedModel):
         Returns
         -------
         SpikingResult
-            `operations` counts one addition for each spike and synapse. A non-zero value of the input counts as a spike.
+            `operations` counts one addition for each spike and synapse, and one product for each synapse of an input or of a
+            mean that is not zero. It does not count the steps in which potentials grow.
 
         Raises
         ------

@@ -28,7 +28,9 @@ from spikelet.layers.views import Shape, extent_of
 
 __all__ = ["FirstSpikeProgram"]
 
-_LARGEST = (1 << 31) - 1
+_LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
+_ROOM = 1 << 28  # of sums
+_PART = 256  # samples that run at once
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -48,8 +50,8 @@ class _Map:
     most : array, [channels of the extent]
         Largest magnitude of the integers.
     bias : array, [channels of the extent]
-    positive : bool
-        True of spikes of `FirstSpike` neurons.
+    spikes : bool
+        True if each value is the spike of a neuron, not a sum of several or an input.
     """
 
     number: int
@@ -60,7 +62,7 @@ class _Map:
     most: Floats
     zero: NDArray[np.uint8]
     bias: Floats
-    positive: bool = False
+    spikes: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,12 @@ class FirstSpikeProgram:
         steps: int,
         bits: int,
     ) -> None:
-        self._where, self._name, self._steps, self._bits = where, "", steps, bits
+        self._where, self._steps, self._bits = where, steps, bits
         self._form = "bytes" if bits == 8 else "words"
         self._builder = _core.FirstSpikeBuilder()
-        # The layer that each operation computes, and those of its terms.
-        self._operations: list[tuple[str, list[str]]] = []
+        # The layer that each operation computes, and of its terms the layer, and whether they take spikes.
+        self._operations: list[tuple[str, list[tuple[str, bool]]]] = []
+        self._dense: dict[str, float] = {}
         self._names = [*graph.inputs, *(node.name for node in graph)]
         self._inputs = graph.inputs
         values: dict[str, _Value] = {
@@ -132,7 +135,7 @@ class FirstSpikeProgram:
             for name, span in zip(graph.inputs, ranges, strict=True)
         }
         for node in graph:
-            self._name = node.name
+            self._name, self._layer = node.name, node.layer
             made = self._made(node.layer, shapes[node.name], [values[n] for n in node.inputs])
             last = node.name in graph.outputs or len(graph.consumers(node.name)) > 1
             values[node.name] = self._potential(made) if last and isinstance(made, _Sum) else made
@@ -153,22 +156,30 @@ class FirstSpikeProgram:
         """
         maps = [self._map_of(name) for name in names]
         count = len(inputs[0])
-        arrays, counts = self._program.run(inputs, count, [m.number for m in maps], threads)
-        found = []
-        for m, array in zip(maps, arrays, strict=True):
-            size, bias = (
-                (v / 1.0).reshape(-1, 1, 1) for v in (m.coefficient / self._steps, m.bias)
-            )
-            values = (array * size + bias).astype(np.float32)
-            found.append((array.reshape(count, *m.shape), values.reshape(count, *m.shape)))
         work = {
             name: dict.fromkeys(("spikes", "additions", "products", "dense"), 0.0)
             for name in self._names
         }
-        for (name, terms), (additions, spikes) in zip(self._operations, counts, strict=True):
-            work[name]["spikes"] += spikes / max(count, 1)
-            for term, added in zip(terms, additions, strict=False):  # none of no samples
-                work[term]["additions"] += added / max(count, 1)
+        parts = []
+        for first in range(0, max(count, 1), _PART):  # between them, Python handles Ctrl-C
+            part = [x[first : first + _PART] for x in inputs]
+            numbers = [m.number for m in maps]
+            arrays, counts = self._program.run(part, len(part[0]), numbers, threads)
+            parts.append(arrays)
+            for (name, terms), (operations, spikes) in zip(self._operations, counts, strict=True):
+                work[name]["spikes"] += spikes / max(count, 1)
+                for (term, adds), done in zip(
+                    terms, operations, strict=False
+                ):  # none of no samples
+                    work[term]["additions" if adds else "products"] += done / max(count, 1)
+        found = []
+        for m, *pieces in zip(maps, *parts, strict=True):
+            k = np.concatenate(pieces)
+            size, bias = (v.reshape(-1, 1, 1) for v in (m.coefficient / self._steps, m.bias))
+            values = (k * size + bias).astype(np.float32)
+            found.append((k.reshape(count, *m.shape), values.reshape(count, *m.shape)))
+        for name, dense in self._dense.items():
+            work[name]["dense"] = dense
         return found, {name: Operations(**each) for name, each in work.items()}
 
     def _map_of(self, name: str) -> _Map:
@@ -178,8 +189,8 @@ class FirstSpikeProgram:
             fail(self._where, "record", name, rule)
         return found
 
-    def _refuse(self, layer: Layer, why: str) -> NoReturn:
-        kind = type(layer).__name__
+    def _refuse(self, why: str) -> NoReturn:
+        kind = type(self._layer).__name__
         rule = f'{why}; neuron="predictive" can convert it'
         raise ValueError(f"{self._where}: layer '{self._name}', {kind}, {rule}")
 
@@ -215,15 +226,11 @@ class FirstSpikeProgram:
         bias = np.rint(np.broadcast_to(total.bias, (n,)) * self._steps / size) + unit // 2
         number = self._map(total.extent, self._form)
         offset, _ = self._emit(total, size)
-        empty = np.empty(0, np.int16)
-        self._builder.fire(
-            _int32(bias - offset), _int32(unit), 0, high, empty, np.empty(0, np.uint16)
-        )
-        self._end(number, total)
+        self._end(number, total, _int32(bias - offset), _int32(unit), high)
         coefficient = size * unit
         return _Map(
             number, total.shape, total.extent, self._form, coefficient,
-            np.full(n, float(high)), np.zeros(n, np.uint8), np.zeros(n), positive=True,
+            np.full(n, float(high)), np.zeros(n, np.uint8), np.zeros(n), spikes=True,
         )  # fmt: skip
 
     def _potential(self, total: _Sum) -> _Map:
@@ -237,10 +244,23 @@ class FirstSpikeProgram:
             number, total.shape, total.extent, "sums", size, most, np.empty(0, np.uint8), bias
         )
 
-    def _end(self, number: int, total: _Sum) -> None:
-        self._builder.end(number, total.extent[1:], (1, 1), (0, 0))
-        names = [k.name for k in total.kernels] + [self._name] * len(total.maps)
-        self._operations.append((self._name, names))
+    def _end(self, number: int, total: _Sum, bias: Any = (), unit: Any = (), high: int = 0) -> None:
+        self._builder.end(number, _int32(bias), _int32(unit), high)
+        terms = [(k.name, k.map.spikes) for k in total.kernels]
+        terms += [(self._name, m.spikes) for m, _ in total.maps]
+        self._operations.append((self._name, terms))
+        for k in total.kernels:
+            places = zip(
+                k.map.extent[1:],
+                total.extent[1:],
+                k.weight.shape[2:],
+                k.stride,
+                k.dilation,
+                k.before,
+                strict=True,
+            )
+            taps = np.prod([_taps(*axis) for axis in places])
+            self._dense[k.name] = float(taps * np.prod(k.weight.shape[:2]))
 
     def _as_sum(self, value: _Value) -> _Sum:
         if isinstance(value, _Sum):
@@ -259,9 +279,7 @@ class FirstSpikeProgram:
             most += rows.sum(1) * kernel.map.most.max()
         for m, gain in total.maps:
             most += np.abs(gain) * m.most
-        # A sum of maps alone has no weights whose bits limit it.
-        room = 2.0**28
-        least = np.maximum(least, most / room)
+        least = np.maximum(least, most / _ROOM)  # weights of maps have as many bits as fit
         return np.where(least > 0, least, 1.0)
 
     def _emit(self, total: _Sum, size: Floats) -> tuple[Floats, Floats]:
@@ -292,13 +310,15 @@ class FirstSpikeProgram:
     # Layers
 
     def _made(self, layer: Layer, shape: Shape, given: list[_Value]) -> _Value:
+        if not isinstance(layer, (Linear, Flatten, Reshape)):
+            given = [self._in_order(v) for v in given]
         first = given[0]
         if isinstance(layer, FirstSpike):
             return self._fired(layer, first)
         if isinstance(layer, Linear):
-            return self._linear(layer, shape, self._spikes(layer, first))
+            return self._linear(layer, shape, self._spikes(first))
         if isinstance(layer, Convolution) and layer.axes <= 2:
-            return self._convolved(layer, shape, self._spikes(layer, first))
+            return self._convolved(layer, shape, self._spikes(first))
         if isinstance(layer, Affine):
             return self._affine(layer, shape, first)
         if isinstance(layer, Add):
@@ -312,13 +332,13 @@ class FirstSpikeProgram:
             return self._pooled(layer, shape, first)
         if isinstance(layer, (Movement, Concat)):
             return self._moved(layer, shape, given)
-        return self._refuse(layer, "cannot be computed with neurons that fire once")
+        return self._refuse("cannot be computed with neurons that fire once")
 
-    def _spikes(self, layer: Layer, value: _Value) -> _Map:
+    def _spikes(self, value: _Value) -> _Map:
         if isinstance(value, _Sum):
             value = self._potential(value)
         if value.form == "sums":
-            self._refuse(layer, "needs spikes, so a ReLU must stand before it")
+            self._refuse("needs spikes, so a ReLU must stand before it")
         return value
 
     def _linear(self, layer: Linear, shape: Shape, m: _Map) -> _Sum:
@@ -342,9 +362,7 @@ class FirstSpikeProgram:
         bias = 0.0 if layer.bias is None else layer.bias
         if m.bias.any():
             if any(padding):
-                self._refuse(
-                    layer, "pads values that are no spikes, so a ReLU must stand before it"
-                )
+                self._refuse("pads values that are no spikes, so a ReLU must stand before it")
             each = layer.weight.reshape(n, group, -1).sum(2)
             shifts = np.repeat(m.bias.reshape(layer.groups, group), n // layer.groups, 0)
             bias = bias + (each * shifts).sum(1)
@@ -368,6 +386,8 @@ class FirstSpikeProgram:
         windows = layer.windows(m.shape)
         divisors = layer.divisors(m.shape)
         largest = not divisors[0]
+        if any(len(set(d)) > 1 for d in divisors):
+            self._refuse("has windows of different sizes")
         size, stride, before = [1] * lead, [1] * lead, (0, 0)
         for w in windows:
             lengths = {e - b for b, e in zip(w.begin, w.end, strict=True)}
@@ -377,27 +397,28 @@ class FirstSpikeProgram:
             size.append(lengths.pop())
             stride.append(steps.pop())
         extent = _extent(shape)
-        most = m.most * np.prod(size)
+        stored = np.where(m.zero, 255.0, m.most) if m.form == "bytes" else m.most
+        most = stored * float(np.prod(size))
         # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
         form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
         number = self._map(extent, m.form if largest else form)
         self._builder.pool(m.number, number, size, stride, (1, 1), before, largest)
-        self._operations.append((self._name, []))
+        self._operations.append((self._name, [(self._name, True)]))
         if largest:
             return replace(m, number=number, shape=shape, extent=extent)
         times = float(np.prod([d[0] for d in divisors]))
         zero = m.zero.astype(float) * np.prod(size) if m.form == "bytes" else 0.0
         return replace(
             m, number=number, shape=shape, extent=extent, form=form,
-            coefficient=m.coefficient / times, most=most,
+            coefficient=m.coefficient / times, most=most, spikes=False,
             bias=m.bias - m.coefficient / times * zero / self._steps, zero=np.empty(0, np.uint8),
         )  # fmt: skip
 
     def _pooled_with_padding(self, layer: Any, shape: Shape, m: _Map) -> _Map:
-        if layer.divisors(m.shape)[0]:
-            self._refuse(layer, "has windows of different sizes")
-        if not m.positive:
-            self._refuse(layer, "pads values that are no spikes, so a ReLU must stand before it")
+        if layer.divisors(m.shape)[0] or not hasattr(layer, "sides"):
+            self._refuse("has windows of different sizes")
+        if not m.spikes:
+            self._refuse("pads values that are no spikes, so a ReLU must stand before it")
         before = [a for a, _ in layer.sides]
         extent = _extent(shape)
         number = self._map(extent, m.form)
@@ -407,8 +428,16 @@ class FirstSpikeProgram:
         self._operations.append((self._name, []))
         return replace(m, number=number, shape=shape, extent=extent)
 
+    def _in_order(self, value: _Value) -> _Value:
+        """Return a map whose extent is that of its shape; `Flatten` and `Reshape` alone move nothing."""
+        if value.extent == _extent(value.shape):
+            return value
+        return self._moved(Flatten(), value.shape, [value])
+
     def _moved(self, layer: Any, shape: Shape, given: list[_Value]) -> _Map:
         maps = [self._potential(v) if isinstance(v, _Sum) else v for v in given]
+        if len({m.form for m in maps}) > 1:
+            self._refuse("joins spikes with sums, so a ReLU must stand before these")
         places, start = [], 0
         for m in maps:
             c, h, w = m.extent
@@ -419,7 +448,7 @@ class FirstSpikeProgram:
             axis = layer.axis % len(shape)
             moved = np.concatenate(places, axis)
         else:
-            moved = layer.moved(places[0], -1)
+            moved = layer.moved(places[0], -1).reshape(shape)
         extent = _extent(shape)
         index = moved.reshape(extent).transpose(1, 2, 0)
         kept = {}
@@ -436,7 +465,7 @@ class FirstSpikeProgram:
                 what != "most"
                 and (inside & (np.abs(rows - kept[what]) > 1e-9 * abs(kept[what]))).any()
             ):
-                self._refuse(layer, "mixes channels, which have thresholds of their own")
+                self._refuse("mixes channels, which have thresholds of their own")
         zero = kept.get("zero", np.empty(0)).astype(np.uint8)
         form = maps[0].form
         number = int(self._builder.map(extent, form, zero))
@@ -444,7 +473,7 @@ class FirstSpikeProgram:
         self._operations.append((self._name, []))
         return _Map(
             number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
-            positive=all(m.positive for m in maps),
+            spikes=all(m.spikes for m in maps),
         )  # fmt: skip
 
 
@@ -455,5 +484,11 @@ def _extent(shape: Shape) -> tuple[int, int, int]:
     return extent_of(shape)
 
 
-def _int32(values: Floats) -> NDArray[np.int32]:
-    return np.clip(values, -_LARGEST, _LARGEST).astype(np.int32)
+def _taps(n: int, windows: int, size: int, stride: int, dilation: int, before: int) -> int:
+    """Return the number of pairs of a window along an axis and a value that it sees."""
+    at = stride * np.arange(windows)[:, None] + dilation * np.arange(size) - before
+    return int(np.count_nonzero((at >= 0) & (at < n)))
+
+
+def _int32(values: Any) -> NDArray[np.int32]:
+    return np.asarray(np.clip(values, -_LARGEST, _LARGEST), np.int32)

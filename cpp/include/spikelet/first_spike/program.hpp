@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -47,21 +48,16 @@ struct Term {
   std::variant<Kernel, std::vector<std::int32_t>> weights;
 };
 
-// A neuron fires at k = floor((potential + bias) / unit), limited to low .. high; with a table, at
-// table[row of the channel][k - low].
-struct Neuron {
+// Neurons fire at k = floor((potential + bias) / unit), limited to 0 .. high.
+struct Neurons {
   std::vector<std::int32_t> bias, unit;  // of each channel
-  std::int32_t low, high;
-  std::vector<std::int16_t> table;  // [rows][high - low + 1], or empty
-  std::vector<std::uint16_t> rows;  // of each channel
+  std::int32_t high;
 };
 
-// Sums its terms at the places offset + n step of its output, and fires if it has a neuron.
+// Adds its terms, which neurons may then compare with their thresholds.
 struct Sum {
   std::vector<Term> terms;
-  std::vector<Neuron> neuron;  // one or none
-  std::array<std::size_t, 2> step, offset;
-  Shape places;  // those of this operation: all of the output if step is 1
+  std::optional<Neurons> neurons;
 };
 
 // Windows of a pool, which lie within the input and its padding.
@@ -93,17 +89,17 @@ struct Input {
   std::int32_t low, high;
 };
 
-// What an operation did: synaptic additions of each term of a sum, one for each spike and synapse,
-// and spikes of its output.
+// What an operation did: synaptic operations of each term of a sum, or of a pool that adds, one for
+// each value that is not zero and each synapse; and spikes of its output.
 struct Work {
-  std::vector<std::uint64_t> additions;
+  std::vector<std::uint64_t> operations;
   std::uint64_t spikes = 0;
 };
 
 class Program {
  public:
-  // Throws std::invalid_argument if operations, maps and arrays do not fit each other, or if a sum
-  // may leave 32 bits.
+  // Throws std::invalid_argument if operations, maps and arrays do not fit each other. The caller
+  // keeps sums and biases within 30 bits.
   Program(std::vector<Map> maps, std::vector<Input> inputs, std::vector<Operation> operations);
   ~Program();
   Program(Program&&) noexcept;
@@ -118,6 +114,7 @@ class Program {
                         std::span<const std::size_t> wanted,
                         std::span<std::int32_t* const> out) const;
 
+  // What each operation needs besides its description, and the memory of a sample.
   struct Plan;
 
  private:
