@@ -12,7 +12,7 @@ from spikelet._util.results import Table
 from spikelet.conversion.convert import Coding, convert
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.evaluate import evaluate
-from spikelet.conversion.first_spike import FirstSpikeModel
+from spikelet.conversion.first_spike_model import FirstSpikeModel
 from spikelet.conversion.folding import batch_norm, fold
 from spikelet.conversion.frontier import cheapest, frontier
 from spikelet.conversion.hybrid import hybrid, search_split
