@@ -22,8 +22,6 @@ void Layout<R>::build() {
   build_stores();
   bind_plastic();
   bind_inputs();
-  folded_ = fold_;
-  foldable_ = may_fold();
 }
 
 // Finds the synapses of one pair that are not stored in the order of creation but by delay and

@@ -128,22 +128,6 @@ bool Layout<R>::integers_fill_lines(std::size_t parts) const {
 }
 
 template <class R>
-bool Layout<R>::may_fold() const {
-  constexpr std::size_t most_folded = 500'000;  // synapses
-  std::size_t elements = 0, synapses = 0;
-  for (std::size_t k = 0; k < network_.nodes.size(); ++k) {
-    elements += network_.own(k).size();
-  }
-  for (const Projection<R>& projection : network_.projections) {
-    synapses += projection.size;
-    if (projection.rule) {
-      return false;
-    }
-  }
-  return elements < first_level_elements && synapses <= most_folded;
-}
-
-template <class R>
 std::size_t Layout<R>::partition_count() const {
   const std::size_t nodes = network_.nodes.size();
   std::size_t elements = 0, synapses = 0;
@@ -156,7 +140,7 @@ std::size_t Layout<R>::partition_count() const {
   const auto parts = [](std::size_t all, std::size_t most) { return (all + most - 1) / most; };
   // Each population may round up by one block in each partition.
   const std::size_t rounding = std::min(nodes * block_size, local_limit / 2);
-  const auto threads = fold_ ? 1 : static_cast<std::size_t>(network_.threads);
+  const auto threads = static_cast<std::size_t>(network_.threads);
   const std::size_t wanted =
       adapt_ ? std::clamp<std::size_t>(elements / worth_a_thread, 1, threads) : threads;
   std::size_t fit = std::max(
@@ -233,9 +217,7 @@ void Layout<R>::split() {
 
 template void Layout<float>::place_stores();
 template void Layout<float>::split();
-template bool Layout<float>::may_fold() const;
 template void Layout<double>::place_stores();
 template void Layout<double>::split();
-template bool Layout<double>::may_fold() const;
 
 }  // namespace spikelet

@@ -243,10 +243,6 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
   };
   bool stopped = false, allotted = true;
   while (network.now < end && !stopped) {
-    if (parts.layout.stale()) {
-      network.changed = true;  // until it is laid out: a failure is tried again
-      parts.lay_out();
-    }
     const Step begin = network.now, stop = parts.next_stop(end);
     if (!parts.ranks && !allotted) {
       parts.recorders.allot(begin, stop);
@@ -262,7 +258,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
         }
       }
       stopped = parts.loop.run(stop, timed, error, threads);
-      if (network.now == begin && !parts.ranks) {  // it wants another layout first
+      if (network.now == begin && !parts.ranks) {  // stopped before it began
         return;
       }
       attempt([&] {

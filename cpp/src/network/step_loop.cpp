@@ -265,25 +265,20 @@ template <class R>
 bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr before, int threads) {
   constexpr std::size_t most_paced = 32768;  // neurons: larger networks always gain from threads
   const auto partitions = static_cast<int>(layout_.partitions.size());
-  const int wanted = std::min(network_.threads, threads), most = std::min(wanted, partitions);
+  const int most = std::min({network_.threads, threads, partitions});
   std::size_t elements = 0;
   for (const Partition<R>& partition : layout_.partitions) {
     elements += partition.elements;
   }
   // Processes must cut their runs alike.
-  if (!paced_ || wanted <= 1 || (most <= 1 && !layout_.folded()) || exchange_ != nullptr ||
-      elements > most_paced) {
+  if (!paced_ || most <= 1 || exchange_ != nullptr || elements > most_paced) {
     return run_part(end, poll, std::move(before), most);
   }
   using Clock = std::chrono::steady_clock;
   bool stopped = false;
   do {
     const Step first = network_.now;
-    const Pace::Part part = pace_.next(end - first, network_.interval, layout_.foldable());
-    layout_.fold(part.fold);
-    if (layout_.stale()) {
-      return false;
-    }
+    const Pace::Part part = pace_.next(end - first, network_.interval);
     const Step stop = first + part.steps;
     const int team = part.all ? most : 1;
     if (!part.timed) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "spikelet/core/random.hpp"
 #include "spikelet/network/pace.hpp"
 
 using namespace spikelet;
@@ -16,47 +15,12 @@ double share_of_all(Pace& pace, Step steps, double one, double all, double start
     const Pace::Part part = pace.next(left, 5);
     CHECK(part.steps > 0);
     CHECK(part.steps <= left);
-    CHECK(!part.fold);
     pace.note(part.steps, part.all ? start + all * static_cast<double>(part.steps)
                                    : one * static_cast<double>(part.steps));
     by_all += part.all ? part.steps : 0;
     left -= part.steps;
   }
   return static_cast<double>(by_all) / static_cast<double>(steps);
-}
-
-// The same for a network that may be folded: how much one thread does then, and how often there is
-// a new layout. fold: whether it is folded at first.
-struct Folding {
-  double share;
-  int layouts;
-};
-Folding share_of_folded(Pace& pace, Step steps, double one, double all, double folded,
-                        bool fold = false) {
-  Step by_folded = 0;
-  int layouts = 0;
-  for (Step left = steps; left > 0;) {
-    Pace::Part part = pace.next(left, 5, true);
-    if (part.fold != fold) {
-      fold = part.fold;
-      ++layouts;
-      const Pace::Part again = pace.next(left, 5, true);
-      CHECK(again.fold == part.fold);
-      CHECK(again.all == part.all);
-      part = again;
-    }
-    CHECK(!(part.fold && part.all));
-    const double cost = part.all ? all : part.fold ? folded : one;
-    // All threads are stopped when they are late.
-    Step done = part.steps;
-    if (part.all) {
-      done = std::min(done, static_cast<Step>(part.most / cost) + 1);
-    }
-    pace.note(done, cost * static_cast<double>(done));
-    by_folded += part.fold ? done : 0;
-    left -= done;
-  }
-  return {static_cast<double>(by_folded) / static_cast<double>(steps), layouts};
 }
 
 }  // namespace
@@ -91,25 +55,6 @@ TEST_CASE("a run of no steps") {
   CHECK(pace.next(7, 30).steps == 7);
 }
 
-TEST_CASE("where one thread is faster, the network is folded until all are faster again") {
-  Pace pace;
-  CHECK(share_of_folded(pace, 3'000'000, 1000, 500, 800).layouts == 0);
-  const Folding busy = share_of_folded(pace, 10'000'000, 1000, 5000, 800);
-  CHECK(busy.share > 0.95);
-  CHECK(busy.layouts < 25);  // in eight seconds
-  const Folding free = share_of_folded(pace, 10'000'000, 1000, 500, 800, true);
-  CHECK(free.share < 0.4);
-  CHECK(free.layouts == 1);
-}
-
-TEST_CASE("a short run is not folded, and one that gains nothing is not kept so") {
-  Pace brief, useless;
-  CHECK(share_of_folded(brief, 30'000, 1000, 2000, 800).layouts == 0);
-  const Folding found = share_of_folded(useless, 10'000'000, 1000, 950, 990);
-  CHECK(found.layouts == 2);
-  CHECK(found.share < 0.01);
-}
-
 TEST_CASE("all threads are stopped when they are late") {
   Pace pace;
   Pace::Part part = pace.next(1'000'000, 5);
@@ -142,52 +87,6 @@ TEST_CASE("a cost is learnt in few steps where they take long") {
   CHECK(pace.next(1'000'000, 15).all);
 }
 
-TEST_CASE("costs that differ by chance do not change the layout again and again") {
-  constexpr double layout_ns = 3e6;
-  const Stream stream(7, Purpose::values, 0);
-  for (const double folded : {500.0, 530.0, 560.0}) {
-    CAPTURE(folded);
-    Pace pace;
-    constexpr double one = 660, all = 530;
-    double ns = 0;
-    Step done = 0;
-    bool fold = false;
-    for (std::uint32_t k = 0; ns < 5e9; ++k) {
-      const Pace::Part part = pace.next(1'000'000'000, 15, true);
-      ns += part.fold != fold ? layout_ns : 0;
-      fold = part.fold;
-      const auto words = stream.words(k, 0);
-      const double noise = uniform(words[0]) < 0.05 ? 2 : 0.8 + 0.4 * uniform(words[1]);
-      const double cost = noise * (part.all ? all : part.fold ? folded : one);
-      const Step steps = std::min(part.steps, static_cast<Step>(part.most / cost) + 1);
-      pace.note(steps, cost * static_cast<double>(steps));
-      ns += cost * static_cast<double>(steps);
-      done += steps;
-    }
-    CHECK(ns / static_cast<double>(done) < 1.15 * 1.05 * std::min(all, folded));
-  }
-}
-
-TEST_CASE("a change of activity while the network is folded is not taken for a gain") {
-  // It is ten times higher when the folded layout is first measured, and falls back afterwards.
-  Pace pace;
-  bool fold = false;
-  double ns = 0, folded = 0, late = 0;
-  while (ns < 8e9) {
-    const Pace::Part part = pace.next(1'000'000'000, 15, true);
-    fold = part.fold;
-    const double activity = ns < 5.2e7 || ns > 1e9 ? 1 : 10;
-    const double cost = activity * (part.all ? 1500 : fold ? 800 : 1000);
-    const Step steps = std::min(part.steps, static_cast<Step>(part.most / cost) + 1);
-    const double took = cost * static_cast<double>(steps);
-    pace.note(steps, took);
-    ns += took;
-    late += ns > 4e9 ? took : 0;
-    folded += ns > 4e9 && fold ? took : 0;
-  }
-  CHECK(folded > 0.98 * late);
-}
-
 TEST_CASE("all threads that wait for cores do not keep long intervals") {
   Pace pace;
   CHECK(share_of_all(pace, 500'000, 30'000, 18'000) > 0.99);
@@ -201,27 +100,14 @@ TEST_CASE("runs of one step decide as one long run does") {
   Step by_all = 0;
   constexpr Step steps = 300'000;
   for (Step k = 0; k < steps; ++k) {
-    const Pace::Part part = pace.next(1, 15, true);
+    const Pace::Part part = pace.next(1, 15);
     CHECK(part.steps == 1);
     const double burst = k / 40 % 5 == 0 ? 5 : 1;
-    const double cost = part.all ? 6000 + 7000 * burst : 1000 + (part.fold ? 4000 : 5000) * burst;
+    const double cost = part.all ? 6000 + 7000 * burst : 1000 + 5000 * burst;
     pace.note(1, cost);
     by_all += part.all ? 1 : 0;
   }
   CHECK(static_cast<double>(by_all) < 0.1 * steps);
-}
-
-TEST_CASE("a folded part that a run has cut does not go on once folding is no longer possible") {
-  Pace pace;
-  bool fold = false;
-  for (Step k = 0; k < 1'000'000 && !fold; ++k) {
-    const Pace::Part part = pace.next(1, 15, true);
-    fold = part.fold;
-    pace.note(1, part.all ? 5000 : 1000);
-  }
-  CHECK(fold);
-  CHECK(pace.next(1, 15, true).fold);
-  CHECK(!pace.next(1, 15, false).fold);
 }
 
 TEST_CASE("a part that others disturbed does not decide, not even after a trial") {
@@ -229,8 +115,7 @@ TEST_CASE("a part that others disturbed does not decide, not even after a trial"
   constexpr double one = 1000, all = 560;
   bool tried = false, disturbed = false;
   for (int k = 0; k < 2000; ++k) {
-    const Pace::Part part = pace.next(1'000'000, 15, true);
-    CHECK(!part.fold);
+    const Pace::Part part = pace.next(1'000'000, 15);
     disturbed = tried && part.all && !disturbed;  // every other part after a trial
     const double cost = part.all ? (disturbed ? 930 : all) : one;
     tried = !part.all;
@@ -271,14 +156,6 @@ TEST_CASE("runs that are not timed notice that the costs have changed") {
   };
   CHECK(share(2'000'000, 450, 900) < 0.02);
   CHECK(share(6'000'000, 2000, 1000) > 0.5);
-}
-
-TEST_CASE("folding is measured where its typical gain would not decide") {
-  // Two partitions take one thread nearly twice as long as one.
-  Pace pace;
-  CHECK(share_of_folded(pace, 10'000'000, 860, 570, 440).share > 0.98);
-  Pace lasting;  // of two threads that gain much, nothing is expected
-  CHECK(share_of_folded(lasting, 10'000'000, 860, 500, 440).layouts == 0);
 }
 
 TEST_CASE("in brief runs, threads that wait for a core are tried for one run only") {

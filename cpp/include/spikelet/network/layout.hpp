@@ -30,13 +30,6 @@ class Layout {
 
   // Splits the network into partitions and builds their stores from tables and drawings.
   void build();
-  // Whether the next build() makes one partition, for one thread; and whether this one did.
-  void fold(bool one) { fold_ = one; }
-  bool folded() const { return folded_; }
-  bool stale() const { return fold_ != folded_; }
-  // Small networks of static synapses, which are soon laid out anew, and always fit one partition.
-  bool may_fold() const;
-  bool foldable() const { return foldable_; }  // whether what was built may be
   // Gives slices the inputs that have not ended; build() does so, too.
   void bind_inputs();
   // Connects slices with the recorders that are new since the last call or since build(). If memory
@@ -96,7 +89,7 @@ class Layout {
   void bind_new(Recorders<R>& recorders);
 
   Network<R>& network_;
-  bool adapt_, fold_ = false, folded_ = false, foldable_ = false;
+  bool adapt_;
   std::vector<Step> store_born_;                     // by store
   std::size_t bound_spikes_ = 0, bound_states_ = 0;  // recorders that the slices know
 };

@@ -30,7 +30,6 @@ class StepLoop {
         paced_(paced) {}
 
   // Advances to the step `end`. Returns true if `poll`, which must not throw, stopped it earlier.
-  // Before the end, it also returns where it wants another layout: layout.stale().
   // After an error the partitions stand at different steps: the network cannot go on. The clock and
   // what was recorded end with the last interval that is whole, or, in one process, right before
   // the step in which a neuron diverged. An error from before the run ends it in its first
