@@ -62,18 +62,29 @@ void add_row(const Value* map, std::size_t pixel, std::size_t width, const std::
 // The estimate of the quotient, from single precision, errs by at most one.
 template <class Value>
 void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
-  const auto high = static_cast<float>(row.high + 1);
-  for (std::size_t x = 0; x < row.width; ++x) {
-    for (std::size_t c = 0; c < block; ++c) {
-      const std::int32_t v = row.sums[x * block + c] + row.bias[c];
-      float quotient = static_cast<float>(v) * row.inverse[c];
-      quotient = quotient < -1.0F ? -1.0F : quotient;
-      quotient = quotient > high ? high : quotient;
-      auto k = static_cast<std::int32_t>(quotient);
-      k -= k * row.unit[c] > v;
-      k += (k + 1) * row.unit[c] <= v;
-      k = k < 0 ? 0 : k;
-      out[x * pixel + c] = static_cast<Value>(k > row.high ? row.high : k);
+  constexpr int n = lanes<std::int32_t>;
+  using Spikes [[gnu::vector_size(n * sizeof(Value))]] = Value;
+  Lanes bias[vectors], unit[vectors];
+  Vec<float> inverse[vectors];
+  for (int v = 0; v < vectors; ++v) {
+    bias[v] = load(row.bias + v * n);
+    unit[v] = load(row.unit + v * n);
+    inverse[v] = load(row.inverse + v * n);
+  }
+  const Lanes none{}, high = broadcast(row.high);
+  const auto limit = static_cast<float>(row.high + 1);
+  const std::int32_t* sums = row.sums;
+  for (std::size_t x = 0; x < row.width; ++x, out += pixel) {
+    for (int v = 0; v < vectors; ++v, sums += n) {
+      const Lanes potential = load(sums) + bias[v];
+      const Vec<float> quotient = __builtin_convertvector(potential, Vec<float>) * inverse[v];
+      Lanes k = __builtin_convertvector(at_most(at_least(quotient, -1.0F), limit), Lanes);
+      k += k * unit[v] > potential;  // true is -1
+      k -= (k + 1) * unit[v] <= potential;
+      k = k > none ? k : none;
+      k = k < high ? k : high;
+      const Spikes spikes = __builtin_convertvector(k, Spikes);
+      __builtin_memcpy(out + v * n, &spikes, sizeof spikes);
     }
   }
 }
