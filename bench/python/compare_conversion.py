@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -51,14 +51,17 @@ def numbers(text: str) -> list[int]:
     return sorted({int(part) for part in text.split(",")})
 
 
-def parser(description: str | None, steps: str, images: str, seconds: float, **more: Any) -> Any:
+def parser(
+    description: str | None, steps: str, images: str, seconds: float, programs: Sequence[str] = PROGRAMS,
+    **more: Any,
+) -> Any:  # fmt: skip
     """Return a parser with the options that comparisons of conversions share."""
-    found = harness.parser(description, *PROGRAMS, runs=3, **more)
-    found.set_defaults(**{f"{name}_python": None for name in PROGRAMS[1:]})
+    found = harness.parser(description, *programs, runs=3, **more)
+    found.set_defaults(**{f"{name}_python": None for name in programs[1:]})
     add = found.add_argument
     add("--steps", type=numbers, default=numbers(steps), metavar="T,T,...",
         help=f"numbers of steps (default: {steps})")  # fmt: skip
-    add("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
+    add("--programs", nargs="+", choices=programs, default=programs)
     add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="recipes of SpikingJelly")
     text = f"timed seconds of each run (default: {seconds:g})"
     add("--seconds", type=float, default=seconds, help=text)

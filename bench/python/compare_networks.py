@@ -1,4 +1,4 @@
-r"""Convert networks that others trained with spikelet and SpikingJelly, and run them in snnTorch.
+r"""Convert networks that others trained with spikelet and SpikingJelly, run them in snnTorch, and the ANNs in others.
 
 Prints accuracy and agreement with the ANN for each recipe, and samples per second. Each run has
 its own process, in the interpreter that has the program; `--keep` stores each run, and takes it
@@ -15,7 +15,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from compare_conversion import PROGRAMS, WORKER, parser, tune_and_time
+from compare_conversion import PROGRAMS as CONVERTERS
+from compare_conversion import WORKER, parser, tune_and_time
 from networks_report import accuracies, rows, speeds, verdicts
 
 from spikelet.cli import bench_harness as harness
@@ -27,6 +28,7 @@ NETWORKS = (
 )  # fmt: skip
 """As networks.py has them, which needs PyTorch; this program does not."""
 
+PROGRAMS = (*CONVERTERS, "onnxruntime")
 LARGE = ("squeezenet", "efficientnet-lite0")
 PARTS = ("accuracy", "speed")
 TABLES = {part: f"compare_networks.py {part}" for part in PARTS}
@@ -49,7 +51,7 @@ class Case(NamedTuple):
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    found = parser(__doc__, "16,32", "samples; a tenth of large images", 5.0, page=True)
+    found = parser(__doc__, "16,32", "samples; a tenth of large images", 5.0, PROGRAMS, page=True)
     add = found.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
@@ -59,6 +61,8 @@ def arguments() -> argparse.Namespace:
     add("--peer-images", type=int, metavar="N",
         help="of these the first N for SpikingJelly and snnTorch, which are slow (default: all)")  # fmt: skip
     add("--peer-large-images", type=int, metavar="N", help="the same for large images")
+    add("--batch", type=int, metavar="N",
+        help="timed samples a call (default: all in spikelet, the fastest number in the others)")  # fmt: skip
     add("--threads", type=int, default=1)
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
     add("--methods", nargs="+", default=["default"], metavar="NAME",
@@ -66,7 +70,7 @@ def arguments() -> argparse.Namespace:
     add("--keep", type=Path, metavar="FOLDER", help="store the accuracy runs, and reuse them")
     args: argparse.Namespace = found.parse_args()
     least = (args.images, args.large_images, args.runs, args.seconds, args.speed_images,
-             args.threads, *args.steps)  # fmt: skip
+             args.threads, args.batch or 1, *args.steps)  # fmt: skip
     if min(least) <= 0:
         found.error("numbers must be positive")
     if not args.models.is_dir():
@@ -86,7 +90,7 @@ def arguments() -> argparse.Namespace:
 def work(args: argparse.Namespace, case: Case, what: str, **settings: Any) -> Record:
     """Run a worker and return its record."""
     values = case._asdict() | {"what": what, "models": args.models, "threads": args.threads,
-                               "steps": [max(args.steps)] if what == "speed" else args.steps}  # fmt: skip
+                               "size": args.batch, "steps": [max(args.steps)] if what == "speed" else args.steps}  # fmt: skip
     python = getattr(args, f"{case.program}_python")
     settings = values | settings
     return harness.call(python, WORKER, "networks_worker.run", settings, threads=args.threads)
@@ -115,6 +119,7 @@ def cases(args: argparse.Namespace, network: str, *, speed: bool = False) -> lis
         "spikelet": args.methods,
         "spikingjelly": [QUICK] if speed else args.recipes,
         "snntorch": [QUICK],
+        "onnxruntime": ["ann"] if speed else [],
     }
     programs = [p for p in methods if p in args.programs or (p == "torch" and not speed)]
     return [Case(network, program, method) for program in programs for method in methods[program]]

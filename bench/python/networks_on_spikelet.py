@@ -55,10 +55,11 @@ def settings(task: NetworkTask) -> list[dict[str, Any]]:  # noqa: ARG001
 
 
 def prepare(task: NetworkTask, setting: dict[str, Any]) -> Prepared:  # noqa: ARG001
-    """Return the function that classifies a batch, and one batch with all samples."""
+    """Return the function that classifies a batch, and one batch with all samples or several of the same size."""
     steps = task.steps[0]
     model = convert(task, steps, FEWER)
-    return lambda x: model.run(x, steps=steps), [np.array(task.test)]
+    batches = [x.numpy() for x in task.split(task.size or len(task.test))]
+    return lambda x: model.run(x, steps=steps), batches
 
 
 def versions() -> dict[str, str]:

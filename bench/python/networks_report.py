@@ -148,7 +148,7 @@ def speeds(found: dict[tuple[str, str, str], list[Record]], steps: int) -> str:
     for (network, program, method), runs in found.items():
         title = f"{program}{', ' + called(program, method) if program == 'spikelet' else ''}"
         value = middle(runs, "images_per_s")
-        t = "-" if program == "torch" else str(steps)
+        t = "-" if method == "ann" else str(steps)
         if value is None:
             lines.append([network, title, t, why(runs[0])])
             continue

@@ -34,6 +34,8 @@ class NetworkTask:
     steps: tuple[int, ...]
     threads: int
     method: str = ""
+    size: int | None = None
+    """Samples a call when speed is measured, if all programs get the same."""
 
     @property
     def network(self) -> Network:
@@ -52,6 +54,8 @@ class NetworkTask:
 
     def batches(self) -> tuple[int, ...]:
         """Return the sizes of batches to try for speed."""
+        if self.size:
+            return (self.size,)
         return (1, 2, 4) if self.test[0].size > LARGE else (4, 10, 50)
 
     def split(
