@@ -141,6 +141,29 @@ FanOut fan_out(const Window& w, const Shape& in, const Shape& places) {
   return {seen[0], seen[1]};
 }
 
+// How many of n bytes differ.
+std::uint64_t differing(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) {
+  using Bytes [[gnu::vector_size(16)]] = std::uint8_t;
+  std::uint64_t found = 0;
+  std::size_t i = 0;
+  while (i + sizeof(Bytes) <= n) {
+    Bytes counts{};
+    for (const std::size_t end = std::min(n, i + 240); i + sizeof(Bytes) <= end; i += 16) {
+      Bytes x, y;
+      std::memcpy(&x, a + i, sizeof x);
+      std::memcpy(&y, b + i, sizeof y);
+      counts -= static_cast<Bytes>(x != y);  // true is -1
+    }
+    std::array<std::uint64_t, 2> halves;
+    std::memcpy(&halves, &counts, sizeof halves);
+    found += (halves[0] + halves[1]) * 0x0101010101010101 >> 56;  // the sum of eight bytes
+  }
+  for (; i < n; ++i) {
+    found += a[i] != b[i];
+  }
+  return found;
+}
+
 struct SumPlan {
   std::vector<Packed> packed;  // of each term, empty if it is no convolution
   std::vector<FanOut> fans;
@@ -482,11 +505,9 @@ class Sample {
     const Map& m = maps_[map];
     const std::uint8_t* at =
         pixel(map, static_cast<std::ptrdiff_t>(y), static_cast<std::ptrdiff_t>(x));
-    unsigned found = 0;
+    std::uint64_t found = 0;
     if (m.form == Form::bytes) {
-      for (std::size_t c = 0; c < m.shape.channels; ++c) {
-        found += at[c] != m.zero[c];
-      }
+      found = differing(at, m.zero.data(), m.shape.channels);
     } else {
       for (std::size_t c = 0; c < m.shape.channels; ++c) {
         found += value(map, y, x, c) != 0;
