@@ -1,23 +1,17 @@
+// The run of a program.
 #include "spikelet/first_spike/program.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
-#include "first_spike/kernels.hpp"
+#include "first_spike/plan.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet::first_spike {
 namespace {
 
-using Sums = std::vector<std::int32_t>;
-
-std::size_t padded(std::size_t channels) { return (channels + block - 1) / block * block; }
-std::size_t value_bytes(Form form) { return form == Form::bytes ? 1 : form == Form::words ? 2 : 4; }
 std::size_t blocks_of(const Map& map) { return padded(map.shape.channels) / block; }
 
 const Kernels& kernels_in_use() {
@@ -29,116 +23,6 @@ const Kernels& kernels_in_use() {
   }
 #endif
   return level_table();
-}
-
-void require(bool holds, const char* rule) {
-  if (!holds) {
-    throw std::invalid_argument(std::string("first-spike program: ") + rule);
-  }
-}
-
-// Where the values of a map lie in the memory of a sample.
-struct Place {
-  std::size_t begin = 0;                         // of the first value within the border
-  std::size_t pixel = 0, row = 0, bytes = 0;     // [bytes], all of them
-  std::array<std::size_t, 2> before{}, after{};  // borders, vertical and horizontal
-};
-
-void widen(std::size_t& border, std::ptrdiff_t needed) {
-  border = std::max(border, static_cast<std::size_t>(std::max<std::ptrdiff_t>(needed, 0)));
-}
-
-// Makes the border wide enough for windows at `places`.
-void reserve(Place& place, const Shape& shape, const Window& w, const Shape& places) {
-  const std::array<std::size_t, 2> size{shape.height, shape.width};
-  const std::array<std::size_t, 2> count{places.height, places.width};
-  for (std::size_t a = 0; a < 2; ++a) {
-    const auto before = static_cast<std::ptrdiff_t>(w.before[a]);
-    const auto end = static_cast<std::ptrdiff_t>((count[a] - 1) * w.stride[a] +
-                                                 (w.size[a] - 1) * w.dilation[a]) -
-                     before + 1;
-    widen(place.before[a], before);
-    widen(place.after[a], end - static_cast<std::ptrdiff_t>(size[a]));
-  }
-}
-
-Window window_of(const Kernel& k) {
-  return {{k.height, k.width}, k.stride, k.dilation, k.before, false};
-}
-
-// The weights of a kernel by block of outputs: [kernel row][column][lane][16 outputs] lanes of 4
-// bytes or 2 words, of the lanes of input channels that these outputs see.
-struct Packed {
-  std::vector<std::vector<std::uint8_t>> weights;
-  std::vector<std::size_t> first, lanes;  // by block
-};
-
-Packed pack(const Kernel& kernel, const Shape& in, const Shape& out, Form form) {
-  const std::size_t each = form == Form::bytes ? 4 : 2;  // values of a lane
-  const std::size_t group_in = in.channels / kernel.groups;
-  const std::size_t group_out = out.channels / kernel.groups;
-  Packed packed;
-  for (std::size_t b = 0; b * block < out.channels; ++b) {
-    const std::size_t last = std::min((b + 1) * block, out.channels) - 1;
-    const std::size_t begin = b * block / group_out * group_in / each;
-    const std::size_t end = ((last / group_out + 1) * group_in + each - 1) / each;
-    const std::size_t lanes = end - begin;
-    std::vector<std::uint8_t> bytes(kernel.height * kernel.width * lanes * block * 4);
-    for (std::size_t o = b * block; o <= last; ++o) {
-      for (std::size_t i = 0; i < group_in; ++i) {
-        const std::size_t channel = o / group_out * group_in + i;
-        for (std::size_t tap = 0; tap < kernel.height * kernel.width; ++tap) {
-          const std::int16_t w =
-              kernel.weights[(o * group_in + i) * kernel.height * kernel.width + tap];
-          const std::size_t lane = (tap * lanes + channel / each - begin) * block + o % block;
-          std::uint8_t* at = &bytes[lane * 4 + channel % each * (4 / each)];
-          if (form == Form::bytes) {
-            *at = static_cast<std::uint8_t>(static_cast<std::int8_t>(w));
-          } else {
-            std::memcpy(at, &w, sizeof w);
-          }
-        }
-      }
-    }
-    packed.weights.push_back(std::move(bytes));
-    packed.first.push_back(begin * 4);
-    packed.lanes.push_back(lanes);
-  }
-  return packed;
-}
-
-template <class T>
-std::vector<T> filled_up(const std::vector<T>& values, T rest) {
-  std::vector<T> all(values);
-  all.resize(padded(values.size()), rest);
-  return all;
-}
-
-// Copies of `length` bytes.
-struct Run {
-  std::size_t from, to, length;
-};
-
-// How many windows see each row and each column of a map.
-struct FanOut {
-  std::vector<std::uint64_t> rows, columns;
-};
-
-FanOut fan_out(const Window& w, const Shape& in, const Shape& places) {
-  const std::array<std::size_t, 2> size{in.height, in.width}, count{places.height, places.width};
-  std::array<std::vector<std::uint64_t>, 2> seen;
-  for (std::size_t a = 0; a < 2; ++a) {
-    seen[a].resize(size[a]);
-    for (std::size_t i = 0; i < count[a]; ++i) {
-      for (std::size_t k = 0; k < w.size[a]; ++k) {
-        const std::size_t at = i * w.stride[a] + k * w.dilation[a] - w.before[a];
-        if (at < size[a]) {  // unsigned: neither before it
-          ++seen[a][at];
-        }
-      }
-    }
-  }
-  return {seen[0], seen[1]};
 }
 
 // How many of n bytes differ.
@@ -163,230 +47,6 @@ std::uint64_t differing(const std::uint8_t* a, const std::uint8_t* b, std::size_
   }
   return found;
 }
-
-struct SumPlan {
-  std::vector<Packed> packed;  // of each term, empty if it is no convolution
-  std::vector<FanOut> fans;
-  std::vector<Sums> gains;
-  Sums bias, unit;
-  std::vector<float> inverse;
-};
-
-}  // namespace
-
-struct Program::Plan {
-  std::vector<Place> places;          // of all maps, in the first plan only
-  std::vector<std::uint8_t> initial;  // the memory of a sample, in the first plan only
-  SumPlan sum;
-  std::vector<Run> runs;
-};
-
-namespace {
-
-void check(const std::vector<Map>& maps, const Operation& operation) {
-  const Map& out = maps[operation.output];
-  if (const auto* sum = std::get_if<Sum>(&operation.what)) {
-    require(!sum->terms.empty(), "a sum needs a term");
-    require(sum->neurons.has_value() == (out.form != Form::sums), "neurons send spikes");
-    require(std::ranges::all_of(out.zero, [](auto z) { return z == 0; }), "spikes count from 0");
-    for (const Term& term : sum->terms) {
-      const Map& in = maps[term.map];
-      if (const auto* kernel = std::get_if<Kernel>(&term.weights)) {
-        require(in.form != Form::sums, "a convolution takes spikes");
-        require(kernel->groups > 0 && in.shape.channels % kernel->groups == 0 &&
-                    out.shape.channels % kernel->groups == 0,
-                "groups must divide the channels");
-        require(kernel->height > 0 && kernel->width > 0 && kernel->stride[0] > 0 &&
-                    kernel->stride[1] > 0 && kernel->dilation[0] > 0 && kernel->dilation[1] > 0,
-                "a kernel must not be empty");
-        require(kernel->weights.size() == out.shape.channels * in.shape.channels / kernel->groups *
-                                              kernel->height * kernel->width,
-                "weights must be [out][in][height][width]");
-        if (in.form == Form::bytes) {
-          const auto [least, most] =
-              std::minmax_element(kernel->weights.begin(), kernel->weights.end());
-          require(*least >= -128 && *most <= 127, "weights of bytes must have 8 bits");
-        }
-      } else {
-        const auto& gain = std::get<std::vector<std::int32_t>>(term.weights);
-        require(gain.size() == out.shape.channels && in.shape.channels == gain.size() &&
-                    in.shape.height == out.shape.height && in.shape.width == out.shape.width,
-                "a map that is added must have the shape of the output");
-      }
-    }
-    if (sum->neurons) {
-      const auto& [bias, unit, high] = *sum->neurons;
-      require(bias.size() == out.shape.channels && unit.size() == out.shape.channels,
-              "neurons need a bias and a unit for each channel");
-      require(high > 0 && high <= (out.form == Form::bytes ? 255 : 32767),
-              "spikes must fit their form");
-      for (const std::int32_t each : unit) {
-        require(each > 0 && each <= std::numeric_limits<std::int32_t>::max() / (high + 2),
-                "units must be positive, and the limit times them have 32 bits");
-      }
-    }
-  } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
-    const Map& in = maps[pool->map];
-    require(in.shape.channels == out.shape.channels, "a pool keeps the channels");
-    require(
-        pool->window.largest ? in.form == out.form && in.zero == out.zero : out.form != Form::bytes,
-        "the form of a pool does not fit");
-    require(pool->window.size[0] > 0 && pool->window.size[1] > 0 && pool->window.stride[0] > 0 &&
-                pool->window.stride[1] > 0,
-            "a window must not be empty");
-  } else {
-    const auto& move = std::get<Move>(operation.what);
-    require(!move.maps.empty() && move.from.size() == out.shape.size(),
-            "a move must fit its output");
-    std::int64_t total = 0;
-    for (const std::size_t map : move.maps) {
-      require(maps[map].form == out.form, "a move keeps the form");
-      total += static_cast<std::int64_t>(maps[map].shape.size());
-    }
-    require(std::ranges::all_of(move.from, [&](std::int64_t i) { return i < total; }),
-            "a move must stay within its maps");
-  }
-}
-
-std::vector<std::size_t> inputs_of(const Operation& operation) {
-  if (const auto* pool = std::get_if<Pool>(&operation.what)) {
-    return {pool->map};
-  }
-  if (const auto* move = std::get_if<Move>(&operation.what)) {
-    return move->maps;
-  }
-  std::vector<std::size_t> found;
-  for (const Term& term : std::get<Sum>(operation.what).terms) {
-    found.push_back(term.map);
-  }
-  return found;
-}
-
-// Where value i of maps after each other lies.
-std::size_t byte_of(const std::vector<Map>& maps, const std::vector<Place>& places,
-                    const std::vector<std::size_t>& from, std::size_t i) {
-  for (const std::size_t m : from) {
-    const Shape& shape = maps[m].shape;
-    if (i < shape.size()) {
-      const std::size_t c = i % shape.channels, x = i / shape.channels % shape.width;
-      const std::size_t y = i / shape.channels / shape.width;
-      const Place& place = places[m];
-      return place.begin + y * place.row + x * place.pixel + c * value_bytes(maps[m].form);
-    }
-    i -= shape.size();
-  }
-  return 0;
-}
-
-}  // namespace
-
-Program::~Program() = default;
-Program::Program(Program&&) noexcept = default;
-
-Program::Program(std::vector<Map> maps, std::vector<Input> inputs,
-                 std::vector<Operation> operations)
-    : maps_(std::move(maps)), inputs_(std::move(inputs)), operations_(std::move(operations)) {
-  std::vector<char> known(maps_.size());
-  for (const Map& map : maps_) {
-    require(map.shape.channels > 0 && map.shape.height > 0 && map.shape.width > 0,
-            "a map must not be empty");
-    require(map.zero.size() == (map.form == Form::bytes ? map.shape.channels : 0),
-            "bytes have a zero for each channel");
-  }
-  for (const Input& input : inputs_) {
-    require(input.map < maps_.size() && maps_[input.map].form != Form::sums &&
-                input.scale.size() == maps_[input.map].shape.channels,
-            "an input needs a map of spikes and a scale for each channel");
-    known[input.map] = 1;
-  }
-  std::vector<Place> places(maps_.size());
-  for (const Operation& operation : operations_) {
-    require(operation.output < maps_.size(), "an output must be a map");
-    for (const std::size_t m : inputs_of(operation)) {
-      require(m < maps_.size() && known[m], "operations must be in order");
-    }
-    check(maps_, operation);
-    known[operation.output] = 1;
-    if (const auto* sum = std::get_if<Sum>(&operation.what)) {
-      for (const Term& term : sum->terms) {
-        if (const auto* kernel = std::get_if<Kernel>(&term.weights)) {
-          reserve(places[term.map], maps_[term.map].shape, window_of(*kernel),
-                  maps_[operation.output].shape);
-        }
-      }
-    } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
-      reserve(places[pool->map], maps_[pool->map].shape, pool->window,
-              maps_[operation.output].shape);
-    }
-  }
-  std::size_t total = 0;
-  for (std::size_t m = 0; m < maps_.size(); ++m) {
-    Place& p = places[m];
-    const Shape& shape = maps_[m].shape;
-    p.pixel = padded(shape.channels) * value_bytes(maps_[m].form);
-    p.row = (p.before[1] + shape.width + p.after[1]) * p.pixel;
-    p.begin = total + p.before[0] * p.row + p.before[1] * p.pixel;
-    p.bytes = (p.before[0] + shape.height + p.after[0]) * p.row;
-    total += (p.bytes + 63) / 64 * 64;
-  }
-  plans_.resize(std::max<std::size_t>(operations_.size(), 1));
-  plans_[0].initial.resize(total);
-  for (std::size_t m = 0; m < maps_.size(); ++m) {
-    if (maps_[m].form == Form::bytes) {
-      const auto zero = filled_up(maps_[m].zero, std::uint8_t{0});
-      const Place& p = places[m];
-      std::uint8_t* at =
-          plans_[0].initial.data() + p.begin - p.before[0] * p.row - p.before[1] * p.pixel;
-      for (std::size_t i = 0; i < p.bytes; i += p.pixel) {
-        std::copy(zero.begin(), zero.end(), at + i);
-      }
-    }
-  }
-  for (std::size_t n = 0; n < operations_.size(); ++n) {
-    const Operation& operation = operations_[n];
-    const Map& out = maps_[operation.output];
-    Plan& plan = plans_[n];
-    if (const auto* sum = std::get_if<Sum>(&operation.what)) {
-      for (const Term& term : sum->terms) {
-        const Map& in = maps_[term.map];
-        const auto* kernel = std::get_if<Kernel>(&term.weights);
-        plan.sum.packed.push_back(kernel ? pack(*kernel, in.shape, out.shape, in.form) : Packed());
-        plan.sum.fans.push_back(kernel ? fan_out(window_of(*kernel), in.shape, out.shape)
-                                       : FanOut());
-        plan.sum.gains.push_back(kernel ? Sums() : filled_up(std::get<Sums>(term.weights), 0));
-      }
-      if (sum->neurons) {
-        plan.sum.bias = filled_up(sum->neurons->bias, 0);
-        plan.sum.unit = filled_up(sum->neurons->unit, 1);
-        for (const std::int32_t unit : plan.sum.unit) {
-          plan.sum.inverse.push_back(1.0F / static_cast<float>(unit));
-        }
-      }
-    } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
-      plan.sum.fans.push_back(fan_out(pool->window, maps_[pool->map].shape, out.shape));
-    } else if (const auto* move = std::get_if<Move>(&operation.what)) {
-      const std::size_t bytes = value_bytes(out.form);
-      const std::vector<std::size_t> own{operation.output};
-      for (std::size_t i = 0; i < move->from.size(); ++i) {
-        if (move->from[i] < 0) {
-          continue;  // zero from the beginning
-        }
-        const std::size_t from =
-            byte_of(maps_, places, move->maps, static_cast<std::size_t>(move->from[i]));
-        const std::size_t to = byte_of(maps_, places, own, i);
-        if (!plan.runs.empty() && plan.runs.back().from + plan.runs.back().length == from &&
-            plan.runs.back().to + plan.runs.back().length == to) {
-          plan.runs.back().length += bytes;
-        } else {
-          plan.runs.push_back({from, to, bytes});
-        }
-      }
-    }
-  }
-  plans_[0].places = std::move(places);
-}
-
-namespace {
 
 // The work on one sample.
 class Sample {
@@ -677,6 +337,16 @@ class Sample {
 };
 
 }  // namespace
+
+Program::~Program() = default;
+Program::Program(Program&&) noexcept = default;
+
+Program::Program(std::vector<Map> maps, std::vector<Input> inputs,
+                 std::vector<Operation> operations)
+    : maps_(std::move(maps)), inputs_(std::move(inputs)), operations_(std::move(operations)) {
+  check(maps_, inputs_, operations_);
+  plans_ = plans_of(maps_, operations_);
+}
 
 std::vector<Work> Program::run(std::span<const float* const> inputs, std::size_t count, int threads,
                                std::span<const std::size_t> wanted,
