@@ -107,11 +107,6 @@ class FirstSpikeModel(ConvertedModel):
             progress(len(arrays[0]))
         return SpikingResult(outputs, None, None, records, operations, steps)
 
-    def export(self, *_arguments: Any, **_options: Any) -> None:
-        """Refuse: there is no C program of these networks yet."""
-        msg = f"{type(self).__name__}.export: C programs have no neurons that fire once"
-        raise ValueError(f'{msg}; convert with neuron="predictive"')
-
     def _program(self, where: str, shapes: Any, steps: int) -> FirstSpikeProgram:
         key = (tuple(shapes.values()), steps)
         made: Any = self._engines.get(key)

@@ -106,6 +106,8 @@ class FirstSpikeProgram:
         Length of the windows T.
     bits : 8 or 16
         Of the weights.
+    builder : optional
+        Takes the calls in place of the core's builder; such a program does not run.
 
     Raises
     ------
@@ -121,10 +123,11 @@ class FirstSpikeProgram:
         ranges: Sequence[tuple[float, float]],
         steps: int,
         bits: int,
+        builder: Any = None,
     ) -> None:
         self._where, self._steps, self._bits = where, steps, bits
         self._form = "bytes" if bits == 8 else "words"
-        self._builder = _core.FirstSpikeBuilder()
+        self._builder: Any = _core.FirstSpikeBuilder() if builder is None else builder
         # The layer that each operation computes, and of its terms the layer, and whether they take spikes.
         self._operations: list[tuple[str, list[tuple[str, bool]]]] = []
         self._dense: dict[str, float] = {}
@@ -136,7 +139,10 @@ class FirstSpikeProgram:
         }
         for node in graph:
             self._name, self._layer = node.name, node.layer
-            made = self._made(node.layer, shapes[node.name], [values[n] for n in node.inputs])
+            try:
+                made = self._made(node.layer, shapes[node.name], [values[n] for n in node.inputs])
+            except NotImplementedError as operation:  # of another builder
+                self._refuse(f"cannot be exported: C has no '{operation}'")
             last = node.name in graph.outputs or len(graph.consumers(node.name)) > 1
             values[node.name] = self._potential(made) if last and isinstance(made, _Sum) else made
         self._values = values
@@ -154,7 +160,7 @@ class FirstSpikeProgram:
             Layers whose potentials are computed, or of neurons.
         threads : int
         """
-        maps = [self._map_of(name) for name in names]
+        maps = [self.map_of(name) for name in names]
         count = len(inputs[0])
         work = {
             name: dict.fromkeys(("spikes", "additions", "products", "dense"), 0.0)
@@ -182,7 +188,8 @@ class FirstSpikeProgram:
             work[name]["dense"] = dense
         return found, {name: Operations(**each) for name, each in work.items()}
 
-    def _map_of(self, name: str) -> _Map:
+    def map_of(self, name: str) -> _Map:
+        """Return the map of a layer whose potentials are computed, or of neurons."""
         found = self._values[name]
         if isinstance(found, _Sum):
             rule = "must name neurons, or a layer whose potentials are computed by themselves"

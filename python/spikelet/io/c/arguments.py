@@ -120,4 +120,4 @@ def interface_of(
 
     made_by = f"Made by spikelet {_core.__version__} ({dtype})"
     inputs, outputs = arrays(graph.inputs, "input"), arrays(graph.outputs, "output")
-    return Interface(name, inputs, outputs, FORMS[form], steps, delay, made_by)
+    return Interface(name, inputs, outputs, FORMS.get(form, form), steps, delay, made_by)

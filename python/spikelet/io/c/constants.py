@@ -14,7 +14,9 @@ __all__ = ["Constants", "number"]
 
 _LINE = 12  # values of a line
 _TINY = np.finfo(np.float32).tiny
-_TYPES = {"float": np.float32, "int16_t": np.int16, "uint8_t": np.uint8, "int": np.int32}
+_TYPES = {
+    "float": np.float32, "int8_t": np.int8, "uint8_t": np.uint8, "int16_t": np.int16, "int32_t": np.int32, "int": np.int32, "int64_t": np.int64,
+}  # fmt: skip
 
 
 def number(value: Any) -> str:

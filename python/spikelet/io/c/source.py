@@ -14,7 +14,9 @@ from spikelet.io.c.program import Program
 from spikelet.io.c.templates import text_of
 from spikelet.layers.spiking_result import Operations
 
-__all__ = ["Interface", "cmake", "filled", "header", "main", "readme", "source", "weights"]
+__all__ = [
+    "Interface", "arrays_given", "cmake", "filled", "header", "layer_rows", "main", "readme", "sizes", "source", "weights",
+]  # fmt: skip
 
 # Instructions of a Cortex-M4F (gcc -O2) per addition, per product, and per neuron and step, fitted to counts of an emulator.
 _PER_ADDITION, _PER_PRODUCT, _PER_NEURON = 6.3, 4.0, 60.0
@@ -30,8 +32,8 @@ class Interface:
         Begins all its public names.
     inputs, outputs : tuple of (str, int, str)
         Name, number of values and shape, of each.
-    form : "constant", "sequence" or "spikes"
-        Of the inputs.
+    form : "constant", "sequence", "spikes", "bytes" or "words"
+        Of the inputs; the last two are integers, of networks that give integers.
     steps : int, optional
         Number of steps; None: the caller's.
     delay : int
@@ -56,12 +58,18 @@ class Interface:
     @property
     def ctype(self) -> str:
         """Type of the inputs."""
-        return "signed char" if self.form == "spikes" else "float"
+        types = {"spikes": "signed char", "bytes": "uint8_t", "words": "int16_t"}
+        return types.get(self.form, "float")
+
+    @property
+    def result(self) -> str:
+        """Type of the outputs."""
+        return "int32_t" if self.form in ("bytes", "words") else "float"
 
     @property
     def is_constant(self) -> bool:
         """True if the inputs are the same at all steps."""
-        return self.form == "constant"
+        return self.form in ("constant", "bytes", "words")
 
     def words(self) -> dict[str, str]:
         """Return what the templates of files need to know."""
@@ -71,7 +79,7 @@ class Interface:
             "upper": self.upper,
             "made_by": self.made_by,
             "given": given,
-            "wanted": ", ".join(f"float *{name}" for name, _, _ in self.outputs),
+            "wanted": ", ".join(f"{self.result} *{name}" for name, _, _ in self.outputs),
             "many": "" if self.is_constant else "int steps, ",
             "once": given if self.is_constant else "void",
             "each": "void" if self.is_constant else given,
@@ -83,18 +91,22 @@ def filled(file: str, about: Interface, **words: Any) -> str:
     return Template(text_of(f"program/{file}")).substitute(about.words(), **words)
 
 
-def header(about: Interface, *, stepwise: bool) -> str:
-    """Return the header."""
-    sizes = "".join(
+def sizes(about: Interface) -> str:
+    """Return the definitions of the sizes of all arrays, and of the number of steps."""
+    text = "".join(
         f"#define {about.upper}_{name.upper()}_SIZE {size} /* {shape} */\n"
         for name, size, shape in (*about.inputs, *about.outputs)
     )
-    sizes += f"#define {about.upper}_STEPS {about.steps}\n" if about.steps else ""
+    return text + (f"#define {about.upper}_STEPS {about.steps}\n" if about.steps else "")
+
+
+def header(about: Interface, *, stepwise: bool) -> str:
+    """Return the header."""
     at_once = "one array after the other, step by step"
     return filled(
         "network.h.in",
         about,
-        sizes=sizes,
+        sizes=sizes(about),
         at_once="each held for all steps" if about.is_constant else at_once,
         stepwise=filled("stepwise.h.in", about) if stepwise else "",
     )
@@ -169,8 +181,8 @@ def _entry(program: Program, about: Interface) -> str:
     return (_at_once if program.plan.last_phase else _stepwise)(program, about, call)
 
 
-def _arrays(names: Iterable[str]) -> str:
-    """Return a check of pointers."""
+def arrays_given(names: Iterable[str]) -> str:
+    """Return a check that no array is NULL."""
     tests = " || ".join(f"{name} == NULL" for name in names)
     return f"  if ({tests}) {{\n    return NO_ARRAY;\n  }}\n"
 
@@ -186,15 +198,15 @@ def _finite(about: Interface, count: str = "") -> str:
 def _stepwise(_program: Program, about: Interface, call: Callable[..., str]) -> str:
     ins, outs = ([name for name, _, _ in arrays] for arrays in (about.inputs, about.outputs))
     constant, checks_spikes = about.is_constant, about.form == "spikes"
-    check = _arrays(ins) + _finite(about)
+    check = arrays_given(ins) + _finite(about)
     to_step = ", ".join(f"{n} + (size_t)t * {size}" for n, size, _ in about.inputs)
     return filled(
         "stepwise.c",
         about,
         check_once=check if constant else "",
         check_each="" if constant else check,
-        check_outputs=_arrays(outs),
-        check_arrays=_arrays([*ins, *outs]),
+        check_outputs=arrays_given(outs),
+        check_arrays=arrays_given([*ins, *outs]),
         error="  int error = OK;\n" if checks_spikes else "",
         result="error" if checks_spikes else "OK",
         most=f" || done >= {about.steps}" if about.steps else "",
@@ -229,7 +241,7 @@ def _at_once(program: Program, about: Interface, call: Callable[..., str]) -> st
         about,
         error=", error = OK" if checks_spikes else "",
         result="error" if checks_spikes else "OK",
-        check_arrays=_arrays(name for name, _, _ in (*about.inputs, *about.outputs)),
+        check_arrays=arrays_given(name for name, _, _ in (*about.inputs, *about.outputs)),
         least="" if constant else f"  if ({wrong}) {{\n    return ORDER;\n  }}\n",
         check_values=_finite(about, "" if constant else "steps * "),
         body=body,
@@ -242,7 +254,8 @@ def _at_once(program: Program, about: Interface, call: Callable[..., str]) -> st
 
 def weights(program: Program, about: Interface) -> str:
     """Return the header of constant numbers."""
-    return filled("weights.h.in", about, constants=program.constants.arrays())
+    include = "#include <math.h>\n"
+    return filled("weights.h.in", about, include=include, constants=program.constants.arrays())
 
 
 def main(about: Interface) -> str:
@@ -255,12 +268,16 @@ def main(about: Interface) -> str:
         (ctype, array, f"{about.upper}_{name.upper()}_SIZE{times}")
         for ctype, times, own, public in (
             (about.ctype, many[0], inputs, about.inputs),
-            ("float", "", outputs, about.outputs),
+            (about.result, "", outputs, about.outputs),
         )
         for array, (name, _, _) in zip(own, public, strict=True)
     ]
-    of_spikes, of_values = "(signed char)(seed >> 31)", "(float)(seed >> 16) / 65536.0f"
-    value = of_spikes if about.form == "spikes" else of_values
+    values = {
+        "spikes": "(signed char)(seed >> 31)",
+        "bytes": "(uint8_t)(seed >> 24)",
+        "words": "(int16_t)(seed >> 17)",
+    }
+    value = values.get(about.form, "(float)(seed >> 16) / 65536.0f")
     return filled(
         "main.c",
         about,
@@ -272,10 +289,20 @@ def main(about: Interface) -> str:
     )
 
 
-def cmake(program: Program, about: Interface) -> str:
-    """Return the CMake file."""
-    library = f"target_link_libraries({about.name} PUBLIC m)\n" if program.library else ""
-    return filled("CMakeLists.txt", about, library=library)
+def cmake(about: Interface, *, library: bool = False) -> str:
+    """Return the CMake file; `library` links that of <math.h>."""
+    options = "" if about.result == "int32_t" else filled("options.cmake", about)
+    link = f"target_link_libraries({about.name} PUBLIC m)\n" if library else ""
+    return filled("CMakeLists.txt", about, options=options, library=link)
+
+
+def layer_rows(work: Mapping[str, Operations], steps: int) -> str:
+    """Return the rows of a table of layers: spikes, additions, and the operations of a step if all inputs are active."""
+    return "".join(
+        f"| {layer} | {o.spikes:,.0f} | {o.additions:,.0f} | {o.dense / steps:,.0f} |\n"
+        for layer, o in work.items()
+        if o.spikes or o.dense
+    )
 
 
 def readme(program: Program, about: Interface, work: Mapping[str, Operations], sample: str) -> str:
@@ -295,11 +322,6 @@ def readme(program: Program, about: Interface, work: Mapping[str, Operations], s
     neurons = sum(i.size for i in program.plan.items if i.kind == "neuron")
     once = program.products["begin"] + program.products["end"] + steps * program.products["step"]
     instructions = _PER_ADDITION * additions + _PER_PRODUCT * once + _PER_NEURON * neurons * steps
-    rows = "".join(
-        f"| {layer} | {o.spikes:,.0f} | {o.additions:,.0f} | {o.dense / steps:,.0f} |\n"
-        for layer, o in work.items()
-        if o.spikes or o.dense
-    )
     differ = "; those of <math.h> differ in their last bits between C libraries"
     return filled(
         "README.md",
@@ -318,5 +340,5 @@ def readme(program: Program, about: Interface, work: Mapping[str, Operations], s
         per_product=f"{_PER_PRODUCT:g}",
         per_neuron=f"{_PER_NEURON:g}",
         sample=sample,
-        rows=rows,
+        rows=layer_rows(work, steps),
     )

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from spikelet._util import files
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, integer
 from spikelet._util.spelling import spelled
+from spikelet.conversion.first_spike_model import FirstSpikeModel
+from spikelet.io.c import first_spike
 from spikelet.io.c.arguments import (
     FORMS,
     check_dtype,
@@ -26,6 +28,7 @@ from spikelet.io.c.program import Node, Program
 from spikelet.io.c.source import cmake, header, main, readme, source, weights
 from spikelet.io.c.values import accumulate, at_each_step, expand, mean_of, once
 from spikelet.io.sample_shapes import sample_shapes
+from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.neurons import leaves_mean
 from spikelet.layers.spiking_model import SpikingModel
@@ -63,6 +66,26 @@ def write_c(
     where = f"{type(model).__name__}.export"
     target = files.path_of(where, folder, "folder")
     check_name(where, name)
+    if isinstance(model, FirstSpikeModel):
+        written = _first_spike(where, model, name, input_shape, steps, dtype, form, example)
+    else:
+        written = _by_steps(where, model, name, input_shape, steps, dtype, form, example)
+    target.mkdir(parents=True, exist_ok=True)
+    for file, text in written.items():
+        files.write(target / file, text)
+
+
+def _by_steps(
+    where: str,
+    model: SpikingModel,
+    name: str,
+    input_shape: Any,
+    steps: int | None,
+    dtype: Any,
+    form: Any,
+    example: Any,
+) -> dict[str, str]:
+    """Return the files of a program that runs step by step."""
     precision = model.dtype if dtype is None else dtype
     check_dtype(where, precision)
     kind, steps = form_of(where, model, form, steps)
@@ -84,11 +107,43 @@ def write_c(
     written[f"{name}.h"] = header(about, stepwise=not plan.last_phase)
     written[f"{name}_weights.h"] = weights(program, about)
     written["main.c"] = main(about)
-    written["CMakeLists.txt"] = cmake(program, about)
+    written["CMakeLists.txt"] = cmake(about, library=bool(program.library))
     written["README.md"] = readme(program, about, work, sample)
-    target.mkdir(parents=True, exist_ok=True)
-    for file, text in written.items():
-        files.write(target / file, text)
+    return written
+
+
+def _first_spike(
+    where: str,
+    model: FirstSpikeModel,
+    name: str,
+    input_shape: Any,
+    steps: int | None,
+    dtype: Any,
+    form: Any,
+    example: Any,
+) -> dict[str, str]:
+    """Return the files of a program of neurons that fire at most once."""
+    for argument, value, only in (("dtype", dtype, model.dtype), ("form", form, "constant")):
+        if value not in (None, only):
+            fail(where, argument, value, f"of a network whose neurons fire once must be {only!r}")
+    steps = integer(where, "steps", model.steps if steps is None else steps, 2, 256)
+    shapes = sample_shapes(where, model.graph, input_shape, model.input_shapes)
+    graph, left = first_spike.scores(model.graph)
+    bits = 8 if model.dtype == "int8" else 16  # type: ignore[comparison-overlap]
+    builder = first_spike.CBuilder(bits)
+    whole = graph.shapes(shapes)
+    program = FirstSpikeProgram(where, graph, whole, model.input_ranges, steps, bits, builder)
+    kind = "bytes" if bits == 8 else "words"
+    about = interface_of(name, model.dtype, graph, shapes, kind, steps, 0)
+    what = "the given example"
+    if example is None:
+        example, what = _random(model, shapes, "constant", steps)
+    shortened = FirstSpikeModel(
+        graph, model.ann, method=model.method, neuron=model.neuron, steps=steps, input_shapes=model.input_shapes,
+        input_ranges=model.input_ranges, dtype=model.dtype, threads=model.threads,
+    )  # fmt: skip
+    work = shortened.run(example).operations
+    return first_spike.written(program, builder, graph, about, work, what, left)
 
 
 def translated(plan: Plan) -> Program:
