@@ -202,10 +202,14 @@ class CBuilder:
             )
             start += np.einsum("goit,gi->go", grouped, m.zero.reshape(groups, -1)).ravel()
             kernel = self._kernel(source, operation.output, window, groups)
-            values = self.constants.add(_in_order(grouped), "weights", self._weight)
-            self.templates.use("add_listed", weight=self._weight)
+            depthwise = groups == channels == m.extent[0]
+            order = grouped[:, 0, 0].T if depthwise else _in_order(grouped)
+            values = self.constants.add(order, "weights", self._weight)
+            if not depthwise:
+                self.templates.use("add_listed", weight=self._weight)
             given = (kernel, values, m.place, "y", "x", "sum")
-            body.append(self._call("add_synapses", *given, weight=self._weight, value=m.ctype))
+            template = "add_depthwise" if depthwise else "add_synapses"
+            body.append(self._call(template, *given, weight=self._weight, value=m.ctype))
         # A map that only this sum reads, pixel by pixel, gives its place to the output.
         spare = [
             source for source, term in zip(operation.sources, terms, strict=True)
