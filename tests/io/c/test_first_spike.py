@@ -209,3 +209,12 @@ def test_what_has_no_form_in_c_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"layer '.*', .*, cannot be exported: C has no 'look_up'"):
         FirstSpikeProgram("export", graph, graph.shapes(shape), [(0.0, 1.0)], 8, 8, Other(8))
     assert not (tmp_path / "no").exists()
+
+
+def test_the_code_of_the_page_compiles(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3].joinpath("docs", "microcontroller.md").read_text("utf-8")
+    (code,) = re.findall(r"^```c\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "caller.c").write_text(code)
+    graph, shape = NETWORKS["dense"]
+    model(graph, [shape]).export(tmp_path, name="digits")
+    subprocess.run([compiler(), *FLAGS, "-c", "caller.c"], cwd=tmp_path, check=True)

@@ -143,7 +143,7 @@ def _first_spike(
         input_ranges=model.input_ranges, dtype=model.dtype, threads=model.threads,
     )  # fmt: skip
     work = shortened.run(example).operations
-    return first_spike.written(program, builder, graph, about, work, what, left)
+    return first_spike.written(program, builder, graph, whole, about, work, what, left)
 
 
 def translated(plan: Plan) -> Program:
