@@ -193,8 +193,8 @@ def test_functions_at_the_end_that_keep_the_order_are_left_out(tmp_path: Path) -
 def test_what_has_no_form_in_c_is_named(tmp_path: Path) -> None:
     graph, shape = NETWORKS["dense"]
     bad = {
-        "dtype": ({"dtype": "int16"}, "dtype of a network whose neurons fire once must be 'int8'"),
-        "form": ({"form": "spikes"}, "form of a network whose neurons fire once must be 'constant'"),
+        "dtype": ({"dtype": "int16"}, "dtype must be 'int8', that of the model; convert with dtype="),
+        "form": ({"form": "spikes"}, "form must be 'constant'"),
         "steps": ({"steps": 257}, "steps must be >= 2 and <= 256"),
         "name": ({"name": "int"}, "name must be a C identifier"),
     }  # fmt: skip
