@@ -139,12 +139,14 @@ class FirstSpikeProgram:
         }
         for node in graph:
             self._name, self._layer = node.name, node.layer
+            last = node.name in graph.outputs or len(graph.consumers(node.name)) > 1
             try:
                 made = self._made(node.layer, shapes[node.name], [values[n] for n in node.inputs])
+                values[node.name] = (
+                    self._potential(made) if last and isinstance(made, _Sum) else made
+                )
             except NotImplementedError as operation:  # of another builder
                 self._refuse(f"cannot be exported: C has no '{operation}'")
-            last = node.name in graph.outputs or len(graph.consumers(node.name)) > 1
-            values[node.name] = self._potential(made) if last and isinstance(made, _Sum) else made
         self._values = values
         self._program = self._builder.program()
 

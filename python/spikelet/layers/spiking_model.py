@@ -196,7 +196,8 @@ class SpikingModel(Sealed):
         The folder gets one file pair of C99 (``network.h``, ``network.c``), the weights (``network_weights.h``), a CMake
         file, a ``main.c`` that runs the network on files and measures it, and a ``README.md`` about its size, memory and
         work. The program needs no operating system and no heap; softmax, norms, sines and powers need `<math.h>`. It runs step by step and holds only
-        the state of the neurons and the spikes of one step, which takes far less memory than `run`.
+        the state of the neurons and the spikes of one step, which takes far less memory than `run`. Networks of neurons that fire
+        once become programs of integers, which take and give integers; their header says what these stand for.
 
         Parameters
         ----------

@@ -193,8 +193,8 @@ def test_functions_at_the_end_that_keep_the_order_are_left_out(tmp_path: Path) -
 def test_what_has_no_form_in_c_is_named(tmp_path: Path) -> None:
     graph, shape = NETWORKS["dense"]
     bad = {
-        "dtype": ({"dtype": "int16"}, "dtype of a network whose neurons fire once must be 'int8'"),
-        "form": ({"form": "spikes"}, "form of a network whose neurons fire once must be 'constant'"),
+        "dtype": ({"dtype": "int16"}, "dtype must be 'int8', that of the model; convert with dtype="),
+        "form": ({"form": "spikes"}, "form must be 'constant'"),
         "steps": ({"steps": 257}, "steps must be >= 2 and <= 256"),
         "name": ({"name": "int"}, "name must be a C identifier"),
     }  # fmt: skip
@@ -209,3 +209,12 @@ def test_what_has_no_form_in_c_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"layer '.*', .*, cannot be exported: C has no 'look_up'"):
         FirstSpikeProgram("export", graph, graph.shapes(shape), [(0.0, 1.0)], 8, 8, Other(8))
     assert not (tmp_path / "no").exists()
+
+
+def test_the_code_of_the_page_compiles(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3].joinpath("docs", "microcontroller.md").read_text("utf-8")
+    (code,) = re.findall(r"^```c\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "caller.c").write_text(code)
+    graph, shape = NETWORKS["dense"]
+    model(graph, [shape]).export(tmp_path, name="digits")
+    subprocess.run([compiler(), *FLAGS, "-c", "caller.c"], cwd=tmp_path, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,13 @@ from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.graded import Activation, LogSoftmax, Softmax
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_result import Operations
+from spikelet.layers.views import Shape
 
 __all__ = ["CBuilder", "scores", "written"]
+
+# Instructions of a Cortex-M4 (gcc -O2) per addition or product, per value that a convolution looks at, and per neuron, fitted
+# to counts of an emulator.
+_PER_OPERATION, _PER_READ, _PER_NEURON = 4, 10, 25
 
 
 @dataclass
@@ -56,6 +62,7 @@ class CBuilder:
         self.constants, self.memory = Constants(), Memory()
         self.templates = Templates(volumes=False)
         self.inputs: list[tuple[int, float, int, int]] = []  # map, scale, least and largest value
+        self.reads = 0  # of values that convolutions look at
         self._weight = "int8_t" if bits == 8 else "int16_t"
         self._maps: list[_Map] = []
         self._operations: list[_Operation] = []
@@ -202,10 +209,15 @@ class CBuilder:
             )
             start += np.einsum("goit,gi->go", grouped, m.zero.reshape(groups, -1)).ravel()
             kernel = self._kernel(source, operation.output, window, groups)
-            values = self.constants.add(_in_order(grouped), "weights", self._weight)
-            self.templates.use("add_listed", weight=self._weight)
+            self.reads += out.pixels * m.extent[0] * grouped.shape[-1]
+            depthwise = groups == channels == m.extent[0]
+            order = grouped[:, 0, 0].T if depthwise else _in_order(grouped)
+            values = self.constants.add(order, "weights", self._weight)
+            if not depthwise:
+                self.templates.use("add_listed", weight=self._weight)
             given = (kernel, values, m.place, "y", "x", "sum")
-            body.append(self._call("add_synapses", *given, weight=self._weight, value=m.ctype))
+            template = "add_depthwise" if depthwise else "add_synapses"
+            body.append(self._call(template, *given, weight=self._weight, value=m.ctype))
         # A map that only this sum reads, pixel by pixel, gives its place to the output.
         spare = [
             source for source, term in zip(operation.sources, terms, strict=True)
@@ -321,6 +333,7 @@ def written(
     program: FirstSpikeProgram,
     builder: CBuilder,
     graph: Graph,
+    shapes: Mapping[str, Shape],
     about: Interface,
     work: Mapping[str, Operations],
     sample: str,
@@ -334,6 +347,8 @@ def written(
         Which has called the builder.
     builder : CBuilder
     graph : Graph
+    shapes : mapping of str to tuple of int
+        Of all its nodes.
     about : Interface
     work : mapping of str to Operations
         Operations of a run, by layer.
@@ -383,12 +398,20 @@ def written(
     total = [
         sum(getattr(o, what) for o in work.values()) for what in ("additions", "products", "dense")
     ]
+    neurons = sum(math.prod(shapes[n.name]) for n in graph if isinstance(n.layer, FirstSpike))
+    counted = (
+        (_PER_OPERATION, total[0] + total[1]),
+        (_PER_READ, builder.reads),
+        (_PER_NEURON, neurons),
+    )
     page = filled(
         "first_spike.md", about,
         flash=f"{builder.constants.bytes:,}", ram=f"{builder.memory.bytes:,}", steps=steps,
         windows=max(ends[name] for name in graph.outputs), latency=f"{steps * max(ends.values()):,}",
         additions=f"{total[0]:,.0f}", products=f"{total[1]:,.0f}", dense=f"{total[2]:,.0f}",
         sample=sample, rows=layer_rows(work, 1), note=note,
+        instructions=f"{sum(each * n for each, n in counted):,.0f}", per_operation=_PER_OPERATION,
+        reads=f"{builder.reads:,}", per_read=_PER_READ, neurons=f"{neurons:,}", per_neuron=_PER_NEURON,
     )  # fmt: skip
     return {
         f"{about.name}.c": filled(

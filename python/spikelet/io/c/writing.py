@@ -123,9 +123,12 @@ def _first_spike(
     example: Any,
 ) -> dict[str, str]:
     """Return the files of a program of neurons that fire at most once."""
-    for argument, value, only in (("dtype", dtype, model.dtype), ("form", form, "constant")):
-        if value not in (None, only):
-            fail(where, argument, value, f"of a network whose neurons fire once must be {only!r}")
+    if dtype not in (None, model.dtype):
+        rule = f"must be {model.dtype!r}, that of the model; convert with dtype= for another"
+        fail(where, "dtype", dtype, rule)
+    if form not in (None, "constant"):
+        rule = "must be 'constant': neurons that fire once take an input for their whole window"
+        fail(where, "form", form, rule)
     steps = integer(where, "steps", model.steps if steps is None else steps, 2, 256)
     shapes = sample_shapes(where, model.graph, input_shape, model.input_shapes)
     graph, left = first_spike.scores(model.graph)
@@ -143,7 +146,7 @@ def _first_spike(
         input_ranges=model.input_ranges, dtype=model.dtype, threads=model.threads,
     )  # fmt: skip
     work = shortened.run(example).operations
-    return first_spike.written(program, builder, graph, about, work, what, left)
+    return first_spike.written(program, builder, graph, whole, about, work, what, left)
 
 
 def translated(plan: Plan) -> Program:

@@ -16,7 +16,8 @@ static void add_synapses(const struct kernel *k, const @weight@ *weights, const 
         const int ix = x * k->stride_x + kx * k->dilation_x - k->left;
         const @value@ *from = values + (iy * k->in_width + ix) * k->in_channels + g * in_group;
         const int first = (ky * k->width + kx) * in_group;
-        for (c = 0; c < in_group && iy >= 0 && ix >= 0 && ix < k->in_width; ++c) {
+        const int seen = iy >= 0 && ix >= 0 && ix < k->in_width ? in_group : 0;
+        for (c = 0; c < seen; ++c) {
           at[listed] = first + c;
           count[listed] = from[c];
           listed += from[c] != 0;

@@ -5,7 +5,8 @@ static void sum_window(const struct kernel *k, const @value@ *values, int y, int
     const int iy = input_row(k, y, ky);
     for (kx = 0; kx < k->width; ++kx) {
       const int ix = x * k->stride_x + kx * k->dilation_x - k->left;
-      for (c = 0; c < k->in_channels && iy >= 0 && ix >= 0 && ix < k->in_width; ++c) {
+      const int seen = iy >= 0 && ix >= 0 && ix < k->in_width ? k->in_channels : 0;
+      for (c = 0; c < seen; ++c) {
         out[c] = (@sum@)(out[c] + values[(iy * k->in_width + ix) * k->in_channels + c]);
       }
     }
