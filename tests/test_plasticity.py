@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import pytest
 from tests.conftest import make
 
@@ -51,3 +54,30 @@ def test_errors_of_the_core_name_the_call(monkeypatch: pytest.MonkeyPatch) -> No
     cells = net.population(2, sl.LIF(), name="E")
     with pytest.raises(ValueError, match=r"^connect E -> E: no plasticity rule is named 'Lost'"):
         net.connect(cells, cells, sl.AllToAll(), weight=0.5, delay=1.0, plasticity=Lost())
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "does"),
+    [
+        (lambda up, down: sl.STDP(A_plus=up, A_minus=down), "A_minus", "potentiate"),
+        (lambda up, down: sl.RewardSTDP(A_plus=up, A_minus=down), "A_minus", "potentiate"),
+        (lambda up, down: sl.TripletSTDP(A_plus=up, A_minus=down), "A_minus", "potentiate"),
+        (
+            lambda up, down: sl.TripletSTDP(A_plus_triplet=up, A_minus_triplet=down),
+            "A_minus_triplet",
+            "potentiate",
+        ),
+        (lambda up, down: sl.DiehlCookSTDP(eta_post=up, eta_pre=down), "eta_pre", "potentiate"),
+        (lambda up, down: sl.STDP(A_plus=down, A_minus=up), "A_plus", "depress"),
+    ],
+)
+def test_one_negative_amplitude_is_questioned(make: Any, name: str, does: str) -> None:
+    """As in a script for Brian2, where the amplitude of depression is negative and added."""
+    with pytest.warns(UserWarning, match=f"{name} = -0.12 .*{does}.*did you mean 0.12") as caught:
+        make(0.1, -0.12)
+    assert len(caught) == 1
+    with warnings.catch_warnings():  # as the message says
+        warnings.filterwarnings("ignore", f"{str(caught[0].message).partition(' =')[0]}")
+        make(0.1, -0.12)
+    for pair in ((0.1, 0.12), (-0.1, -0.12), (0.0, -0.12)):
+        make(*pair)

@@ -47,6 +47,7 @@ def check_reward(bench: Bench, levels: list[tuple[int, float]], now: int) -> Non
         assert np.abs(bench.p.weights - bench.start).max() > 0.1
 
 
+@pytest.mark.filterwarnings("ignore:.*both orders of spikes")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("coincidence", COINCIDENCES)
 @pytest.mark.parametrize("tau_n", [None, 15.0])

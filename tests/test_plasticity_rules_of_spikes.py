@@ -43,6 +43,7 @@ def test_pairings_and_dependences(
         bench.check([0, *np.sort(rng.integers(1, STEPS, 4)).tolist(), STEPS])
 
 
+@pytest.mark.filterwarnings("ignore:.*both orders of spikes")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("signs", [(-1, -1), (1, -1), (-1, 1)])
 @pytest.mark.parametrize("dependence", ["additive", "multiplicative", "power"])
@@ -89,6 +90,7 @@ def test_amplitudes_keep_their_signs() -> None:
         p.plasticity = dataclasses.replace(rule, A_plus=2.0 * rule.A_plus)
 
 
+@pytest.mark.filterwarnings("ignore:.*both orders of spikes")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", ["triplet", "diehl_cook"])
 def test_negative_amplitudes_of_rules_of_spikes(name: str, layout: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import fail, numbers, own, require
 from spikelet._util.described import Described
 
@@ -162,12 +163,25 @@ class _SpikeTiming(Plasticity):
     coincidence: Literal["potentiate", "ignore"] = "potentiate"
     axonal_fraction: float = _number(0.0)
 
+    # Amplitudes that are added for one order of spikes and subtracted for the other.
+    _opposed: ClassVar[tuple[tuple[str, str], ...]] = ()
+
     def __post_init__(self) -> None:
         super().__post_init__()
         where = type(self).__name__
         if self.coincidence not in ("potentiate", "ignore"):
             fail(where, "coincidence", self.coincidence, 'must be "potentiate" or "ignore"')
         require(where, "axonal_fraction", np.asarray(self.axonal_fraction), "in [0, 1]")
+        for up, down in self._opposed:
+            for name, other, problem in (
+                (down, up, "is subtracted, so that both orders of spikes potentiate"),
+                (up, down, "is added, so that both orders of spikes depress"),
+            ):
+                value = getattr(self, name)
+                if value < 0 < getattr(self, other):
+                    silence = f'warnings.filterwarnings("ignore", "{where}: {name}")'
+                    way_out = f"did you mean {-value:g}? If you mean both, say {silence}"
+                    advise(where, name, value, problem, way_out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +206,8 @@ class STDP(_SpikeTiming):
         Time constants [ms].
     A_plus, A_minus : float
         Amplitudes, in the unit of the weight (with "power_law": see below). If both are negative, the rule is
-        anti-Hebbian. If one is negative, pairs of either order change the weight in the same direction. Their signs
-        cannot change later.
+        anti-Hebbian. If one is negative, pairs of either order change the weight in the same direction, and a warning
+        says so: A_minus is subtracted, while Brian2's scripts add it. Their signs cannot change later.
     w_min, w_max : float
         Bounds, of either sign; weights must lie within from the start. "Up" is towards w_max: an inhibitory weight
         within [-5, 0] becomes weaker.
@@ -265,6 +279,10 @@ class STDP(_SpikeTiming):
                 fail("STDP", name, getattr(self, name), rule)
 
     @property
+    def _opposed(self) -> tuple[tuple[str, str], ...]:  # type: ignore[override]  # depends on it
+        return () if self.dependence == "power_law" else (("A_plus", "A_minus"),)
+
+    @property
     def signed(self) -> bool:
         """Whether an amplitude is negative."""
         return self.A_plus < 0 or self.A_minus < 0
@@ -324,6 +342,11 @@ class TripletSTDP(_SpikeTiming):
     A_minus_triplet: float = _amplitude(0.00023)
     w_min: float = _number(0.0)
     w_max: float = _number(1.0)
+
+    _opposed: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("A_plus", "A_minus"),
+        ("A_plus_triplet", "A_minus_triplet"),
+    )
 
     @property
     def core_name(self) -> str:
@@ -410,6 +433,8 @@ class RewardSTDP(_SpikeTiming):
     tau_n: float | None = _time(200.0)
     b: float = _number(0.0)
 
+    _opposed: ClassVar[tuple[tuple[str, str], ...]] = (("A_plus", "A_minus"),)
+
     def _core_values(self) -> dict[str, Any]:
         return {**super()._core_values(), "tau_n": np.inf if self.tau_n is None else self.tau_n}
 
@@ -446,6 +471,7 @@ class DiehlCookSTDP(_SpikeTiming):
     w_max: float = _number(1.0)
 
     _pairing: ClassVar[str] = "nearest_symmetric"
+    _opposed: ClassVar[tuple[tuple[str, str], ...]] = (("eta_post", "eta_pre"),)
 
     @property
     def core_name(self) -> str:

@@ -415,6 +415,11 @@ MISTAKES = [
         "STDP has no parameter 'taup'; did you mean 'tau_plus'? (there are: coincidence, axonal_fraction, tau_plus, tau_minus, A_plus, A_minus, w_min, w_max, pairing, dependence, mu_plus, mu_minus)",
     ),
     Mistake(
+        "sl.STDP(A_plus=0.01, A_minus=-0.012)",
+        UserWarning,
+        'STDP: A_minus = -0.012 is subtracted, so that both orders of spikes potentiate: did you mean 0.012? If you mean both, say warnings.filterwarnings("ignore", "STDP: A_minus")',
+    ),
+    Mistake(
         'sl.STDP(pairing="nearest")',
         ValueError,
         "STDP: pairing must be one of all_to_all, nearest_symmetric, nearest_pre_centered, nearest_restricted, got 'nearest'",

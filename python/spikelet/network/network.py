@@ -344,7 +344,7 @@ class Network(NetworkContents):
             not change in either case.
         at : float
             Time [ms] to set the clock to instead of 0, a multiple of dt. Noise depends on the time at which it is
-            drawn.
+            drawn. A spike stamped with this time is in the past, except at 0.
         """
         _, step = steps_of("reset", "at", at, self.dt)
         for recorder in self.recorders:
