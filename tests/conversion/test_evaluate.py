@@ -265,9 +265,9 @@ def test_the_numbers_are_those_of_0_19(name: str) -> None:
     for given, values in stored["energy"]:
         found = energy.measure(snn, x, 6, ann=ann, **given)
         for network, layers in values.items():
-            for name, quantities in layers.items():
+            for layer, quantities in layers.items():
                 for quantity, value in quantities.items():
-                    assert getattr(getattr(found, network)[name], quantity) == pytest.approx(
+                    assert getattr(getattr(found, network)[layer], quantity) == pytest.approx(
                         value, rel=1e-12
                     )
 
