@@ -246,7 +246,7 @@ def main() -> None:
     ):
         cost = sl.energy.measure(snn, few, ann=snn.ann, **options)
         assert cost.ann is not None
-        other = cost.ann.total.energy_pj / 1e3
+        other = cost.energy_nj / cost.ratio
         print(f"  {what}: {cost.energy_nj:.0f} nJ, ANN {other:.0f} nJ, ratio {cost.ratio:.2f}")
 
     print(f"\nStopping when sure, T = {SHOWN}; limits chosen on training images:")

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from tests.support.layered import inputs, operations, pair
 
+import spikelet as sl
 from spikelet import layers as L
 from spikelet.energy import measure
 from spikelet.layers import IF, LIF, Conv2d, Flatten, Linear, ReLU
+from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -74,9 +76,21 @@ def test_ann_counts_skip_zeros():
     beside = measure(snn, x, 8, ann=ann)
     assert beside.ann == analog.snn
     total = beside.snn.total
-    assert beside.energy_pj == pytest.approx(0.9 * total.effective_acs + 4.6 * total.effective_macs)
+    # Of neurons, an update and a comparison per step; the identity adds each of its spikes to the sum.
+    neurons = total.membrane_updates + total.comparisons
+    assert total.membrane_updates == total.comparisons == 8 * total.neurons
+    joined = beside.snn["relu1"].spikes
+    assert beside.snn["add"].other_additions == pytest.approx(joined)
+    additions = total.effective_acs + neurons + joined
+    assert beside.energy_pj == pytest.approx(0.9 * additions + 4.6 * total.effective_macs)
     assert beside.energy_nj == beside.energy_pj / 1000
-    assert beside.ratio == pytest.approx(beside.energy_pj / (4.6 * beside.ann.total.effective_macs))
+    other = beside.ann.total
+    assert other.comparisons == other.neurons
+    assert beside.ann["add"].other_additions == pytest.approx(
+        np.count_nonzero(values["relu1"]) / len(x)
+    )
+    spent = 4.6 * other.effective_macs + 0.9 * (other.neurons + other.other_additions)
+    assert beside.ratio == pytest.approx(beside.energy_pj / spent)
     assert beside.dense_ratio == pytest.approx(
         beside.energy_pj / (4.6 * beside.ann.total.dense_macs)
     )
@@ -93,21 +107,24 @@ def test_first_layer_can_be_counted_once():
         assert often.snn[name] == once.snn[name]
 
 
-def test_sizes_of_spikes_can_be_counted_as_products():
-    x = np.random.default_rng(0).random((3, 8))
-    for levels in (1, 3):
-        neuron = IF(0.5, code="signed", levels=levels)
-        model = SpikingModel([Linear(np.eye(8)), neuron, Linear(np.ones((5, 8)))])
-        shifted, multiplied = (
-            measure(model, x, 6, multiply_sizes=given).snn.total for given in (False, True)
+def test_sizes_of_spikes_are_products_unless_they_are_powers_of_two():
+    rng = np.random.default_rng(0)
+    ann = [Linear(rng.normal(size=(8, 8))), ReLU(), Linear(rng.normal(size=(5, 8)))]
+    x = rng.random((40, 8))
+    model = sl.convert(ann, x, steps=4, neuron="multi")
+    for ratio, given, multiplied in ((0.5, True, False), (0.7, True, True), (0.7, False, False)):
+        layers = {
+            name: model.graph[name].layer.replace(level_ratio=ratio) for name in model.neurons
+        }
+        changed = SpikingModel(model.graph.replaced(layers), threads=1)
+        found, done = measure(changed, x, 4, multiply_sizes=given).snn, changed.run(x, 4).operations
+        last = model.graph.outputs[0]
+        assert done[last].additions > 0
+        row = found[last]
+        shifted = (done[last].additions, 0.0, done[last].additions)
+        assert (row.effective_acs, row.effective_macs, row.other_additions) == pytest.approx(
+            (0.0, done[last].additions, 0.0) if multiplied else shifted
         )
-        assert shifted.effective_acs > 0
-        if levels == 1:
-            assert multiplied == shifted
-            continue
-        assert multiplied.effective_acs == 0
-        assert multiplied.effective_macs == shifted.effective_macs + shifted.effective_acs
-        assert multiplied.compute_pj == pytest.approx(4.6 * multiplied.effective_macs)
 
 
 def test_ann_segments_run_once():
@@ -342,3 +359,108 @@ def test_leaky_neurons_and_cycles_are_counted():
     assert found["readout"].memory_pj > 0
     # Threshold, first potential and amplitude, and a decay for each neuron.
     assert found["cuba"].parameter_bytes / 8 == 3 + 4
+
+
+@pytest.mark.parametrize("neuron", [IF(0.6), LIF(0.3)], ids=["IF", "LIF"])
+def test_work_of_neurons_by_hand(neuron):
+    rng = np.random.default_rng(0)
+    weights, x, steps = rng.normal(size=(4, 3)), rng.random((5, 3)), 6
+    model = SpikingModel([neuron, Linear(weights), neuron], dtype="float64", threads=1)
+    (decay, gain), add, product = neuron.coefficients(), 0, 0
+    for sample in x:
+        v = [np.zeros(3), np.zeros(4)]
+        for _ in range(steps):
+            given = sample
+            for k in range(2):
+                for i in range(len(v[k])):
+                    if decay != 1:
+                        v[k][i] *= decay
+                        product += 1
+                    v[k][i] += gain * given[i]
+                    product += gain != 1
+                    add += 2  # the update, and the comparison
+                fired = v[k] >= neuron.threshold
+                v[k] -= fired * neuron.threshold
+                given = weights @ fired if k == 0 else None
+                add += 4 * fired.sum() if k == 0 else 0  # for each synapse
+    found = measure(model, x, steps).snn.total
+    assert found.compute_pj == pytest.approx((0.9 * add + 3.7 * product) / len(x))
+
+
+def test_neurons_that_fire_once_step_by_step():
+    rng = np.random.default_rng(3)
+
+    def fire(n):
+        return L.FirstSpike(rng.uniform(0.5, 1.5, n), 12)
+
+    nodes = [
+        ("a", Conv2d(rng.normal(size=(4, 2, 3, 3)), padding=1), ["input"]),
+        ("fa", fire(4), ["a"]),
+        ("b", Conv2d(rng.normal(size=(4, 2, 3, 3)), padding=1, groups=2), ["fa"]),
+        ("add", L.Add(), ["b", "fa"]),
+        ("fb", fire(4), ["add"]),
+        ("c", Conv2d(rng.normal(size=(3, 4, 2, 3)), stride=(2, 1), dilation=(2, 1)), ["fb"]),
+        ("fc", fire(3), ["c"]),
+    ]
+    graph, steps = Graph(nodes), 12
+    x = rng.random((3, 2, 6, 7), dtype=np.float32)
+    program = FirstSpikeProgram("test", graph, graph.shapes((2, 6, 7)), [(0.0, 1.0)], steps, 8)
+    names = ["fa", "fb", "fc"]
+    found, work = program.run([x], names, 1, step_by_step=True)
+    spikes = {name: k for name, (k, _) in zip(names, found, strict=True)}
+    updates, compared = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for name, terms in (("fa", ()), ("fb", ("b", "fa")), ("fc", ("c",))):
+        for n, k in enumerate(spikes[name]):
+            reached = np.zeros(k.shape, bool)
+            waits = np.ones(k.shape, bool)
+            for t in range(steps):
+                for term in terms:
+                    now = spikes[graph[term].inputs[0] if term != "fa" else "fa"][n] == steps - t
+                    if term == "fa":
+                        reached |= now
+                    else:
+                        layer = graph[term].layer
+                        ones = layer.replace(weight=np.ones_like(layer.weight), bias=None)
+                        at = SpikingModel([ones], threads=1).run(now[None].astype(float), 1)
+                        reached |= at.output[0] > 0
+                updates[name] += reached.sum()
+                compared[name] += waits.sum()
+                waits &= k != steps - t
+    assert all(updates[name] for name in names[1:])
+    for name in names:
+        assert work[name].updates == pytest.approx(updates[name] / 3)
+        assert work[name].comparisons == pytest.approx(compared[name] / 3)
+
+
+def test_a_first_spike_network_beside_its_ann():
+    rng = np.random.default_rng(1)
+    ann = [
+        Linear(rng.normal(size=(16, 8))),
+        ReLU(),
+        Linear(rng.normal(size=(12, 16))),
+        ReLU(),
+        Linear(rng.normal(size=(4, 12))),
+    ]
+    x = rng.random((60, 8), dtype=np.float32)
+    snn = sl.convert(ann, x, steps=16, neuron="first_spike")
+    report = measure(snn, x, ann=snn.ann, labels=snn.ann.predict(x, steps=1))
+    prices = {name: t.name for name, t in report.technologies.items()}
+    assert prices == {"snn": "45nm-int8", "ann": "45nm", "int8": "45nm-int8"}
+    done = snn.run(x, record=True).operations
+    total = report.snn.total
+    additions = sum(o.additions + o.updates + o.comparisons for o in done.values())
+    products = sum(o.products for o in done.values())
+    assert total.compute_pj == pytest.approx(0.1 * additions + 0.3 * products)
+    assert 0 < total.membrane_updates <= 16 * (12 + 4)
+    other = report.int8.total
+    # A ReLU is a comparison, and a product that rounds to 8 bits.
+    assert other.compute_pj == pytest.approx(0.3 * other.effective_macs + (0.1 + 3.1) * 28)
+    assert report.decisions["ann_accuracy"] == 1.0
+    assert report.decisions["int8_agreement"] == report.decisions["int8_accuracy"] > 0.9
+    rate, limit = report.break_even
+    assert rate == pytest.approx(total.spikes / (16 * 28))
+    # At this rate the additions for spikes cost what is left.
+    fixed = total.compute_pj - 0.1 * total.effective_acs
+    assert limit == pytest.approx(
+        max(0, (other.compute_pj - fixed) / (0.1 * total.effective_acs) * rate)
+    )

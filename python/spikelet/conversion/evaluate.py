@@ -50,7 +50,7 @@ def evaluate(
     delay: int | None = None,
     technology: str | Technology = "45nm",
     first_layer_once: bool = False,
-    multiply_sizes: bool = False,
+    multiply_sizes: bool = True,
     energy_samples: int | None = 64,
     batch_size: int | None = None,
     **run_args: Any,

@@ -67,7 +67,7 @@ class FirstSpikeModel(ConvertedModel):
         -------
         SpikingResult
             `operations` counts one addition for each spike and synapse, and one product for each synapse of an input or of a
-            mean that is not zero. It does not count the steps in which potentials grow.
+            mean that is not zero. If all neurons are recorded, it counts the steps in which potentials grow and are compared.
 
         Raises
         ------
@@ -91,7 +91,10 @@ class FirstSpikeModel(ConvertedModel):
         shapes = {name: array.shape[1:] for name, array in given.items()}
         wanted = _wanted(where, self, record)
         names = [*self.graph.outputs, *(layer for layer, _ in wanted.values())]
-        found, operations = self._program(where, shapes, steps).run(arrays, names, self.threads)
+        # Counting the steps of all neurons needs the times of all spikes.
+        counts = set(self.neurons) <= {layer for layer, _ in wanted.values()}
+        program = self._program(where, shapes, steps)
+        found, operations = program.run(arrays, names, self.threads, step_by_step=counts)
         n = len(self.graph.outputs)
         outputs = {
             name: values for name, (_, values) in zip(self.graph.outputs, found[:n], strict=True)

@@ -3,8 +3,7 @@
 Each pair of a kind of neurons and a number of steps gives a network, and each network two rows: run for all steps, and stopped
 when sure. They are measured on samples that neither fitted the network nor chose when to stop. The samples do choose among
 the rows, so a new measurement of the chosen one may be a little worse. The ANN in 8-bit integers is the rival: it also
-trades accuracy for energy, without spikes. Its weights are rounded to 255 values for each output channel, activations behind a
-ReLU to 256 for each layer (Jacob et al., CVPR 2018), up to the largest of the calibration; sums and biases stay exact.
+trades accuracy for energy, without spikes (`spikelet.energy.integers`).
 """
 
 from __future__ import annotations
@@ -25,49 +24,10 @@ from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.evaluate import evaluate, stops_early
 from spikelet.conversion.preparation import calibration_inputs
 from spikelet.conversion.stopping import choose_stopping
-from spikelet.layers import Layer, Linear, ReLU
-from spikelet.layers.convolution import Convolution, TransposedConvolution
-from spikelet.layers.inputs import Inputs
+from spikelet.energy.integers import rounded
 from spikelet.layers.samples import Samples, check_labels
-from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["cheapest", "frontier", "rounded"]
-
-_LARGEST = 127  # of a weight
-_LEVELS = 255  # of an activation, besides 0
-
-
-def rounded(ann: SpikingModel, x: Inputs) -> SpikingModel:
-    """Return the ANN with rounded weights and activations.
-
-    Parameters
-    ----------
-    ann : SpikingModel
-        All of whose neurons are `ReLU`.
-    x : array-like, [N, ...]
-        Samples that set the range of the activations.
-    """
-    names = [n.name for n in ann.graph if isinstance(n.layer, ReLU)]
-    means = ann.run(x, steps=1, record=[f"{name}.mean" for name in names])
-    changes: dict[str, Layer] = {}
-    for node in ann.graph:
-        layer = node.layer
-        if isinstance(layer, ReLU):
-            most = float(means[f"{node.name}.mean"].max())
-            if most > 0 and not layer.levels:
-                changes[node.name] = ReLU(most, _LEVELS)
-        elif isinstance(layer, Linear | Convolution):
-            changes[node.name] = layer.replace(weight=_rounded(layer.weight, 0))
-        elif isinstance(layer, TransposedConvolution):  # [in, out, ...]
-            changes[node.name] = layer.replace(weight=_rounded(layer.weight, 1))
-    return SpikingModel(ann.graph.replaced(changes), dtype=ann.dtype, threads=ann.threads)
-
-
-def _rounded(weight: Any, axis: int) -> Any:
-    others = tuple(k for k in range(weight.ndim) if k != axis)
-    step = np.abs(weight).max(others, keepdims=True) / _LARGEST
-    return np.rint(weight / np.where(step > 0, step, 1.0)) * step
-
+__all__ = ["cheapest", "frontier"]
 
 _KINDS = ("multi", "predictive")
 _STEPS = (2, 3, 4, 6, 8, 12, 16, 32)

@@ -4,8 +4,8 @@ The counts are those of NeuroBench (Yik et al., Nature Communications 2025), per
 
 * **Effective ACs** add one weight for one spike. Borders, strides, dilation and groups are exact: a spike costs one
   addition for each output that it reaches. **Effective MACs** multiply one weight by one non-zero analog input. **Dense**
-  counts assume that every input is active at every step. Biases, pools, sums of branches, `Affine` and the neurons
-  themselves are not counted. Of `Graded` units, each multiplication, division and evaluation of a function is a MAC.
+  counts assume that every input is active at every step. Biases and max pools are not counted, in either network. Of
+  `Graded` units, each multiplication, division and evaluation of a function is a MAC.
   Unlike in NeuroBench, zero weights count, and a mean pool of spikes whose windows tile its input costs no
   multiplication before a convolution: each spike passes through the pool as one AC for each output. Values of other
   pools, and of pixels that were shuffled or interpolated, are analog inputs.
@@ -13,17 +13,26 @@ The counts are those of NeuroBench (Yik et al., Nature Communications 2025), per
   each step, so hardware that stores it computes it once, which is what ``first_layer_once=True`` counts. The same holds
   for layers between a `ReLU` and spiking neurons of a hybrid network. ANN segments of a hybrid network (from a `ReLU` to a
   `ReLU` or the output) run once for any T, and are always counted once.
+* **Spikes of several sizes** are products, MACs, unless each size is a power of two: then a shift and an AC.
+* **Membrane updates and comparisons**: neurons that spike more than once update and compare each potential at each step;
+  leaks, and sizes that depend on the step, add products. ``count_changes=True`` counts only updates that change a
+  potential. A neuron that fires once adds its slope at each step from its first input spike to the end of that window, and
+  compares at each step of its own window until it fires; a shortcut is counted as if it arrived in the window of the other
+  branch. A `ReLU` compares once and, in 8 bits, multiplies once to round its value. A branch without weights is an addition
+  to a sum.
 * **Activation sparsity** is 1 - spikes / (neurons x steps); for a `ReLU`, the fraction of zeros.
 * **Footprint** is the number of bytes of parameters (weights, biases, thresholds, ...; zeros included) and of states.
-* **Membrane updates** are potentials written. The engine writes each potential at each step; ``count_changes=True`` counts
-  only those that change, and records all potentials to do so.
 
-Energy = ACs x add + MACs x MAC of a `Technology`; by default 45 nm, float32: 0.9 and 4.6 pJ (Horowitz, ISSCC 2014). It is an
-**estimate** of arithmetic alone, without memory, control, clock, network and leakage. ``memory=True`` adds memory traffic:
-an AC reads a weight, and reads and writes a potential; a MAC reads a weight and an activation; a membrane update reads and
-writes a potential; an analog activation is written once; a spike is written and read once, as an address of 4 bytes. The
-price of a byte is that of the smallest memory that holds all weights and states of the layer. There is no cache and no
-reuse in registers: this is a simple upper bound, the same for both networks.
+Energy = operations x prices of a `Technology`, at 45 nm (Horowitz, ISSCC 2014): in float32 0.9 pJ an addition and 3.7 a
+product; in 8 bits 0.2 pJ a product and 0.1 an addition or comparison of 32-bit potentials and accumulators, the same for both
+networks. It is an **estimate** without control, clock, network and leakage. **Memory accesses** are apart: an AC reads a
+weight, and reads and writes a potential; a MAC reads a weight and an activation, and adds in a register; an update reads and
+writes a potential (that of a neuron that fires once reads its slope, too, and its comparison the potential); an analog
+activation is written once; a spike is written and read once, as an address. The price of a byte is that of the smallest
+memory that holds all weights, potentials, activations or spikes of the layer. There is no cache and no reuse, so this is an
+upper bound, above all for potentials; `EnergyReport.ratios` gives it with and without these.
+
+The ANN in 8 bits is simulated by rounding weights, inputs and activations, and its decisions are counted (`EnergyReport.decisions`).
 """
 
 from __future__ import annotations

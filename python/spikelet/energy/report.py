@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,20 +14,20 @@ __all__ = ["BreakEven", "EnergyReport", "LayerEnergy", "NetworkEnergy"]
 
 
 class BreakEven(NamedTuple):
-    """A comparison of the arithmetic of spikes with the products of the ANN.
+    """The rate at which the SNN takes as much energy as the ANN in 8-bit integers, as Yan et al. (arXiv 2409.08290) ask.
 
-    A spike costs one addition where an active neuron of the ANN costs one MAC. The SNN is cheaper if its spikes per
-    neuron, over the whole run, are fewer than MAC / addition (5.1 in 45 nm) times the fraction of the ANN's neurons that
-    are active.
+    Spikes cost additions, their traffic, and nothing else; updates, comparisons and products of analog inputs are paid at
+    any rate. `limit` is the number of spikes per neuron and step that is left for them by the energy of the ANN, for the
+    counted network, T and table of prices; 0 if nothing is left.
     """
 
-    spikes_per_neuron: float
+    rate: float
     limit: float
 
     @property
     def holds(self) -> bool:
         """Whether the SNN is cheaper."""
-        return self.spikes_per_neuron < self.limit
+        return self.rate < self.limit
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,19 @@ class LayerEnergy:
         Non-zero activations: spikes, or values of a ReLU.
     slots : float
         Largest possible number of activations: neurons x steps, or the neurons of a ReLU.
-    membrane_updates : float
+    membrane_updates, comparisons : float
+        Additions to potentials at each step, and comparisons of potentials with thresholds or 0.
+    scalings : float
+        Products as wide as a potential: of leaks, of sizes of steps, of rounding to 8 bits.
+    other_additions : float
+        Of branches to a sum, and shifts by the size of a spike.
     parameter_bytes, state_bytes : int
-    compute_pj, memory_pj, dense_pj : float
-        Energy of arithmetic, of memory traffic, and of arithmetic with all inputs active and analog [pJ].
+    compute_pj, dense_pj : float
+        Energy of arithmetic, and of products with all inputs active and analog [pJ].
+    spiking_pj : float
+        The part of the energy of arithmetic that spikes cause [pJ].
+    weight_pj, potential_pj, activation_pj : float
+        Energy of reading weights, of reading and writing potentials, and of both for activations and spikes [pJ].
     """
 
     name: str
@@ -62,11 +72,17 @@ class LayerEnergy:
     active: float = 0.0
     slots: float = 0.0
     membrane_updates: float = 0.0
+    comparisons: float = 0.0
+    scalings: float = 0.0
+    other_additions: float = 0.0
     parameter_bytes: int = 0
     state_bytes: int = 0
     compute_pj: float = 0.0
-    memory_pj: float = 0.0
     dense_pj: float = 0.0
+    spiking_pj: float = 0.0
+    weight_pj: float = 0.0
+    potential_pj: float = 0.0
+    activation_pj: float = 0.0
 
     @property
     def activation_sparsity(self) -> float:
@@ -79,8 +95,13 @@ class LayerEnergy:
         return self.parameter_bytes + self.state_bytes
 
     @property
+    def memory_pj(self) -> float:
+        """Energy of memory accesses [pJ]."""
+        return self.weight_pj + self.potential_pj + self.activation_pj
+
+    @property
     def energy_pj(self) -> float:
-        """Total energy [pJ]."""
+        """Energy of arithmetic and memory accesses [pJ]."""
         return self.compute_pj + self.memory_pj
 
 
@@ -126,28 +147,33 @@ class EnergyReport:
     ----------
     snn : NetworkEnergy
         Energy of the measured model.
-    ann : NetworkEnergy or None
-        Energy of the ANN that it is compared with.
-    technology : Technology
+    ann, int8 : NetworkEnergy or None
+        Energy of the ANN that it is compared with, in floating point and in 8-bit integers.
+    technologies : mapping of str to Technology
+        The prices of the three, "snn", "ann" and "int8".
     samples : int
         Number of samples that are averaged.
     memory : bool
-        Whether memory traffic is included.
+        Whether `energy_pj` and `ratio` include memory accesses.
     first_layer_once : bool
         Whether constant currents are counted once.
+    decisions : mapping of str to float
+        Fractions of equal decisions with the ANN, "snn_agreement" and "int8_agreement", and with labels the accuracies.
     """
 
     snn: NetworkEnergy
     ann: NetworkEnergy | None
-    technology: Technology
+    int8: NetworkEnergy | None
+    technologies: Mapping[str, Technology]
     samples: int
     memory: bool
     first_layer_once: bool
+    decisions: Mapping[str, float]
 
     @property
     def energy_pj(self) -> float:
         """Energy of the model per sample [pJ]."""
-        return self.snn.total.energy_pj
+        return _priced(self.snn, self.memory)
 
     @property
     def energy_nj(self) -> float:
@@ -157,59 +183,71 @@ class EnergyReport:
     @property
     def ratio(self) -> float:
         """Energy relative to an ANN that skips zero activations, as the SNN does; NaN without an ANN."""
-        return float("nan") if self.ann is None else self.energy_pj / self.ann.total.energy_pj
+        if self.ann is None:
+            return float("nan")
+        return self.energy_pj / _priced(self.ann, self.memory)
 
     @property
     def dense_ratio(self) -> float:
-        """Arithmetic relative to an ANN that skips nothing, as most papers report it; NaN without an ANN."""
+        """Arithmetic relative to products of an ANN that skips nothing, as most papers report it; NaN without an ANN."""
         if self.ann is None:
             return float("nan")
         return self.snn.total.compute_pj / self.ann.total.dense_pj
 
     @property
-    def break_even(self) -> BreakEven | None:
-        """The rule of thumb for all neurons; None without an ANN or without neurons."""
-        pairs = self._pairs()
-        return self._rule(pairs) if pairs else None
+    def ratios(self) -> dict[str, float]:
+        """Energy relative to the ANN in floating point and in 8 bits: arithmetic (of an ANN that skips zeros, or none), and memory.
+
+        With all memory accesses, each spike reads and writes potentials; without those of potentials, both networks keep
+        what they add to in registers, as most hardware for ANNs does.
+        """
+        found: dict[str, float] = {}
+        own = self.snn.total
+        for name, network in (("float", self.ann), ("int8", self.int8)):
+            if network is not None:
+                other = network.total
+                found |= {
+                    f"arithmetic / ann {name}": own.compute_pj / other.compute_pj,
+                    f"arithmetic / dense ann {name}": own.compute_pj / other.dense_pj,
+                    f"with memory / ann {name}": own.energy_pj / other.energy_pj,
+                    f"with memory but potentials / ann {name}": (own.energy_pj - own.potential_pj)
+                    / (other.energy_pj - other.potential_pj),
+                }
+        return found
 
     @property
-    def break_even_by_layer(self) -> dict[str, BreakEven]:
-        """The rule of thumb for each layer of spiking neurons; empty without an ANN."""
-        return {spiking.name: self._rule([(spiking, relu)]) for spiking, relu in self._pairs()}
-
-    def _rule(self, pairs: list[tuple[LayerEnergy, LayerEnergy]]) -> BreakEven:
-        spikes = sum(s.spikes for s, _ in pairs) / sum(s.neurons for s, _ in pairs)
-        density = sum(a.active for _, a in pairs) / sum(a.slots for _, a in pairs)
-        return BreakEven(spikes, self.technology.mac_pj / self.technology.add_pj * density)
-
-    def _pairs(self) -> list[tuple[LayerEnergy, LayerEnergy]]:
-        layers = () if self.ann is None else self.ann.layers
-        relus = {layer.name: layer for layer in layers if layer.kind == "ReLU"}
-        spiking = [s for s in self.snn.layers if s.neurons and s.kind != "ReLU"]
-        return [(s, relus[s.name]) for s in spiking if s.name in relus]
+    def break_even(self) -> BreakEven | None:
+        """The rate at which the arithmetic of the SNN equals that of the ANN in 8 bits; None without an ANN or spikes."""
+        spent = self.snn.total
+        spiking = [row for row in self.snn.layers if row.kind != "ReLU"]
+        slots = sum(row.slots for row in spiking)
+        if self.int8 is None or not slots or not spent.spiking_pj:
+            return None
+        rate = spent.spikes / slots
+        left = self.int8.total.compute_pj - (spent.compute_pj - spent.spiking_pj)
+        return BreakEven(rate, max(0.0, rate * left / spent.spiking_pj))
 
     def table(self) -> Table:
         """Return a table with a row for each layer and the total, next to those of the ANN."""
-        others = () if self.ann is None else (*self.ann.layers, self.ann.total)
-        by_name = {layer.name: layer for layer in others}
         rows = []
         for layer in (*self.snn.layers, self.snn.total):
             row = _row(layer)
-            if layer.name in by_name:
-                ann = _row(by_name[layer.name])
-                row.update({f"ann_{n}": ann[n] for n in ("macs", "dense", "nj")})
+            for name, network in (("ann", self.ann), ("int8", self.int8)):
+                for other in () if network is None else (*network.layers, network.total):
+                    if other.name == layer.name:
+                        row |= {f"{name}_{key}": _row(other)[key] for key in ("nj", "memory_nj")}
             rows.append(row)
-        t, rule = self.technology, self.break_even
+        rule = self.break_even
         facts = {
-            "estimate": "with memory traffic" if self.memory else "arithmetic alone",
-            "technology": f"{t.name} ({t.add_pj:g} pJ an AC, {t.mac_pj:g} pJ a MAC)",
+            "estimate": "arithmetic and, apart, memory accesses",
+            **{f"technology_{k}": _described(t) for k, t in self.technologies.items()},
             "steps": self.snn.steps,
             "samples": self.samples,
             "first_layer": "once" if self.first_layer_once else "at each step",
             "input_spikes": self.snn.input_spikes or None,
-            "ratio": self.ratio,
-            "dense_ratio": self.dense_ratio,
-            "spikes_per_neuron": rule and rule.spikes_per_neuron,
+            **self.decisions,
+            **{name: float(value) for name, value in self.ratios.items()},
+            "spikes_per_neuron_and_step": rule and rule.rate,
             "break_even": rule and rule.limit,
         }
         return Table(rows, facts, ("layer", "nj", "ann_nj"))
@@ -226,15 +264,27 @@ class EnergyReport:
         return str(self.table())
 
 
+def _priced(network: NetworkEnergy, memory: bool) -> float:
+    return network.total.energy_pj if memory else network.total.compute_pj
+
+
+def _described(t: Technology) -> str:
+    widths = f"{t.weight_bits}/{t.activation_bits}/{t.potential_bits}"
+    return f"{t.name} ({t.add_pj:g} + {t.multiply_pj:g} pJ; weights/activations/potentials {widths} bits)"
+
+
 def _row(layer: LayerEnergy) -> dict[str, Any]:
-    weights = layer.kind != "ReLU" and (not layer.neurons or not layer.kind)
+    weights = layer.effective_acs or layer.effective_macs or not layer.neurons or not layer.kind
+    neurons = layer.neurons or layer.membrane_updates
     return {
         "layer": layer.name,
         "acs": layer.effective_acs if weights else None,
         "macs": layer.effective_macs if weights else None,
-        "dense": layer.dense_macs if weights else None,
+        "updates": layer.membrane_updates if neurons else None,
+        "comparisons": layer.comparisons if neurons else None,
         "spikes": layer.spikes if layer.neurons else None,
         "sparsity": layer.activation_sparsity,
         "bytes": layer.footprint,
-        "nj": layer.energy_pj / 1e3,
+        "nj": layer.compute_pj / 1e3,
+        "memory_nj": layer.memory_pj / 1e3,
     }

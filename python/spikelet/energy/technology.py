@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import fail, integer, number, require
 
 __all__ = ["TECHNOLOGIES", "Technology", "find"]
 
@@ -17,17 +17,19 @@ _MEMORIES = ((8 << 10, 1.25), (32 << 10, 2.5), (1 << 20, 12.5), (math.inf, 243.7
 
 @dataclass(frozen=True)
 class Technology:
-    """The energy of single operations.
+    """The energy of single operations, and the width of what they take.
 
     Parameters
     ----------
     name : str
     add_pj : float
-        Energy of one addition, an AC [pJ].
-    mac_pj : float
-        Energy of one multiplication and one addition, a MAC [pJ].
-    weight_bytes, state_bytes : float
-        Size of a weight or an activation, and of a potential.
+        Energy of one addition to a potential or an accumulator, or of one comparison [pJ].
+    multiply_pj : float
+        Energy of the product of a weight and an activation [pJ].
+    scale_pj : float
+        Energy of a product as wide as a potential: of a leak, of the size of a step, of rounding to an activation [pJ].
+    weight_bits, potential_bits, activation_bits, spike_bits : int
+        Width of a weight, of a potential or an accumulator, of an activation, and of the address that a spike is sent as.
     memories : tuple of (capacity [bytes], pJ per byte)
         Memories from small to large; the last one is unlimited.
     source : str
@@ -36,17 +38,22 @@ class Technology:
 
     name: str
     add_pj: float
-    mac_pj: float
-    weight_bytes: float = 4.0
-    state_bytes: float = 4.0
+    multiply_pj: float
+    scale_pj: float
+    weight_bits: int = 32
+    potential_bits: int = 32
+    activation_bits: int = 32
+    spike_bits: int = 32
     memories: tuple[tuple[float, float], ...] = _MEMORIES
     source: str = ""
 
     def __post_init__(self) -> None:
         where = f"Technology '{self.name}'"
-        for argument in ("add_pj", "mac_pj", "weight_bytes", "state_bytes"):
+        for argument in ("add_pj", "multiply_pj", "scale_pj"):
             given = number(where, argument, getattr(self, argument))
             require(where, argument, given, "finite and > 0")
+        for argument in ("weight_bits", "potential_bits", "activation_bits", "spike_bits"):
+            integer(where, argument, getattr(self, argument), 1)
         rule = "must be pairs (capacity, pJ per byte) of ascending capacity, the last one infinite"
         try:
             sizes = [float(size) for size, _ in self.memories]
@@ -59,6 +66,11 @@ class Technology:
         if not all(math.isfinite(price) and price >= 0 for price in prices):
             fail(where, "memories", self.memories, "must have finite prices >= 0")
 
+    @property
+    def mac_pj(self) -> float:
+        """Energy of one multiplication and one addition, a MAC [pJ]."""
+        return self.multiply_pj + self.add_pj
+
     def byte_pj(self, size: float) -> float:
         """Return the energy per byte [pJ] of the smallest memory that holds `size` bytes."""
         return next(price for capacity, price in self.memories if size <= capacity)
@@ -68,10 +80,11 @@ _SOURCE = "45 nm, 0.9 V; Horowitz, ISSCC 2014"
 TECHNOLOGIES = {
     t.name: t
     for t in (
-        Technology("45nm", 0.9, 4.6, source=f"fp32, {_SOURCE}"),
-        Technology("45nm-fp16", 0.4, 1.5, 2.0, 2.0, source=f"fp16, {_SOURCE}"),
-        Technology("45nm-int8", 0.03, 0.23, 1.0, 1.0, source=f"int8, {_SOURCE}"),
-        Technology("45nm-int32", 0.1, 3.2, source=f"int32, {_SOURCE}"),
+        Technology("45nm", 0.9, 3.7, 3.7, source=f"fp32, {_SOURCE}"),
+        Technology("45nm-fp16", 0.4, 1.1, 1.1, 16, 16, 16, source=f"fp16, {_SOURCE}"),
+        # Products of 8 bits are added in 32, in the ANN as in the SNN.
+        Technology("45nm-int8", 0.1, 0.2, 3.1, 8, 32, 8, source=f"int8 and int32, {_SOURCE}"),
+        Technology("45nm-int32", 0.1, 3.1, 3.1, source=f"int32, {_SOURCE}"),
     )
 }
 

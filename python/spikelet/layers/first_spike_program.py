@@ -7,7 +7,7 @@ They do not depend on the number of steps; only biases do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, NoReturn, TypeAlias
 
@@ -131,6 +131,7 @@ class FirstSpikeProgram:
         # The layer that each operation computes, and of its terms the layer, and whether they take spikes.
         self._operations: list[tuple[str, list[tuple[str, bool]]]] = []
         self._dense: dict[str, float] = {}
+        self._grown: list[tuple[str, int, _Sum, int]] = []  # layer, map, potential, steps to fire
         self._names = [*graph.inputs, *(node.name for node in graph)]
         self._inputs = graph.inputs
         values: dict[str, _Value] = {
@@ -151,7 +152,12 @@ class FirstSpikeProgram:
         self._program = self._builder.program()
 
     def run(
-        self, inputs: Sequence[NDArray[np.float32]], names: Sequence[str], threads: int
+        self,
+        inputs: Sequence[NDArray[np.float32]],
+        names: Sequence[str],
+        threads: int,
+        *,
+        step_by_step: bool = False,
     ) -> tuple[list[tuple[NDArray[np.int32], NDArray[np.float32]]], dict[str, Operations]]:
         """Return integers and values of some layers, [B, *shape], and the operations of each layer for a sample.
 
@@ -161,19 +167,29 @@ class FirstSpikeProgram:
         names : sequence of str
             Layers whose potentials are computed, or of neurons.
         threads : int
+        step_by_step : bool
+            Count the updates of potentials and the comparisons that each step would take, too.
         """
         maps = [self.map_of(name) for name in names]
         count = len(inputs[0])
         work = {
-            name: dict.fromkeys(("spikes", "additions", "products", "dense"), 0.0)
+            name: dict.fromkeys((field.name for field in fields(Operations)), 0.0)
             for name in self._names
         }
         parts = []
         for first in range(0, max(count, 1), _PART):  # between them, Python handles Ctrl-C
             part = [x[first : first + _PART] for x in inputs]
             numbers = [m.number for m in maps]
-            arrays, counts = self._program.run(part, len(part[0]), numbers, threads)
-            parts.append(arrays)
+            counted = self._read() if step_by_step else []
+            arrays, counts = self._program.run(part, len(part[0]), numbers + counted, threads)
+            parts.append(arrays[: len(maps)])
+            sent = dict(zip(counted, arrays[len(maps) :], strict=True))
+            for name, number, total, high in self._grown if step_by_step else ():
+                work[name]["updates"] += _growth(total, sent) / max(count, 1)
+                if high:
+                    k = sent[number]
+                    waited = k.size * high - int(k.sum()) + np.count_nonzero(k)
+                    work[name]["comparisons"] += waited / max(count, 1)
             for (name, terms), (operations, spikes) in zip(self._operations, counts, strict=True):
                 work[name]["spikes"] += spikes / max(count, 1)
                 for (term, adds), done in zip(
@@ -189,6 +205,14 @@ class FirstSpikeProgram:
         for name, dense in self._dense.items():
             work[name]["dense"] = dense
         return found, {name: Operations(**each) for name, each in work.items()}
+
+    def _read(self) -> list[int]:
+        """Return the maps of spikes that potentials are made of, and of those that neurons send."""
+        found = {number for _, number, _, high in self._grown if high}
+        for _, _, total, _ in self._grown:
+            found |= {k.map.number for k in total.kernels if k.map.spikes}
+            found |= {m.number for m, _ in total.maps if m.spikes}
+        return sorted(found)
 
     def map_of(self, name: str) -> _Map:
         """Return the map of a layer whose potentials are computed, or of neurons."""
@@ -255,6 +279,7 @@ class FirstSpikeProgram:
 
     def _end(self, number: int, total: _Sum, bias: Any = (), unit: Any = (), high: int = 0) -> None:
         self._builder.end(number, _int32(bias), _int32(unit), high)
+        self._grown.append((self._name, number, total, high))
         terms = [(k.name, k.map.spikes) for k in total.kernels]
         terms += [(self._name, m.spikes) for m, _ in total.maps]
         self._operations.append((self._name, terms))
@@ -484,6 +509,42 @@ class FirstSpikeProgram:
             number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
             spikes=all(m.spikes for m in maps),
         )  # fmt: skip
+
+
+def _growth(total: _Sum, sent: Mapping[int, NDArray[np.int32]]) -> int:
+    """Return at how many steps potentials grow: a spike that stands for k arrives k steps before the end of the window."""
+    c, *places = total.extent
+    earliest: Any = np.zeros((1, c, *places), np.int32)
+    for m, _ in total.maps:
+        if m.spikes:
+            earliest = np.maximum(earliest, sent[m.number])
+    for kernel in total.kernels:
+        if not kernel.map.spikes:
+            continue
+        k = sent[kernel.map.number]
+        k = k.reshape(len(k), kernel.groups, -1, *k.shape[2:]).max(2)
+        size = kernel.weight.shape[2:]
+        after = [
+            max(0, (n - 1) * s + (z - 1) * d + 1 - b - e)
+            for n, s, z, d, b, e in zip(
+                places,
+                kernel.stride,
+                size,
+                kernel.dilation,
+                kernel.before,
+                k.shape[2:],
+                strict=True,
+            )
+        ]
+        k = np.pad(k, [(0, 0), (0, 0), *zip(kernel.before, after, strict=True)])
+        for tap in np.ndindex(*size):
+            y, x = (
+                slice(i * d, i * d + (n - 1) * s + 1, s)
+                for i, d, n, s in zip(tap, kernel.dilation, places, kernel.stride, strict=True)
+            )
+            each = np.repeat(k[:, :, y, x], c // kernel.groups, axis=1)
+            earliest = np.maximum(earliest, each)
+    return int(earliest.sum())
 
 
 def _extent(shape: Shape) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -145,7 +145,7 @@ def merge(parts: Sequence[tuple[int, Mapping[str, Operations]]]) -> dict[str, Op
     for name in parts[0][1]:
         sums = [
             sum(n * getattr(o[name], what) for n, o in parts) / total
-            for what in ("spikes", "additions", "products", "dense")
+            for what in (field.name for field in fields(Operations))
         ]
         merged[name] = Operations(*sums)
     return merged

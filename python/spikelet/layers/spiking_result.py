@@ -30,12 +30,17 @@ class Operations:
         steps themselves.
     dense : float
         Number of operations if all inputs were active at each step.
+    updates, comparisons : float
+        Of layers that fire once, and only if all their neurons are recorded: steps at which potentials grow, from the first
+        spike that arrives to the end of its window, and comparisons with the threshold, until a neuron fires.
     """
 
     spikes: float
     additions: float
     products: float
     dense: float
+    updates: float = 0.0
+    comparisons: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
