@@ -60,9 +60,10 @@ void add_row(const Value* map, std::size_t pixel, std::size_t width, const std::
 }
 
 // The estimate of the quotient, from single precision, errs by at most one.
-template <class Value>
-void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
+template <bool Table, class Value>
+SPIKELET_INLINE void fire_values(const RowOfNeurons& row, Value* out, std::size_t pixel) {
   const auto high = static_cast<float>(row.high + 1);
+  const std::size_t entries = static_cast<std::size_t>(row.high) + 1;
   for (std::size_t x = 0; x < row.width; ++x) {
     for (std::size_t c = 0; c < block; ++c) {
       const std::int32_t v = row.sums[x * block + c] + row.bias[c];
@@ -73,9 +74,16 @@ void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
       k -= k * row.unit[c] > v;
       k += (k + 1) * row.unit[c] <= v;
       k = k < 0 ? 0 : k;
-      out[x * pixel + c] = static_cast<Value>(k > row.high ? row.high : k);
+      k = k > row.high ? row.high : k;
+      out[x * pixel + c] = static_cast<Value>(
+          Table ? row.table[c * entries + static_cast<std::size_t>(k)] : k - row.shift[c]);
     }
   }
+}
+
+template <class Value>
+void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
+  row.table == nullptr ? fire_values<false>(row, out, pixel) : fire_values<true>(row, out, pixel);
 }
 
 constinit const Kernels kernel_table{

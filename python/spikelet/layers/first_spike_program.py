@@ -19,6 +19,7 @@ from spikelet._util.checks import fail
 from spikelet.layers.base import Layer
 from spikelet.layers.convolution import Convolution
 from spikelet.layers.first_spike import FirstSpike
+from spikelet.layers.graded import Activation
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Add, Affine, Concat, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape
@@ -30,6 +31,7 @@ __all__ = ["FirstSpikeProgram"]
 
 _LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 _ROOM = 1 << 28  # of sums
+_ENTRIES = 16  # of the table of a function, for each step
 _PART = 256  # samples that run at once
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -211,26 +213,48 @@ class FirstSpikeProgram:
             np.full(n, max(-lowest, highest), float), np.full(n, zero, np.uint8), np.zeros(n),
         )  # fmt: skip
 
-    def _map(self, extent: tuple[int, int, int], form: str, zero: int = 0) -> int:
-        zeros = np.full(extent[0] if form == "bytes" else 0, zero, np.uint8)
+    def _map(self, extent: tuple[int, int, int], form: str, zero: Any = 0) -> int:
+        zeros = np.full(extent[0], zero, np.uint8) if form == "bytes" else np.empty(0, np.uint8)
         return int(self._builder.map(extent, form, zeros))
 
     def _fired(self, layer: FirstSpike, value: _Value) -> _Map:
-        total = self._as_sum(value)
-        n = total.extent[0]
-        theta = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
-        high = min(self._steps, 255) if self._form == "bytes" else self._steps
+        total, is_byte = self._as_sum(value), self._form == "bytes"
+        n, table = total.extent[0], np.empty(0, np.int16)
+        theta = cell = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
+        high = min(self._steps, 255) if is_byte else self._steps
+        zero, low, most = np.zeros(n), np.full(n, 0.5), np.full(n, float(high))
+        tabulated = layer.function is not None and not _is_relay(layer.function)
+        if tabulated:
+            high = _ENTRIES * self._steps
+            begin, end = _span(replace(layer, steps=self._steps), n)
+            cell = (end - begin) / high * self._steps
+        elif layer.function is not None:
+            limit = min(self._steps, 127) if is_byte else self._steps
+            zero, high, low, most = zero + limit, 2 * limit, low + limit, zero + limit
         least = self._least_unit(total)
-        unit = np.clip(np.floor(theta / least), 1, _LARGEST // (high + 2) // 2)
-        size = np.maximum(theta / unit, least)
-        bias = np.rint(np.broadcast_to(total.bias, (n,)) * self._steps / size) + unit // 2
-        number = self._map(total.extent, self._form)
+        unit = np.clip(np.floor(cell / least), 1, _LARGEST // (high + 2) // 2)
+        size = np.maximum(cell / unit, least)
+        cell = size * unit
+        if tabulated:
+            x = begin[:, None] + (np.arange(high + 1) + 0.5) * cell[:, None] / self._steps
+            table = replace(layer, steps=self._steps).times(x[None])[0].astype(np.int16)
+            zero = np.clip(-table.min(1), 0, 127).astype(float)
+            if is_byte:
+                table = np.clip(table, -zero[:, None], 255 - zero[:, None])
+            low, most = -begin * self._steps / cell, np.abs(table).max(1).astype(float)
+        else:
+            theta = cell
+        bias = np.rint(
+            np.broadcast_to(total.bias, (n,)) * self._steps / size + np.floor(low * unit)
+        )
+        number = self._map(total.extent, self._form, np.minimum(zero, 255))
         offset, _ = self._emit(total, size)
-        self._end(number, total, _int32(bias - offset), _int32(unit), high)
-        coefficient = size * unit
+        self._end(
+            number, total, _int32(bias - offset), _int32(unit), high, _int32(zero), table.ravel()
+        )
         return _Map(
-            number, total.shape, total.extent, self._form, coefficient,
-            np.full(n, float(high)), np.zeros(n, np.uint8), np.zeros(n), spikes=True,
+            number, total.shape, total.extent, self._form, theta, most,
+            zero.astype(np.uint8) if is_byte else np.zeros(n, np.uint8), np.zeros(n), spikes=True,
         )  # fmt: skip
 
     def _potential(self, total: _Sum) -> _Map:
@@ -244,8 +268,19 @@ class FirstSpikeProgram:
             number, total.shape, total.extent, "sums", size, most, np.empty(0, np.uint8), bias
         )
 
-    def _end(self, number: int, total: _Sum, bias: Any = (), unit: Any = (), high: int = 0) -> None:
-        self._builder.end(number, _int32(bias), _int32(unit), high)
+    def _end(
+        self,
+        number: int,
+        total: _Sum,
+        bias: Any = (),
+        unit: Any = (),
+        high: int = 0,
+        zero: Any = (),
+        table: Any = (),
+    ) -> None:
+        self._builder.end(
+            number, _int32(bias), _int32(unit), high, _int32(zero), np.asarray(table, np.int16)
+        )
         terms = [(k.name, k.map.spikes) for k in total.kernels]
         terms += [(self._name, m.spikes) for m, _ in total.maps]
         self._operations.append((self._name, terms))
@@ -482,6 +517,21 @@ def _extent(shape: Shape) -> tuple[int, int, int]:
         c, *rest = shape
         return (c, *([1] * (2 - len(rest))), *rest)  # type: ignore[return-value]
     return extent_of(shape)
+
+
+def _is_relay(function: Activation) -> bool:
+    return function.function == "clip" and not np.isfinite([function.alpha, function.beta]).any()
+
+
+def _span(layer: FirstSpike, n: int) -> tuple[Floats, Floats]:
+    """Return where the spikes of neurons begin and cease to depend on their input, [n] each."""
+    x = np.broadcast_to(layer.limit, (n,))[:, None] * np.linspace(-1, 1, 4097)
+    k = layer.times(x[None])[0]
+    first = np.argmax(k != k[:, :1], 1)
+    last = k.shape[1] - 1 - np.argmax(k[:, ::-1] != k[:, -1:], 1)
+    first, last = np.maximum(first - 1, 0), np.where(first == 0, k.shape[1] - 1, last + 1)
+    each = np.arange(n)
+    return x[each, first], x[each, np.minimum(last, k.shape[1] - 1)]
 
 
 def _taps(n: int, windows: int, size: int, stride: int, dilation: int, before: int) -> int:
