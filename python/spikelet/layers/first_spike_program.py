@@ -54,6 +54,8 @@ class _Map:
     bias : array, [channels of the extent]
     spikes : bool
         True if each value is the spike of a neuron, not a sum of several or an input.
+    signed : bool
+        True if spikes of OFF neurons are among them.
     """
 
     number: int
@@ -65,6 +67,7 @@ class _Map:
     zero: NDArray[np.uint8]
     bias: Floats
     spikes: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,6 +258,7 @@ class FirstSpikeProgram:
         return _Map(
             number, total.shape, total.extent, self._form, theta, most,
             zero.astype(np.uint8) if is_byte else np.zeros(n, np.uint8), np.zeros(n), spikes=True,
+            signed=bool(zero.any()),
         )  # fmt: skip
 
     def _potential(self, total: _Sum) -> _Map:
@@ -436,7 +440,7 @@ class FirstSpikeProgram:
         most = stored * float(np.prod(size))
         # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
         form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
-        number = self._map(extent, m.form if largest else form)
+        number = self._map(extent, m.form if largest else form, m.zero if largest else 0)
         self._builder.pool(m.number, number, size, stride, (1, 1), before, largest)
         self._operations.append((self._name, [(self._name, True)]))
         if largest:
@@ -454,6 +458,8 @@ class FirstSpikeProgram:
             self._refuse("has windows of different sizes")
         if not m.spikes:
             self._refuse("pads values that are no spikes, so a ReLU must stand before it")
+        if m.signed:
+            self._refuse("pads values that may be negative")
         before = [a for a, _ in layer.sides]
         extent = _extent(shape)
         number = self._map(extent, m.form)
@@ -508,7 +514,7 @@ class FirstSpikeProgram:
         self._operations.append((self._name, []))
         return _Map(
             number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
-            spikes=all(m.spikes for m in maps),
+            spikes=all(m.spikes for m in maps), signed=any(m.signed for m in maps),
         )  # fmt: skip
 
 
