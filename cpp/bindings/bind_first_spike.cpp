@@ -52,9 +52,10 @@ struct Builder {
   }
   // Ends the sum, at which neurons fire if they have units.
   void end(std::size_t output, const Array<std::int32_t>& bias, const Array<std::int32_t>& unit,
-           std::int32_t high) {
+           std::int32_t high, const Array<std::int32_t>& zero, const Array<std::int16_t>& table) {
     if (unit.size() > 0) {
-      sum.neurons = Neurons{vector_of(bias), vector_of(unit), high};
+      sum.neurons =
+          Neurons{vector_of(bias), vector_of(unit), high, vector_of(zero), vector_of(table)};
     }
     operations.push_back({output, std::exchange(sum, {})});
   }
@@ -123,7 +124,7 @@ void bind_first_spike(py::module_& m) {
       .def("convolve", &Builder::convolve, "number"_a, "weights"_a, "size"_a, "stride"_a,
            "dilation"_a, "before"_a, "groups"_a, "Add a convolution of a map to the sum.")
       .def("add", &Builder::add, "number"_a, "gain"_a, "Add a map to the sum.")
-      .def("end", &Builder::end, "output"_a, "bias"_a, "unit"_a, "high"_a,
+      .def("end", &Builder::end, "output"_a, "bias"_a, "unit"_a, "high"_a, "zero"_a, "table"_a,
            "End the sum, at which neurons fire if they have units.")
       .def("pool", &Builder::pool, "number"_a, "output"_a, "size"_a, "stride"_a, "dilation"_a,
            "before"_a, "largest"_a, "Pool a map: the earliest spikes, or sums.")

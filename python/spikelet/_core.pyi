@@ -996,7 +996,15 @@ class FirstSpikeBuilder:
         groups: int,
     ) -> None: ...
     def add(self, number: int, gain: npt.ArrayLike) -> None: ...
-    def end(self, output: int, bias: npt.ArrayLike, unit: npt.ArrayLike, high: int) -> None: ...
+    def end(
+        self,
+        output: int,
+        bias: npt.ArrayLike,
+        unit: npt.ArrayLike,
+        high: int,
+        zero: npt.ArrayLike,
+        table: npt.ArrayLike,
+    ) -> None: ...
     def pool(
         self,
         number: int,

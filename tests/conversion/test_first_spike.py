@@ -31,6 +31,16 @@ def test_outputs_approach_the_anns(snn: Any) -> None:
     assert error(snn, 8) > error(snn, 32)  # one model runs for any number of steps
 
 
+@pytest.mark.parametrize("function", ["leaky_relu", "silu", "hardswish", "gelu", "tanh", "sigmoid"])
+@pytest.mark.parametrize(("dtype", "cosine"), [("int16", 0.997), ("int8", 0.995)])
+def test_functions_become_pairs_of_neurons(function: str, dtype: str, cosine: float) -> None:
+    ann = [layers.Activation(function) if isinstance(x, layers.ReLU) else x for x in network()]
+    snn: Any = sl.convert(ann, images(200), steps=128, neuron="first_spike", dtype=dtype)
+    x = images(100, 2)
+    wanted, found = (v.ravel() for v in (snn.ann.run(x, steps=1).output, snn.run(x).output))
+    assert found @ wanted / np.linalg.norm(found) / np.linalg.norm(wanted) > cosine
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -52,6 +62,6 @@ def test_what_does_not_fit_is_refused(options: dict[str, Any], message: str) -> 
 
 
 def test_a_layer_that_cannot_take_part_is_named_before_anything_is_fitted() -> None:
-    parts = [*network()[:-2], layers.Activation("silu"), layers.Linear(np.ones((2, 30)))]
-    with pytest.raises(ValueError, match=r'convert: layer .*Activation, .*neuron="predictive"'):
+    parts = [*network()[:-2], layers.Softmax(), layers.Linear(np.ones((2, 30)))]
+    with pytest.raises(ValueError, match=r'convert: layer .*Softmax, .*neuron="predictive"'):
         sl.convert(parts, images(20), steps=16, neuron="first_spike")

@@ -70,6 +70,19 @@ def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
         ("fc", FirstSpike(1.0), ("scaled",)), ("image", layers.Reshape((8, 3, 3)), ("fc",)),
         ("c", layers.Conv2d(w(5, 8, 2, 2)), ("image",)),
     ]), (3, 3, 3)  # fmt: skip
+
+    def signed(n: int, function: str, *parameters: Any) -> FirstSpike:
+        unit = layers.Activation(function, *parameters)
+        return FirstSpike(rng.uniform(0.4, 1.5, n), function=unit, reach=rng.uniform(2, 6, n))
+
+    found["signed"] = Graph([
+        conv(w(9, 3, 3, 3), padding=1), signed(9, "silu"), conv(w(9, 1, 3, 3), padding=1, groups=9),
+        signed(9, "hardswish"), conv(w(5, 9, 1, 1)), signed(5, "clip"),
+        conv(w(9, 5, 3, 3), padding=1), signed(9, "leaky_relu", rng.uniform(0, 0.5, 9)),
+        layers.AvgPool2d(2), layers.Flatten(), layers.Linear(w(8, 54)), signed(8, "gelu"),
+        layers.Linear(w(8, 8)), signed(8, "tanh"), layers.Linear(w(8, 8)), signed(8, "sigmoid"),
+        layers.Linear(w(5, 8)),
+    ]), (3, 5, 7)  # fmt: skip
     found["dense"] = Graph([layers.Linear(w(40, 30)), fire(40), layers.Linear(w(7, 40))]), (30,)
     return found
 

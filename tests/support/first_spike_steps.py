@@ -34,8 +34,8 @@ class StepByStep:
     def add(self, *call: Any) -> None:
         self.terms.append(call)
 
-    def end(self, output: int, bias: Any, unit: Any, high: int) -> None:
-        self.operations.append(("sum", output, self.terms, (bias, unit, high)))
+    def end(self, output: int, *neurons: Any) -> None:
+        self.operations.append(("sum", output, self.terms, neurons))
         self.terms = []
 
     def pool(self, number: int, output: int, *call: Any) -> None:
@@ -84,15 +84,26 @@ class StepByStep:
             active = (k != 0).astype(np.int64)
             ones = (np.ones_like(weights), size, stride, dilation, before, groups)
             additions.append(int(_convolved(active, *ones, self.shapes[output]).sum()))
-        bias, unit, high = neurons
+        bias, unit, high, zero, table = neurons
         if not len(unit):
             values[output] = potential
             return additions, 0
         potential = potential + bias[:, None, None]
         fired = np.zeros_like(potential)
-        for t in range(high):  # the threshold falls by a unit in each step
-            threshold = (high - t) * np.asarray(unit, np.int64)[:, None, None]
-            fired = np.where((fired == 0) & (potential >= threshold), high - t, fired)
+        unit, zero = (np.asarray(v, np.int64)[:, None, None] for v in (unit, zero))
+        if len(table):
+            fired = _by_table(potential // unit, np.reshape(table, (len(unit), -1)))
+        else:
+            potential = potential - zero * unit
+            for k in range(
+                high, 0, -1
+            ):  # thresholds of ON and OFF neurons approach by a unit in each step
+                fired = np.where(
+                    (fired == 0) & (k <= high - zero) & (potential >= k * unit), k, fired
+                )
+                fired = np.where(
+                    (fired == 0) & (k <= zero) & (potential < (1 - k) * unit), -k, fired
+                )
         values[output] = fired
         return additions, np.count_nonzero(fired)
 
@@ -131,6 +142,19 @@ class StepByStep:
         moved = np.where(index < 0, 0, flat[index]).reshape(h, w, c)
         values[output] = moved.transpose(2, 0, 1)
         return [], 0
+
+
+def _by_table(at: Array, table: Array) -> Array:
+    """Fire at the steps at which a potential, in units, lies between thresholds of this step."""
+    at = np.clip(at, 0, table.shape[1] - 1)
+    fired = np.zeros_like(at)
+    for k in range(int(np.abs(table).max(initial=0)), 0, -1):
+        for sign in (1, -1):
+            for c, row in enumerate(table):
+                (edges,) = np.nonzero(np.diff(row == sign * k, prepend=False, append=False))
+                for begin, end in edges.reshape(-1, 2):
+                    fired[c][(at[c] >= begin) & (at[c] < end)] = sign * k
+    return fired
 
 
 def _convolved(

@@ -20,7 +20,6 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
   if (const auto* sum = std::get_if<Sum>(&operation.what)) {
     require(!sum->terms.empty(), "a sum needs a term");
     require(sum->neurons.has_value() == (out.form != Form::sums), "neurons send spikes");
-    require(std::ranges::all_of(out.zero, [](auto z) { return z == 0; }), "spikes count from 0");
     for (const Term& term : sum->terms) {
       const Map& in = maps[term.map];
       if (const auto* kernel = std::get_if<Kernel>(&term.weights)) {
@@ -47,11 +46,22 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
       }
     }
     if (sum->neurons) {
-      const auto& [bias, unit, high] = *sum->neurons;
-      require(bias.size() == out.shape.channels && unit.size() == out.shape.channels,
-              "neurons need a bias and a unit for each channel");
-      require(high > 0 && high <= (out.form == Form::bytes ? 255 : 32767),
+      const auto& [bias, unit, high, zero, table] = *sum->neurons;
+      const std::size_t channels = out.shape.channels;
+      require(bias.size() == channels && unit.size() == channels && zero.size() == channels,
+              "neurons need a bias, a unit and a zero for each channel");
+      require(high > 0 && high <= (out.form == Form::bytes && table.empty() ? 255 : 32767),
               "spikes must fit their form");
+      require(out.form != Form::bytes || std::ranges::equal(zero, out.zero),
+              "neurons and their map must have the same zeros");
+      require(std::ranges::all_of(zero, [&](auto z) { return z >= 0 && z <= high; }),
+              "zeros must lie within the range of the spikes");
+      require(table.empty() || table.size() == channels * (static_cast<std::size_t>(high) + 1),
+              "a table must have an entry for each channel and value");
+      for (std::size_t i = 0; i < table.size() && out.form == Form::bytes; ++i) {
+        const int stored = table[i] + zero[i / (static_cast<std::size_t>(high) + 1)];
+        require(stored >= 0 && stored <= 255, "spikes of a table must fit their form");
+      }
       for (const std::int32_t each : unit) {
         require(each > 0 && each <= std::numeric_limits<std::int32_t>::max() / (high + 2),
                 "units must be positive, and the limit times them have 32 bits");

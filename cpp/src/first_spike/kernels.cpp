@@ -60,15 +60,16 @@ void add_row(const Value* map, std::size_t pixel, std::size_t width, const std::
 }
 
 // The estimate of the quotient, from single precision, errs by at most one.
-template <class Value>
-void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
+template <bool Table, class Value>
+SPIKELET_INLINE void fire_values(const RowOfNeurons& row, Value* out, std::size_t pixel) {
   constexpr int n = lanes<std::int32_t>;
   using Spikes [[gnu::vector_size(n * sizeof(Value))]] = Value;
-  Lanes bias[vectors], unit[vectors];
+  Lanes bias[vectors], unit[vectors], shift[vectors];
   Vec<float> inverse[vectors];
   for (int v = 0; v < vectors; ++v) {
     bias[v] = load(row.bias + v * n);
     unit[v] = load(row.unit + v * n);
+    shift[v] = load(row.shift + v * n);
     inverse[v] = load(row.inverse + v * n);
   }
   const Lanes none{}, high = broadcast(row.high);
@@ -83,10 +84,22 @@ void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
       k -= (k + 1) * unit[v] <= potential;
       k = k > none ? k : none;
       k = k < high ? k : high;
-      const Spikes spikes = __builtin_convertvector(k, Spikes);
-      __builtin_memcpy(out + v * n, &spikes, sizeof spikes);
+      if constexpr (Table) {
+        const std::int16_t* table = row.table + v * n * (row.high + 1);
+        for (int i = 0; i < n; ++i, table += row.high + 1) {
+          out[v * n + i] = static_cast<Value>(table[k[i]]);
+        }
+      } else {
+        const Spikes spikes = __builtin_convertvector(k - shift[v], Spikes);
+        __builtin_memcpy(out + v * n, &spikes, sizeof spikes);
+      }
     }
   }
+}
+
+template <class Value>
+void fire_row(const RowOfNeurons& row, Value* out, std::size_t pixel) {
+  row.table == nullptr ? fire_values<false>(row, out, pixel) : fire_values<true>(row, out, pixel);
 }
 
 constinit const Kernels kernel_table{

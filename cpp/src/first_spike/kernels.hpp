@@ -34,6 +34,8 @@ struct RowOfNeurons {
   const std::int32_t* unit;
   const float* inverse;  // of the units
   std::int32_t high;
+  const std::int32_t* shift;  // subtracted, without a table
+  const std::int16_t* table;  // [16][high + 1], or null
 };
 
 struct Kernels {

@@ -160,6 +160,19 @@ std::vector<Program::Plan> plans_of(const std::vector<Map>& maps,
       if (sum->neurons) {
         plan.sum.bias = filled_up(sum->neurons->bias, 0);
         plan.sum.unit = filled_up(sum->neurons->unit, 1);
+        plan.sum.shift = filled_up(sum->neurons->zero, 0);
+        plan.sum.table = sum->neurons->table;
+        const auto entries = static_cast<std::size_t>(sum->neurons->high) + 1;
+        for (std::size_t i = 0; i < plan.sum.table.size() && out.form == Form::bytes; ++i) {
+          plan.sum.table[i] =
+              static_cast<std::int16_t>(plan.sum.table[i] + sum->neurons->zero[i / entries]);
+        }
+        if (!plan.sum.table.empty()) {
+          plan.sum.table.resize(padded(out.shape.channels) * entries);
+        }
+        if (out.form == Form::bytes) {  // which are stored with their zero
+          std::ranges::fill(plan.sum.shift, 0);
+        }
         for (const std::int32_t unit : plan.sum.unit) {
           plan.sum.inverse.push_back(1.0F / static_cast<float>(unit));
         }

@@ -46,7 +46,8 @@ struct SumPlan {
   std::vector<Packed> packed;  // of each term, empty if it is no convolution
   std::vector<FanOut> fans;
   std::vector<Sums> gains;
-  Sums bias, unit;
+  Sums bias, unit, shift;
+  std::vector<std::int16_t> table;  // of what a map holds
   std::vector<float> inverse;
 };
 

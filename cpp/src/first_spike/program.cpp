@@ -260,9 +260,16 @@ class Sample {
   void fire(const SumPlan& plan, std::int32_t high, std::size_t b, Form form, std::uint8_t* at,
             std::size_t pixel_bytes, std::size_t width) {
     const std::size_t c = b * block;
-    const RowOfNeurons row{
-        sums_.data(), width, plan.bias.data() + c, plan.unit.data() + c, plan.inverse.data() + c,
-        high};
+    const RowOfNeurons row{sums_.data(),
+                           width,
+                           plan.bias.data() + c,
+                           plan.unit.data() + c,
+                           plan.inverse.data() + c,
+                           high,
+                           plan.shift.data() + c,
+                           plan.table.empty()
+                               ? nullptr
+                               : plan.table.data() + c * (static_cast<std::size_t>(high) + 1)};
     if (form == Form::bytes) {
       kernels_.fire_bytes(row, at, pixel_bytes);
     } else {

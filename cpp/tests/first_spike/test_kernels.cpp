@@ -90,7 +90,13 @@ TEST_CASE("first-spike kernels: neurons fire at the exact quotient, also next to
     }
   }
   const std::size_t width = sums.size() / block;
-  const RowOfNeurons row{sums.data(), width, bias.data(), unit.data(), inverse.data(), high};
+  const std::vector<std::int32_t> shift(block);
+  std::vector<std::int16_t> table(block * (high + 1));
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    table[i] = static_cast<std::int16_t>(i * 37 % 251);
+  }
+  RowOfNeurons row{sums.data(),    width, bias.data(),  unit.data(),
+                   inverse.data(), high,  shift.data(), nullptr};
   for (const Kernels* kernels : all_kernels()) {
     std::vector<std::uint8_t> bytes(sums.size());
     std::vector<std::int16_t> words(sums.size());
@@ -103,6 +109,14 @@ TEST_CASE("first-spike kernels: neurons fire at the exact quotient, also next to
       REQUIRE(bytes[i] == expected);
       REQUIRE(words[i] == expected);
     }
+    row.table = table.data();
+    std::vector<std::int16_t> found(sums.size());
+    kernels->fire_words(row, found.data(), block);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const auto k = static_cast<std::size_t>(words[i]);
+      REQUIRE(found[i] == table[i % block * (high + 1) + k]);
+    }
+    row.table = nullptr;
   }
 }
 

@@ -15,9 +15,9 @@ from spikelet.conversion.fitted.regression import correct_weights
 from spikelet.conversion.layerwise.activity import Calibration, Floats
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.conversion.layerwise.streaming import fit_layers
-from spikelet.conversion.neurons import usable
+from spikelet.conversion.neurons import can_spike, usable
 from spikelet.conversion.preparation import range_of
-from spikelet.layers import FirstSpike, Layer, ReLU
+from spikelet.layers import Activation, FirstSpike, Layer, ReLU
 from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -45,8 +45,8 @@ class FirstSpikes(Described, Method):
     name = "first_spike"
 
     def accepts(self, layer: Layer, neuron: str) -> bool:  # noqa: ARG002  # it makes one kind
-        """Return whether a layer is a ReLU."""
-        return isinstance(layer, ReLU)
+        """Return whether a layer is a ReLU, or an activation that neurons follow."""
+        return can_spike(layer)
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron, and the layers whose weights were corrected."""
@@ -54,16 +54,20 @@ class FirstSpikes(Described, Method):
         rows = np.moveaxis(site.target(), 1, 0).reshape(site.shape[0], -1)
         currents = np.moveaxis(site.mean_current(changes=changes), 1, 0).reshape(rows.shape)
         step = -(-rows.shape[1] // _VALUES)
-        thresholds = usable(site.limited(self._thresholds(rows[:, ::step], currents[:, ::step])))
-        return {**changes, site.name: FirstSpike(thresholds, self.steps)}
+        function, outputs, reach = None, np.maximum(currents[:, ::step], 0), None
+        if isinstance(site.layer, Activation):
+            function, outputs = site.layer, site.layer.of(currents[None, :, ::step])[0]
+            reach = usable(np.abs(currents).max(1))
+        thresholds = usable(site.limited(self._thresholds(rows[:, ::step], outputs)))
+        return {**changes, site.name: FirstSpike(thresholds, self.steps, function, reach)}
 
-    def _thresholds(self, target: Floats, currents: Floats) -> Floats:
-        greatest = target.max(1)
+    def _thresholds(self, target: Floats, outputs: Floats) -> Floats:
+        greatest = np.abs(target).max(1)
         best: Floats = greatest.copy()
         least = np.full(len(target), np.inf)
         for share in _SHARES:
             theta = np.maximum(greatest * share, 1e-30)[:, None]
-            k = np.clip(np.floor(currents / theta * self.steps + 0.5), 0, self.steps)
+            k = np.clip(np.floor(outputs / theta * self.steps + 0.5), -self.steps, self.steps)
             error = np.square(k / self.steps * theta - target).mean(1)
             best[error < least] = (greatest * share)[error < least]
             least = np.minimum(error, least)
@@ -103,8 +107,13 @@ def first_spike_model(
         "input_ranges": [range_of(x) for x in cal.inputs.values()],
     }
     ann = SpikingModel(cal.graph, threads=cal.threads)
-    names = [n.name for n in cal.graph if isinstance(n.layer, ReLU)]
-    one = {name: FirstSpike(1.0, steps) for name in names}
+    names = [n.name for n in cal.graph if can_spike(n.layer) and n.name not in cal.graph.outputs]
+    names += [n.name for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in names]
+    one = {
+        name: FirstSpike(1.0, steps, None if isinstance(layer, ReLU) else layer)
+        for name in names
+        for layer in [cal.graph[name].layer]
+    }
     graph, bits = cal.graph.replaced(one), 8 if dtype == "int8" else 16
     FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], steps, bits)  # checks it
 

@@ -56,7 +56,8 @@ class FirstSpikeModel(ConvertedModel):
         steps : int, optional
             Length of the windows T, from 2 to 256; by default the number that the network was made for.
         record : str or iterable of str, or True
-            ``"layer.spikes"``: spikes of neurons in the window of their layer, int8, [T, B, ...]. ``"layer.mean"`` or
+            ``"layer.spikes"``: spikes of neurons in the window of their layer, int8, [T, B, ...], -1 for one of an OFF
+            neuron. ``"layer.mean"`` or
             ``"layer"``: values that they stand for, [B, ...]. True: all spikes.
         delay, coding, seed, until
             As for `SpikingModel.run`, but only their defaults make sense: all spikes of a window make up one number.
@@ -103,7 +104,7 @@ class FirstSpikeModel(ConvertedModel):
         for (name, (_, what)), (k, values) in zip(wanted.items(), found[n:], strict=True):
             if what == "spikes":
                 at = np.arange(steps).reshape(-1, *[1] * k.ndim)
-                records[name] = ((k > 0) & (at == steps - k)).astype(np.int8)
+                records[name] = (np.sign(k) * (at == steps - abs(k))).astype(np.int8)
             else:
                 records[name] = values
         if callable(progress):

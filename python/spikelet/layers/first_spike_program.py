@@ -19,6 +19,7 @@ from spikelet._util.checks import fail
 from spikelet.layers.base import Layer
 from spikelet.layers.convolution import Convolution
 from spikelet.layers.first_spike import FirstSpike
+from spikelet.layers.graded import Activation
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Add, Affine, Concat, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape
@@ -30,6 +31,7 @@ __all__ = ["FirstSpikeProgram"]
 
 _LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 _ROOM = 1 << 28  # of sums
+_ENTRIES = 16  # of the table of a function, for each step
 _PART = 256  # samples that run at once
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -52,6 +54,8 @@ class _Map:
     bias : array, [channels of the extent]
     spikes : bool
         True if each value is the spike of a neuron, not a sum of several or an input.
+    signed : bool
+        True if spikes of OFF neurons are among them.
     """
 
     number: int
@@ -63,6 +67,7 @@ class _Map:
     zero: NDArray[np.uint8]
     bias: Floats
     spikes: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ class FirstSpikeProgram:
         # The layer that each operation computes, and of its terms the layer, and whether they take spikes.
         self._operations: list[tuple[str, list[tuple[str, bool]]]] = []
         self._dense: dict[str, float] = {}
-        self._grown: list[tuple[str, int, _Sum, int]] = []  # layer, map, potential, steps to fire
+        # Layer, map, potential, and comparisons of neurons that stay silent.
+        self._grown: list[tuple[str, int, _Sum, int]] = []
         self._names = [*graph.inputs, *(node.name for node in graph)]
         self._inputs = graph.inputs
         values: dict[str, _Value] = {
@@ -183,12 +189,12 @@ class FirstSpikeProgram:
             counted = self._read() if step_by_step else []
             arrays, counts = self._program.run(part, len(part[0]), numbers + counted, threads)
             parts.append(arrays[: len(maps)])
-            sent = dict(zip(counted, arrays[len(maps) :], strict=True))
-            for name, number, total, high in self._grown if step_by_step else ():
+            sent = dict(zip(counted, map(np.abs, arrays[len(maps) :]), strict=True))
+            for name, number, total, waits in self._grown if step_by_step else ():
                 work[name]["updates"] += _growth(total, sent) / max(count, 1)
-                if high:
+                if waits:
                     k = sent[number]
-                    waited = k.size * high - int(k.sum()) + np.count_nonzero(k)
+                    waited = k.size * waits - int(k.sum()) + np.count_nonzero(k)
                     work[name]["comparisons"] += waited / max(count, 1)
             for (name, terms), (operations, spikes) in zip(self._operations, counts, strict=True):
                 work[name]["spikes"] += spikes / max(count, 1)
@@ -208,7 +214,7 @@ class FirstSpikeProgram:
 
     def _read(self) -> list[int]:
         """Return the maps of spikes that potentials are made of, and of those that neurons send."""
-        found = {number for _, number, _, high in self._grown if high}
+        found = {number for _, number, _, waits in self._grown if waits}
         for _, _, total, _ in self._grown:
             found |= {k.map.number for k in total.kernels if k.map.spikes}
             found |= {m.number for m, _ in total.maps if m.spikes}
@@ -244,26 +250,49 @@ class FirstSpikeProgram:
             np.full(n, max(-lowest, highest), float), np.full(n, zero, np.uint8), np.zeros(n),
         )  # fmt: skip
 
-    def _map(self, extent: tuple[int, int, int], form: str, zero: int = 0) -> int:
-        zeros = np.full(extent[0] if form == "bytes" else 0, zero, np.uint8)
+    def _map(self, extent: tuple[int, int, int], form: str, zero: Any = 0) -> int:
+        zeros = np.full(extent[0], zero, np.uint8) if form == "bytes" else np.empty(0, np.uint8)
         return int(self._builder.map(extent, form, zeros))
 
     def _fired(self, layer: FirstSpike, value: _Value) -> _Map:
-        total = self._as_sum(value)
-        n = total.extent[0]
-        theta = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
-        high = min(self._steps, 255) if self._form == "bytes" else self._steps
+        total, is_byte = self._as_sum(value), self._form == "bytes"
+        n, table = total.extent[0], np.empty(0, np.int16)
+        theta = cell = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
+        high = min(self._steps, 255) if is_byte else self._steps
+        zero, low, most = np.zeros(n), np.full(n, 0.5), np.full(n, float(high))
+        tabulated = layer.function is not None and not _is_relay(layer.function)
+        if tabulated:
+            high = _ENTRIES * self._steps
+            begin, end = _span(replace(layer, steps=self._steps), n)
+            cell = (end - begin) / high * self._steps
+        elif layer.function is not None:
+            limit = min(self._steps, 127) if is_byte else self._steps
+            zero, high, low, most = zero + limit, 2 * limit, low + limit, zero + limit
         least = self._least_unit(total)
-        unit = np.clip(np.floor(theta / least), 1, _LARGEST // (high + 2) // 2)
-        size = np.maximum(theta / unit, least)
-        bias = np.rint(np.broadcast_to(total.bias, (n,)) * self._steps / size) + unit // 2
-        number = self._map(total.extent, self._form)
+        unit = np.clip(np.floor(cell / least), 1, _LARGEST // (high + 2) // 2)
+        size = np.maximum(cell / unit, least)
+        cell = size * unit
+        if tabulated:
+            x = begin[:, None] + (np.arange(high + 1) + 0.5) * cell[:, None] / self._steps
+            table = replace(layer, steps=self._steps).times(x[None])[0].astype(np.int16)
+            zero = np.clip(-table.min(1), 0, 127).astype(float)
+            if is_byte:
+                table = np.clip(table, -zero[:, None], 255 - zero[:, None])
+            low, most = -begin * self._steps / cell, np.abs(table).max(1).astype(float)
+        else:
+            theta = cell
+        bias = np.rint(
+            np.broadcast_to(total.bias, (n,)) * self._steps / size + np.floor(low * unit)
+        )
+        number = self._map(total.extent, self._form, np.minimum(zero, 255))
         offset, _ = self._emit(total, size)
-        self._end(number, total, _int32(bias - offset), _int32(unit), high)
-        coefficient = size * unit
+        self._end(
+            number, total, _int32(bias - offset), _int32(unit), high, _int32(zero), table.ravel()
+        )
         return _Map(
-            number, total.shape, total.extent, self._form, coefficient,
-            np.full(n, float(high)), np.zeros(n, np.uint8), np.zeros(n), spikes=True,
+            number, total.shape, total.extent, self._form, theta, most,
+            zero.astype(np.uint8) if is_byte else np.zeros(n, np.uint8), np.zeros(n), spikes=True,
+            signed=bool(zero.any()),
         )  # fmt: skip
 
     def _potential(self, total: _Sum) -> _Map:
@@ -277,9 +306,21 @@ class FirstSpikeProgram:
             number, total.shape, total.extent, "sums", size, most, np.empty(0, np.uint8), bias
         )
 
-    def _end(self, number: int, total: _Sum, bias: Any = (), unit: Any = (), high: int = 0) -> None:
-        self._builder.end(number, _int32(bias), _int32(unit), high)
-        self._grown.append((self._name, number, total, high))
+    def _end(
+        self,
+        number: int,
+        total: _Sum,
+        bias: Any = (),
+        unit: Any = (),
+        high: int = 0,
+        zero: Any = (),
+        table: Any = (),
+    ) -> None:
+        self._builder.end(
+            number, _int32(bias), _int32(unit), high, _int32(zero), np.asarray(table, np.int16)
+        )
+        waits = (1 + int(np.any(zero))) * min(high, self._steps)  # of a neuron, or an ON/OFF pair
+        self._grown.append((self._name, number, total, waits))
         terms = [(k.name, k.map.spikes) for k in total.kernels]
         terms += [(self._name, m.spikes) for m, _ in total.maps]
         self._operations.append((self._name, terms))
@@ -435,7 +476,7 @@ class FirstSpikeProgram:
         most = stored * float(np.prod(size))
         # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
         form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
-        number = self._map(extent, m.form if largest else form)
+        number = self._map(extent, m.form if largest else form, m.zero if largest else 0)
         self._builder.pool(m.number, number, size, stride, (1, 1), before, largest)
         self._operations.append((self._name, [(self._name, True)]))
         if largest:
@@ -453,6 +494,8 @@ class FirstSpikeProgram:
             self._refuse("has windows of different sizes")
         if not m.spikes:
             self._refuse("pads values that are no spikes, so a ReLU must stand before it")
+        if m.signed:
+            self._refuse("pads values that may be negative")
         before = [a for a, _ in layer.sides]
         extent = _extent(shape)
         number = self._map(extent, m.form)
@@ -507,7 +550,7 @@ class FirstSpikeProgram:
         self._operations.append((self._name, []))
         return _Map(
             number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
-            spikes=all(m.spikes for m in maps),
+            spikes=all(m.spikes for m in maps), signed=any(m.signed for m in maps),
         )  # fmt: skip
 
 
@@ -552,6 +595,21 @@ def _extent(shape: Shape) -> tuple[int, int, int]:
         c, *rest = shape
         return (c, *([1] * (2 - len(rest))), *rest)  # type: ignore[return-value]
     return extent_of(shape)
+
+
+def _is_relay(function: Activation) -> bool:
+    return function.function == "clip" and not np.isfinite([function.alpha, function.beta]).any()
+
+
+def _span(layer: FirstSpike, n: int) -> tuple[Floats, Floats]:
+    """Return where the spikes of neurons begin and cease to depend on their input, [n] each."""
+    x = np.broadcast_to(layer.limit, (n,))[:, None] * np.linspace(-1, 1, 4097)
+    k = layer.times(x[None])[0]
+    first = np.argmax(k != k[:, :1], 1)
+    last = k.shape[1] - 1 - np.argmax(k[:, ::-1] != k[:, -1:], 1)
+    first, last = np.maximum(first - 1, 0), np.where(first == 0, k.shape[1] - 1, last + 1)
+    each = np.arange(n)
+    return x[each, first], x[each, np.minimum(last, k.shape[1] - 1)]
 
 
 def _taps(n: int, windows: int, size: int, stride: int, dilation: int, before: int) -> int:

@@ -3,9 +3,9 @@
 // A neuron with the value k in 0 .. T fires k steps before the end of its window of T steps, or, if
 // k is 0, not at all. Behind a synapse of weight w, a spike adds w to the slope of its target's
 // potential, which at the end of the window is the sum of w k. The target then fires in its own
-// window, when a threshold that falls by `unit` in each step meets its potential. All of this is
-// computed for a whole window at once: the same integers, hence the same spikes, at no cost per
-// step.
+// window, when a threshold that falls by `unit` in each step meets its potential. A signed value is
+// a pair of neurons, ON and OFF, of which one fires; its sign tells which. All of this is computed
+// for a whole window at once: the same integers, hence the same spikes, at no cost per step.
 #pragma once
 
 #include <array>
@@ -48,10 +48,14 @@ struct Term {
   std::variant<Kernel, std::vector<std::int32_t>> weights;
 };
 
-// Neurons fire at k = floor((potential + bias) / unit), limited to 0 .. high.
+// Neurons fire at k = floor((potential + bias) / unit), limited to 0 .. high, less the zero of
+// their channel. If there is a table, [channel][high + 1], k is its entry instead: a function of
+// the potential, which need not be monotone.
 struct Neurons {
   std::vector<std::int32_t> bias, unit;  // of each channel
   std::int32_t high;
+  std::vector<std::int32_t> zero;  // of each channel
+  std::vector<std::int16_t> table;
 };
 
 // Adds its terms, which neurons may then compare with their thresholds.

@@ -95,11 +95,13 @@ class CBuilder:
         """Add a map to the sum, each channel times its gain."""
         self._terms.append((number, (gain,)))
 
-    def end(self, output: int, *neurons: Any) -> None:
+    def end(self, output: int, bias: Any, unit: Any, high: int, zero: Any, table: Any) -> None:
         """End the sum: output, biases, units and the limit of its neurons, if it has any."""
+        if len(table) or np.any(zero):
+            raise NotImplementedError("signed spikes")
         sources = tuple(number for number, _ in self._terms)
         terms = tuple(term for _, term in self._terms)
-        self._operations.append(_Operation("sum", output, sources, (terms, *neurons)))
+        self._operations.append(_Operation("sum", output, sources, (terms, bias, unit, high)))
         self._terms = []
 
     def pool(self, number: int, output: int, *window: Any) -> None:
