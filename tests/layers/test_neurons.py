@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.support.layer_checks import Make, check_refused, check_shape
 
+import spikelet as sl
 from spikelet import layers as L
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -140,3 +141,11 @@ def test_a_strict_neuron_subtracts_its_threshold_a_step_later(dtype: Any) -> Non
     assert result.v is not None
     np.testing.assert_array_equal(result.spikes.ravel(), [0, 0, 1, 0, 1, 0])
     np.testing.assert_array_equal(result.v.ravel(), [0.5, 1.0, 1.5, 1.0, 1.5, 1.0])
+
+
+def test_a_delayed_reset_follows_the_last_potential() -> None:
+    """Also the first one, as in snnTorch: 1.25 is reduced at once, though no spike came before."""
+    layers = [sl.layers.Linear([[1.0]]), sl.layers.IF(0.5, v_init=1.25, reset_delay=True)]
+    run = sl.SpikingModel(layers, dtype="float64").run(np.zeros((1, 1)), steps=4, record=True)
+    assert run.spikes[:, 0, 0].tolist() == [1, 0, 0, 0]
+    assert run.v[:, 0, 0].tolist() == [0.75, 0.25, 0.25, 0.25]

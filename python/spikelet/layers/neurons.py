@@ -131,7 +131,8 @@ class Neuron(Layer, kw_only=True):
         "signed": a neuron whose potential falls below 0 cancels an earlier spike by a spike of -1. "differential" (Huang
         et al., ICML 2025): signed spikes encode the change of the mean input, not the mean input.
     reset_delay : bool
-        Subtract the threshold in the step after the spike, after the leak, as snnTorch's Leaky does by default. Only with
+        Subtract the threshold in the step after the spike, after the leak, as snnTorch's Leaky does by default: where the
+        last potential reached the threshold, so that a `v_init` that reaches it is reduced in the first step. Only with
         ``reset="subtract"`` and binary spikes; a reset to a value a step later would give the same spikes.
     strict : bool
         Spike only if the potential exceeds the threshold, not if it equals it. Only with binary spikes.
