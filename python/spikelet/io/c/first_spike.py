@@ -95,13 +95,11 @@ class CBuilder:
         """Add a map to the sum, each channel times its gain."""
         self._terms.append((number, (gain,)))
 
-    def end(self, output: int, bias: Any, unit: Any, high: int, zero: Any, table: Any) -> None:
-        """End the sum: output, biases, units and the limit of its neurons, if it has any."""
-        if len(table) or np.any(zero):
-            raise NotImplementedError("signed spikes")
+    def end(self, output: int, *neurons: Any) -> None:
+        """End the sum: output, and biases, units, limit, zeros and table of its neurons, if it has any."""
         sources = tuple(number for number, _ in self._terms)
         terms = tuple(term for _, term in self._terms)
-        self._operations.append(_Operation("sum", output, sources, (terms, bias, unit, high)))
+        self._operations.append(_Operation("sum", output, sources, (terms, *neurons)))
         self._terms = []
 
     def pool(self, number: int, output: int, *window: Any) -> None:
@@ -191,7 +189,7 @@ class CBuilder:
         return f"&{self.constants.structs('kernel', np.array([row], np.int64), 'kernel')}[0]"
 
     def _sum(self, k: int, operation: _Operation) -> None:
-        terms, bias, unit, high = operation.arguments
+        terms, bias, unit, high, zero, table = operation.arguments
         out = self._maps[operation.output]
         channels = out.extent[0]
         start = np.zeros(channels, np.int64) if not len(bias) else np.array(bias, np.int64)
@@ -235,8 +233,13 @@ class CBuilder:
         last = []
         if len(unit):
             units = self.constants.add(unit, "unit", "int32_t")
-            neurons = (channels, units, high, "sum", pixel)
-            last.append(self._call("fire_once", *neurons, value=out.ctype))
+            name, more = "fire_once", []
+            if len(table):
+                name, more = "fire_once_by_table", [self.constants.add(table, "table", "int16_t")]
+            elif np.any(zero):
+                name, more = "fire_once_signed", [self.constants.add(zero, "zero", "int32_t")]
+            neurons = (channels, units, high, *more, "sum", pixel)
+            last.append(self._call(name, *neurons, value=out.ctype))
         elif spare:
             last.append(f"memcpy({pixel}, sum, sizeof {first});")
         self._each_pixel(
