@@ -196,12 +196,10 @@ def test_convert_mnist_loses_little(start: Start) -> None:
         spikes = [number(row.split()[6]) for row in rows]
         assert spikes == sorted(spikes)
         assert float(rows[-1].split()[1].rstrip("%")) > 90
-    without, once, memory, both = (
-        float(line.rsplit(" ", 1)[1].rstrip("."))
-        for line in re.findall(
-            r",\sratio [\d.]+(?=,)|^  .*, ratio [\d.]+$", done.stdout, re.MULTILINE
-        )
+    found = re.findall(
+        r"arithmetic / ann float ([\d.]+)|nJ, ratio ([\d.]+)", " ".join(done.stdout.split())
     )
+    without, once, memory, both = (float("".join(pair).rstrip(".")) for pair in found)
     assert once < without < memory
     assert once < both < memory
 
