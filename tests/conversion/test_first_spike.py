@@ -41,6 +41,33 @@ def test_functions_become_pairs_of_neurons(function: str, dtype: str, cosine: fl
     assert found @ wanted / np.linalg.norm(found) / np.linalg.norm(wanted) > cosine
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_linear_bottlenecks_are_relayed_as_spikes(dtype: str) -> None:
+    rng = np.random.default_rng(4)
+
+    def conv(n: int, group: int, size: int, **options: Any) -> layers.Conv2d:
+        weight = rng.normal(0, np.sqrt(2 / (group * size**2)), (n, group, size, size))
+        return layers.Conv2d(weight, padding=size // 2, **options)
+
+    ann = [
+        ("stem", conv(8, 3, 3), "input"), ("relu", layers.ReLU(), "stem"),
+        ("project", conv(6, 8, 1), "relu"), ("expand", conv(24, 6, 1), "project"),
+        ("relu1", layers.ReLU(upper=6.0), "expand"), ("depthwise", conv(24, 1, 3, groups=24), "relu1"),
+        ("relu2", layers.ReLU(upper=6.0), "depthwise"), ("back", conv(6, 24, 1), "relu2"),
+        ("add", layers.Add(), ("back", "project")), ("head", conv(20, 6, 1), "add"),
+        ("relu3", layers.ReLU(), "head"), ("flat", layers.Flatten(), "relu3"),
+        ("out", layers.Linear(rng.normal(0, 0.03, (10, 20 * 64))), "flat"),
+    ]  # fmt: skip
+    snn: Any = sl.convert(ann, images(200), steps=128, neuron="first_spike", dtype=dtype)
+    x = images(100, 2)
+    result = snn.run(x)
+    assert {name for name, work in result.operations.items() if work.products} == {"stem"}
+    wanted, found = snn.ann.run(x, steps=1).output, result.output
+    assert np.mean(wanted.argmax(1) == found.argmax(1)) > 0.9
+    wanted, found = wanted.ravel(), found.ravel()
+    assert found @ wanted / np.linalg.norm(found) / np.linalg.norm(wanted) > 0.99
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

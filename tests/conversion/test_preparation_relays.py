@@ -1,4 +1,4 @@
-"""Relays behind graded units."""
+"""Relays behind graded units and sums."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import pytest
 
 import spikelet as sl
 from spikelet.conversion.passes import run_passes
-from spikelet.conversion.preparation import add_relays
+from spikelet.conversion.preparation import add_relays, relay_sums
 from spikelet.layers import (
     Activation,
+    Add,
+    AvgPool2d,
+    Conv2d,
+    Flatten,
     LayerNorm,
     Linear,
     Multiply,
@@ -53,6 +57,28 @@ def test_layers_behind_graded_units_get_one_relay_each_source() -> None:
     assert graph["out"].inputs == ("product.relay",)
     assert graph["first"].inputs == ("input",)
     assert [n.name for n in with_relays(graph)] == [n.name for n in graph]
+
+
+def test_sums_that_weights_take_get_one_relay_for_all_that_take_them() -> None:
+    w = np.ones((3, 3, 1, 1))
+    graph = Graph(
+        [
+            ("a", Conv2d(w), "input"),
+            ("b", Conv2d(w), "a"),
+            ("relu", ReLU(), "b"),
+            ("c", Conv2d(w), "relu"),
+            ("add", Add(), ("c", "a")),
+            ("pool", AvgPool2d(2), "add"),
+            ("flat", Flatten(), "pool"),
+            ("out", Linear(np.ones((2, 3))), "flat"),
+        ]
+    )
+    made = run_passes("relays", graph, relay_sums)
+    assert {n.name: n.inputs for n in made} == {
+        "a": ("input",), "a.relay": ("a",), "b": ("a.relay",), "relu": ("b",), "c": ("relu",),
+        "add": ("c", "a.relay"), "pool": ("add",), "flat": ("pool",), "flat.relay": ("flat",),
+        "out": ("flat.relay",),
+    }  # fmt: skip
 
 
 def test_moved_values_are_values_of_their_unit() -> None:

@@ -20,7 +20,14 @@ from spikelet.conversion.first_spike import first_spike_model
 from spikelet.conversion.layerwise.activity import Calibration
 from spikelet.conversion.layerwise.site import Method
 from spikelet.conversion.neurons import FIRST_SPIKE, Neurons
-from spikelet.conversion.preparation import calibration_inputs, kept_neurons, prepared, range_of
+from spikelet.conversion.preparation import (
+    add_relays,
+    calibration_inputs,
+    kept_neurons,
+    prepared,
+    range_of,
+    relay_sums,
+)
 from spikelet.conversion.selection import Auto, Progress, best_model, candidates, method_of
 from spikelet.layers import Graded
 from spikelet.layers.inputs import present
@@ -136,9 +143,11 @@ def convert(
     progress = wanted(where, progress)
 
     methods = chosen.methods if isinstance(chosen, Auto) else (chosen,)
-    relays = any(getattr(m, "relays", False) for m in methods)
+    relays = add_relays if any(getattr(m, "relays", False) for m in methods) else None
+    if neurons.kind == FIRST_SPIKE:
+        relays = relay_sums
     names = () if callable(keep) else (keep,) if isinstance(keep, str) else tuple(keep)
-    graph = prepared(ann, inputs, names, relays=relays)
+    graph = prepared(ann, inputs, names, relays)
     kept = kept_neurons(where, graph, keep if callable(keep) else names)
 
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))

@@ -16,11 +16,12 @@ from spikelet.conversion.folding import fold_affine
 from spikelet.conversion.layerwise.activity import MAX_POOLS, Floats
 from spikelet.conversion.load import read
 from spikelet.conversion.neurons import can_spike
-from spikelet.conversion.passes import MutableGraph, run_passes
+from spikelet.conversion.passes import MutableGraph, Pass, run_passes
 from spikelet.conversion.recognition import recognize
 from spikelet.layers import (
     Activation,
     Affine,
+    Concat,
     Foreign,
     Graded,
     Layer,
@@ -32,6 +33,7 @@ from spikelet.layers import (
 )
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
+from spikelet.layers.pools import Pool
 
 __all__ = [
     "MAX_POOLS",
@@ -43,6 +45,7 @@ __all__ = [
     "pool_parts",
     "prepared",
     "range_of",
+    "relay_sums",
     "simplify",
 ]
 
@@ -87,14 +90,38 @@ def add_relays(work: MutableGraph) -> None:
     made: dict[str, str] = {}
     for node in work.nodes.values():
         first, *others = node.inputs or ("",)
-        weighs = isinstance(node.layer, Linear | Convolution | TransposedConvolution)
-        if weighs and _is_graded(work.nodes, first):
+        if _weighs(node.layer) and _is_graded(work.nodes, first):
             if first not in made:
                 made[first] = f"{first}.relay"
                 nodes.append(Node(made[first], Activation("clip"), (first,)))
             node = Node(node.name, node.layer, (made[first], *others))  # noqa: PLW2901
         nodes.append(node)
     work.update(nodes)
+
+
+def relay_sums(work: MutableGraph) -> None:
+    """Add a relay behind each sum that a layer with weights takes, for neurons that send nothing but spikes.
+
+    Such sums are the linear bottlenecks of MobileNetV2, for one. What else takes the sum gets the relay's spikes, too.
+    """
+    sums: dict[str, bool] = {}
+    for node in work.nodes.values():
+        moves = isinstance(node.layer, Movement | Concat | Pool)
+        sums[node.name] = not can_spike(node.layer) and (
+            not moves or any(sums.get(name, False) for name in node.inputs)
+        )
+    taken = {node.inputs[0] for node in work.nodes.values() if _weighs(node.layer)}
+    made = {name: f"{name}.relay" for name in taken if sums.get(name, False)}
+    nodes: list[Node] = []
+    for node in work.nodes.values():
+        nodes.append(Node(node.name, node.layer, tuple(made.get(n, n) for n in node.inputs)))
+        if node.name in made:
+            nodes.append(Node(made[node.name], Activation("clip"), (node.name,)))
+    work.update(nodes)
+
+
+def _weighs(layer: Layer) -> bool:
+    return isinstance(layer, Linear | Convolution | TransposedConvolution)
 
 
 def _is_graded(nodes: Mapping[str, Node], name: str) -> bool:
@@ -285,7 +312,7 @@ Inputs = tuple[Floats, ...] | Mapping[str, Floats]
 
 
 def prepared(
-    ann: Any, inputs: Inputs, keep: Collection[str] = (), *, relays: bool = False
+    ann: Any, inputs: Inputs, keep: Collection[str] = (), relays: Pass | None = None
 ) -> Graph:
     """Return the graph to convert: activations recognised, simplified, BatchNorm folded, parts of concatenations pooled.
 
@@ -296,8 +323,8 @@ def prepared(
     inputs : tuple or mapping of array, [N, ...]
     keep : collection of str
         Names of layers that may stay in their own framework.
-    relays : bool
-        Insert relays behind graded units.
+    relays : callable, optional
+        `add_relays` or `relay_sums`, which insert relays.
 
     Raises
     ------
@@ -318,7 +345,7 @@ def prepared(
             hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
             raise ValueError(f"{error}; {hint}") from None
         raise
-    passes = [recognize, simplify, fold_affine, pool_parts, *([add_relays] if relays else [])]
+    passes = [recognize, simplify, fold_affine, pool_parts, *([relays] if relays else [])]
     return run_passes("convert", graph, *passes, shapes=graph.shapes(shapes))
 
 
