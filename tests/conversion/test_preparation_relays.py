@@ -12,6 +12,7 @@ from spikelet.layers import (
     Activation,
     Add,
     AvgPool2d,
+    Concat,
     Conv2d,
     Flatten,
     LayerNorm,
@@ -71,13 +72,18 @@ def test_sums_that_weights_take_get_one_relay_for_all_that_take_them() -> None:
             ("pool", AvgPool2d(2), "add"),
             ("flat", Flatten(), "pool"),
             ("out", Linear(np.ones((2, 3))), "flat"),
-        ]
+            ("first", Conv2d(w), "relu"),
+            ("both", Concat(0), ("first", "relu")),
+            ("last", Conv2d(np.ones((3, 6, 1, 1))), "both"),
+        ],
+        outputs=["out", "last"],
     )
     made = run_passes("relays", graph, relay_sums)
     assert {n.name: n.inputs for n in made} == {
         "a": ("input",), "a.relay": ("a",), "b": ("a.relay",), "relu": ("b",), "c": ("relu",),
         "add": ("c", "a.relay"), "pool": ("add",), "flat": ("pool",), "flat.relay": ("flat",),
-        "out": ("flat.relay",),
+        "out": ("flat.relay",), "first": ("relu",), "first.relay": ("first",),
+        "both": ("first.relay", "relu"), "last": ("both",),
     }  # fmt: skip
 
 

@@ -71,6 +71,13 @@ def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
         ("c", layers.Conv2d(w(5, 8, 2, 2)), ("image",)),
     ]), (3, 3, 3)  # fmt: skip
 
+    found["transposed"] = Graph([
+        ("up", layers.ConvTranspose2d(w(3, 8, 3, 3), rng.normal(0, 0.1, 8), 2, 1, 1), ("input",)),
+        ("fa", fire(8), ("up",)),
+        ("deep", layers.ConvTranspose2d(w(8, 2, 2, 3), None, (3, 1), (2, 0), 0, 4, (1, 2)), ("fa",)),
+        ("fb", fire(8), ("deep",)), ("out", layers.ConvTranspose2d(w(8, 1, 1, 1)), ("fb",)),
+    ]), (3, 3, 4)  # fmt: skip
+
     def signed(n: int, function: str, *parameters: Any) -> FirstSpike:
         unit = layers.Activation(function, *parameters)
         return FirstSpike(rng.uniform(0.4, 1.5, n), function=unit, reach=rng.uniform(2, 6, n))

@@ -100,18 +100,21 @@ def add_relays(work: MutableGraph) -> None:
 
 
 def relay_sums(work: MutableGraph) -> None:
-    """Add a relay behind each sum that a layer with weights takes, for neurons that send nothing but spikes.
+    """Add a relay behind each sum that meets weights or spikes to join, for neurons that send nothing but spikes.
 
     Such sums are the linear bottlenecks of MobileNetV2, for one. What else takes the sum gets the relay's spikes, too.
     """
-    sums: dict[str, bool] = {}
+    sums: set[str] = set()
+    made: dict[str, str] = {}
     for node in work.nodes.values():
+        among = sums.intersection(node.inputs)
+        joins = isinstance(node.layer, Concat) and len(among) < len(set(node.inputs))
+        if joins or _weighs(node.layer):
+            made |= {name: f"{name}.relay" for name in among}
+            among = set()
         moves = isinstance(node.layer, Movement | Concat | Pool)
-        sums[node.name] = not can_spike(node.layer) and (
-            not moves or any(sums.get(name, False) for name in node.inputs)
-        )
-    taken = {node.inputs[0] for node in work.nodes.values() if _weighs(node.layer)}
-    made = {name: f"{name}.relay" for name in taken if sums.get(name, False)}
+        if not can_spike(node.layer) and (among or not moves):
+            sums.add(node.name)
     nodes: list[Node] = []
     for node in work.nodes.values():
         nodes.append(Node(node.name, node.layer, tuple(made.get(n, n) for n in node.inputs)))

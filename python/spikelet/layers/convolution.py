@@ -18,7 +18,7 @@ from spikelet.layers.base import (
     sizes,
     volume_shape,
 )
-from spikelet.layers.movement import Slice, Spread
+from spikelet.layers.movement import Movement, Slice, Spread
 from spikelet.layers.views import NONE, Floats, Shape, View, Views, extent_of
 
 __all__ = [
@@ -183,22 +183,27 @@ class TransposedConvolution(Spatial):
         turned: Floats = flipped[(..., *(slice(None, None, -1),) * self.axes)]
         return turned
 
-    def _add(self, views: Views, shape: Shape, view: View) -> View:
-        """Add a convolution of the input with zeros between the values."""
-        view = views.moved(view, Spread((1, *self.stride)).moved)
+    def parts(self, shape: Shape) -> tuple[list[Movement], Convolution]:
+        """Return the movements that put zeros between the values of an input, and the convolution of what they make."""
+        moves: list[Movement] = [Spread((1, *self.stride))]
         padding, starts, stops = [], [], []
         for axis in range(self.axes):
+            length = (shape[1 + axis] - 1) * self.stride[axis] + 1
             reach = self.dilation[axis] * (self.weight.shape[2 + axis] - 1)
             before, after = (reach - p for p in self.padding[2 * axis : 2 * axis + 2])
             after += self.output_padding[axis]
             padding += [max(before, 0), max(after, 0)]
             starts.append(max(-before, 0))
-            stops.append(view.shape[1 + axis] - max(-after, 0))
-        if any(starts) or tuple(stops) != view.shape[1:]:
-            view = views.moved(view, Slice((None, *starts), (None, *stops)).moved)
+            stops.append(length - max(-after, 0))
+        moves.append(Slice((None, *starts), (None, *stops)))
         kind = {1: Conv1d, 2: Conv2d, 3: Conv3d}[self.axes]
-        flipped = kind(self.kernel(), self.bias, 1, tuple(padding), self.dilation, self.groups)
-        return flipped.add_to(views, shape, view)
+        return moves, kind(self.kernel(), self.bias, 1, tuple(padding), self.dilation, self.groups)
+
+    def _add(self, views: Views, shape: Shape, view: View) -> View:
+        moves, convolution = self.parts(view.shape)
+        for move in moves:
+            view = views.moved(view, move.moved)
+        return convolution.add_to(views, shape, view)
 
 
 class ConvTranspose1d(TransposedConvolution, axes=1):

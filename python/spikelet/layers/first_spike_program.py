@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util.checks import fail
 from spikelet.layers.base import Layer
-from spikelet.layers.convolution import Convolution
+from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.first_spike import FirstSpike
 from spikelet.layers.graded import Activation
 from spikelet.layers.graph import Graph
@@ -79,6 +79,9 @@ class _Kernel:
     dilation: tuple[int, int]
     before: tuple[int, int]
     groups: int
+    holes: tuple[
+        NDArray[np.bool_], ...
+    ]  # along both axes: zeros that a transposed convolution put in
 
 
 @dataclass(frozen=True)
@@ -326,7 +329,7 @@ class FirstSpikeProgram:
         self._operations.append((self._name, terms))
         for k in total.kernels:
             places = zip(
-                k.map.extent[1:],
+                k.holes,
                 total.extent[1:],
                 k.weight.shape[2:],
                 k.stride,
@@ -394,6 +397,13 @@ class FirstSpikeProgram:
             return self._linear(layer, shape, self._spikes(first))
         if isinstance(layer, Convolution) and layer.axes <= 2:
             return self._convolved(layer, shape, self._spikes(first))
+        if isinstance(layer, TransposedConvolution) and layer.axes <= 2:
+            m, values = self._spikes(first), np.ones(first.shape, bool)
+            moves, convolution = layer.parts(first.shape)
+            for move in moves:
+                values = move.moved(values, 0)
+                m = self._moved(move, values.shape, [m])
+            return self._convolved(convolution, shape, m, ~values)
         if isinstance(layer, Affine):
             return self._affine(layer, shape, first)
         if isinstance(layer, Add):
@@ -421,10 +431,13 @@ class FirstSpikeProgram:
         weight = layer.weight.reshape(len(layer.weight), c, h, w) * m.coefficient.reshape(-1, 1, 1)
         bias = 0.0 if layer.bias is None else layer.bias
         bias = bias + layer.weight.reshape(len(weight), c, h * w).sum(2) @ m.bias
-        kernel = _Kernel(self._name, m, weight, (1, 1), (1, 1), (0, 0), 1)
+        axes = np.zeros(h, bool), np.zeros(w, bool)
+        kernel = _Kernel(self._name, m, weight, (1, 1), (1, 1), (0, 0), 1, axes)
         return _Sum(shape, (len(weight), 1, 1), (kernel,), (), bias)
 
-    def _convolved(self, layer: Convolution, shape: Shape, m: _Map) -> _Sum:
+    def _convolved(
+        self, layer: Convolution, shape: Shape, m: _Map, holes: NDArray[np.bool_] | None = None
+    ) -> _Sum:
         lead = 2 - layer.axes
         n, group = len(layer.weight), layer.weight.shape[1]
         weight = layer.weight.reshape(n, group, *[1] * lead, *layer.weight.shape[2:])
@@ -442,7 +455,9 @@ class FirstSpikeProgram:
             shifts = np.repeat(m.bias.reshape(layer.groups, group), n // layer.groups, 0)
             bias = bias + (each * shifts).sum(1)
         (stride, dilation) = two
-        kernel = _Kernel(self._name, m, weight, stride, dilation, before, layer.groups)
+        empty = np.zeros(m.extent, bool) if holes is None else holes.reshape(m.extent)
+        axes = empty.all((0, 2)), empty.all((0, 1))
+        kernel = _Kernel(self._name, m, weight, stride, dilation, before, layer.groups, axes)
         return _Sum(shape, _extent(shape), (kernel,), (), bias)
 
     def _affine(self, layer: Affine, shape: Shape, value: _Value) -> _Sum:
@@ -612,10 +627,12 @@ def _span(layer: FirstSpike, n: int) -> tuple[Floats, Floats]:
     return x[each, first], x[each, np.minimum(last, k.shape[1] - 1)]
 
 
-def _taps(n: int, windows: int, size: int, stride: int, dilation: int, before: int) -> int:
+def _taps(
+    holes: NDArray[np.bool_], windows: int, size: int, stride: int, dilation: int, before: int
+) -> int:
     """Return the number of pairs of a window along an axis and a value that it sees."""
     at = stride * np.arange(windows)[:, None] + dilation * np.arange(size) - before
-    return int(np.count_nonzero((at >= 0) & (at < n)))
+    return int(np.count_nonzero(~holes[at[(at >= 0) & (at < len(holes))]]))
 
 
 def _int32(values: Any) -> NDArray[np.int32]:

@@ -273,7 +273,7 @@ class CBuilder:
         index = np.asarray(operation.arguments[0]).reshape(-1, channels)
         lines = []
         if (index < 0).any():
-            lines.append(f"memset({place}, 0, {index.size} * sizeof *{place});")
+            lines.append(f"memset(&{place}[0], 0, {index.size} * sizeof *{place});")
         for source in operation.sources:
             m = self._maps[source]
             size = m.pixels * m.extent[0]
