@@ -57,9 +57,10 @@ def test_batches_cover_all_samples(
 
 
 def test_operations_of_batches_are_averaged_by_sample() -> None:
-    one, other = Operations(2.0, 4.0, 6.0, 8.0), Operations(5.0, 1.0, 0.0, 8.0)
+    one = Operations(2.0, 4.0, 6.0, 8.0, 3.0, 9.0)
+    other = Operations(5.0, 1.0, 0.0, 8.0, 0.0, 3.0)
     found = merge([(1, {"a": one}), (2, {"a": other})])["a"]
-    assert dataclasses.astuple(found) == (4.0, 2.0, 2.0, 8.0)
+    assert dataclasses.astuple(found) == (4.0, 2.0, 2.0, 8.0, 1.0, 5.0)
 
 
 def test_pairs_of_models() -> None:

@@ -456,7 +456,7 @@ class FirstSpikeProgram:
             bias = bias + (each * shifts).sum(1)
         (stride, dilation) = two
         empty = np.zeros(m.extent, bool) if holes is None else holes.reshape(m.extent)
-        axes = empty.all((0, 2)), empty.all((0, 1))
+        axes = np.asarray(empty.all((0, 2))), np.asarray(empty.all((0, 1)))
         kernel = _Kernel(self._name, m, weight, stride, dilation, before, layer.groups, axes)
         return _Sum(shape, _extent(shape), (kernel,), (), bias)
 
