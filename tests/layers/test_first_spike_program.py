@@ -71,6 +71,9 @@ def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
         ("c", layers.Conv2d(w(5, 8, 2, 2)), ("image",)),
     ]), (3, 3, 3)  # fmt: skip
 
+    found["small"] = Graph([  # each window of the pool sees the whole map
+        conv(w(4, 3, 1, 1)), fire(4), layers.MaxPool2d(3, 1, 1), conv(w(5, 4, 2, 2)),
+    ]), (3, 2, 2)  # fmt: skip
     found["transposed"] = Graph([
         ("up", layers.ConvTranspose2d(w(3, 8, 3, 3), rng.normal(0, 0.1, 8), 2, 1, 1), ("input",)),
         ("fa", fire(8), ("up",)),

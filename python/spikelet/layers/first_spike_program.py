@@ -482,7 +482,7 @@ class FirstSpikeProgram:
         for w in windows:
             lengths = {e - b for b, e in zip(w.begin, w.end, strict=True)}
             steps = {b - a for a, b in pairwise(w.begin)} or {1}
-            if len(lengths) > 1 or len(steps) > 1 or w.step != 1:
+            if len(lengths) > 1 or len(steps) > 1 or 0 in steps or w.step != 1:
                 return self._pooled_with_padding(layer, shape, m)
             size.append(lengths.pop())
             stride.append(steps.pop())
