@@ -71,6 +71,11 @@ def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
         ("c", layers.Conv2d(w(5, 8, 2, 2)), ("image",)),
     ]), (3, 3, 3)  # fmt: skip
 
+    found["shuffle"] = Graph([
+        conv(w(6, 3, 1, 1)), fire(6), layers.Reshape((2, 3, 2, 3)), layers.Permute((1, 0, 2, 3)),
+        layers.Reshape((6, 2, 3)), conv(w(4, 3, 2, 2), groups=2), fire(4),
+        layers.Permute((2, 0, 1)), layers.Flatten(), layers.Linear(w(3, 8)),
+    ]), (3, 2, 3)  # fmt: skip
     found["small"] = Graph([  # each window of the pool sees the whole map
         conv(w(4, 3, 1, 1)), fire(4), layers.MaxPool2d(3, 1, 1), conv(w(5, 4, 2, 2)),
     ]), (3, 2, 2)  # fmt: skip

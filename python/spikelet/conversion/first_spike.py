@@ -110,7 +110,9 @@ def first_spike_model(
     names = [n.name for n in cal.graph if can_spike(n.layer) and n.name not in cal.graph.outputs]
     names += [n.name for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in names]
     one = {
-        name: FirstSpike(1.0, steps, None if isinstance(layer, ReLU) else layer)
+        name: FirstSpike(
+            1 + np.arange(cal.shapes[name][0]), steps, None if isinstance(layer, ReLU) else layer
+        )
         for name in names
         for layer in [cal.graph[name].layer]
     }

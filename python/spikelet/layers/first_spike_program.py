@@ -388,7 +388,7 @@ class FirstSpikeProgram:
     # Layers
 
     def _made(self, layer: Layer, shape: Shape, given: list[_Value]) -> _Value:
-        if not isinstance(layer, (Linear, Flatten, Reshape)):
+        if not isinstance(layer, (Linear, Movement, Concat)):
             given = [self._in_order(v) for v in given]
         first = given[0]
         if isinstance(layer, FirstSpike):
@@ -524,7 +524,7 @@ class FirstSpikeProgram:
         """Return a map whose extent is that of its shape; `Flatten` and `Reshape` alone move nothing."""
         if value.extent == _extent(value.shape):
             return value
-        return self._moved(Flatten(), value.shape, [value])
+        return self._moved(None, value.shape, [value])
 
     def _moved(self, layer: Any, shape: Shape, given: list[_Value]) -> _Map:
         maps = [self._potential(v) if isinstance(v, _Sum) else v for v in given]
@@ -540,24 +540,16 @@ class FirstSpikeProgram:
             axis = layer.axis % len(shape)
             moved = np.concatenate(places, axis)
         else:
-            moved = layer.moved(places[0], -1).reshape(shape)
-        extent = _extent(shape)
-        index = moved.reshape(extent).transpose(1, 2, 0)
-        kept = {}
-        inside = (index >= 0).reshape(-1, extent[0])
-        for what in ("coefficient", "most", "bias", *(["zero"] if maps[0].form == "bytes" else [])):
-            values = np.concatenate([
-                np.broadcast_to(getattr(m, what)[None, None], (*m.extent[1:], m.extent[0])).ravel()
-                for m in maps
-            ])  # fmt: skip
-            rows = values[index].reshape(-1, extent[0]).astype(float)
-            kept[what] = np.where(inside, rows, -np.inf).max(0)
-            kept[what][~inside.any(0)] = 0.0
-            if (
-                what != "most"
-                and (inside & (np.abs(rows - kept[what]) > 1e-9 * abs(kept[what]))).any()
-            ):
-                self._refuse("mixes channels, which have thresholds of their own")
+            moved = layer.moved(places[0], -1).reshape(shape) if layer else places[0]
+        # Where channels are mixed, as within a shuffle of channels, each value is a channel of its own.
+        extents = [_extent(shape), (moved.size, 1, 1)][: 1 + isinstance(layer, Movement)]
+        for extent in dict.fromkeys(extents):
+            index = moved.reshape(extent).transpose(1, 2, 0)
+            kept = _by_channel(maps, index)
+            if kept:
+                break
+        else:
+            self._refuse("mixes channels, which have thresholds of their own")
         zero = kept.get("zero", np.empty(0)).astype(np.uint8)
         form = maps[0].form
         number = int(self._builder.map(extent, form, zero))
@@ -567,6 +559,25 @@ class FirstSpikeProgram:
             number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
             spikes=all(m.spikes for m in maps), signed=any(m.signed for m in maps),
         )  # fmt: skip
+
+
+def _by_channel(maps: Sequence[_Map], index: NDArray[np.int64]) -> dict[str, Floats]:
+    """Return what a map of values of others, [height, width, channels], has by channel; nothing if values of one differ."""
+    kept = {}
+    rows = index.reshape(-1, index.shape[2])
+    inside = rows >= 0
+    for what in ("coefficient", "most", "bias", *(["zero"] if maps[0].form == "bytes" else [])):
+        values = np.concatenate([
+            np.broadcast_to(getattr(m, what)[None, None], (*m.extent[1:], m.extent[0])).ravel()
+            for m in maps
+        ])  # fmt: skip
+        each = values[rows].astype(float)
+        kept[what] = np.where(inside, each, -np.inf).max(0)
+        kept[what][~inside.any(0)] = 0.0
+        apart = inside & (np.abs(each - kept[what]) > 1e-9 * abs(kept[what]))
+        if what != "most" and apart.any():
+            return {}
+    return kept
 
 
 def _growth(total: _Sum, sent: Mapping[int, NDArray[np.int32]]) -> int:
