@@ -41,6 +41,33 @@ def test_functions_become_pairs_of_neurons(function: str, dtype: str, cosine: fl
     assert found @ wanted / np.linalg.norm(found) / np.linalg.norm(wanted) > cosine
 
 
+def test_sums_are_pooled_before_their_neurons_without_rounded_weights() -> None:
+    rng = np.random.default_rng(1)
+
+    def w(*shape: int) -> Any:
+        return rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape)
+
+    ann = [
+        layers.Conv2d(w(10, 3, 3, 3), padding=1), layers.MaxPool2d(2), layers.ReLU(),
+        layers.Conv2d(w(20, 10, 5, 5), padding=2), layers.MaxPool2d(2), layers.ReLU(),
+        layers.Flatten(), layers.Linear(w(10, 80)),
+    ]  # fmt: skip
+    snn: Any = sl.convert(ann, images(200), steps=64, neuron="first_spike", dtype="int16")
+    assert error(snn) < 0.06
+
+
+def test_sums_whose_weights_would_be_rounded_are_refused() -> None:
+    rng = np.random.default_rng(1)
+    ann = [
+        ("a", layers.Conv2d(rng.normal(0, 1, (4, 3, 1, 1))), "input"), ("relu", layers.ReLU(), "a"),
+        ("b", layers.Conv2d(rng.normal(0, 1, (4, 4, 3, 3)), padding=1), "relu"),
+        ("add", layers.Add(), ("b", "a")), ("relu2", layers.ReLU(), "add"),
+        ("flat", layers.Flatten(), "relu2"), ("out", layers.Linear(np.ones((2, 256))), "flat"),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"layer 'relu2', \w+, adds a sum, whose weights would be"):
+        sl.convert(ann, images(20), steps=16, neuron="first_spike", dtype="int16")
+
+
 @pytest.mark.parametrize("dtype", ["int8", "int16"])
 def test_linear_bottlenecks_are_relayed_as_spikes(dtype: str) -> None:
     rng = np.random.default_rng(4)

@@ -124,4 +124,6 @@ def first_spike_model(
             progress(names.index(name), len(names), name)
 
     changes = fit_layers(where, replace(cal, steps=1), FirstSpikes(steps), watch)
-    return FirstSpikeModel(cal.graph.replaced(changes), ann, **options)
+    graph = cal.graph.replaced(changes)
+    FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], steps, bits)
+    return FirstSpikeModel(graph, ann, **options)

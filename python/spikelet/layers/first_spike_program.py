@@ -272,8 +272,11 @@ class FirstSpikeProgram:
             limit = min(self._steps, 127) if is_byte else self._steps
             zero, high, low, most = zero + limit, 2 * limit, low + limit, zero + limit
         least = self._least_unit(total)
-        unit = np.clip(np.floor(cell / least), 1, _LARGEST // (high + 2) // 2)
+        most_units = _LARGEST // (high + 2) // 2
+        unit = np.clip(np.floor(cell / least), 1, most_units)
         size = np.maximum(cell / unit, least)
+        if len(total.maps) == 1 and not total.kernels and (cell / least <= most_units).all():
+            unit, size = np.maximum(np.rint(cell / least), 1), least
         cell = size * unit
         if tabulated:
             x = begin[:, None] + (np.arange(high + 1) + 0.5) * cell[:, None] / self._steps
@@ -358,6 +361,11 @@ class FirstSpikeProgram:
         for m, gain in total.maps:
             most += np.abs(gain) * m.most
         least = np.maximum(least, most / _ROOM)  # weights of maps have as many bits as fit
+        if (
+            len(total.maps) == 1 and not total.kernels
+        ):  # which are few behind a sum: none is rounded
+            gain = np.abs(total.maps[0][1])
+            least = gain / np.maximum(np.floor(gain / np.where(least > 0, least, 1.0)), 1.0)
         return np.where(least > 0, least, 1.0)
 
     def _emit(self, total: _Sum, size: Floats) -> tuple[Floats, Floats]:
@@ -379,6 +387,10 @@ class FirstSpikeProgram:
             )  # fmt: skip
         for m, gain in total.maps:
             q = np.rint(gain / size)
+            if m.form == "sums" and (np.abs(q * size - gain) > np.abs(gain) / 100).any():
+                self._refuse(
+                    "adds a sum, whose weights would be rounded, so a ReLU must stand before it"
+                )
             if m.form == "bytes":
                 offset += q * m.zero
             most += np.abs(q) * m.most
