@@ -94,6 +94,11 @@ class _Sum:
     maps: tuple[tuple[_Map, Floats], ...] = ()  # with the value of one unit of the map, times T
     bias: Any = 0.0
 
+    @property
+    def is_scaled(self) -> bool:
+        """Return whether it is a single map, scaled."""
+        return len(self.maps) == 1 and not self.kernels
+
 
 _Value: TypeAlias = "_Map | _Sum"
 
@@ -275,7 +280,7 @@ class FirstSpikeProgram:
         most_units = _LARGEST // (high + 2) // 2
         unit = np.clip(np.floor(cell / least), 1, most_units)
         size = np.maximum(cell / unit, least)
-        if len(total.maps) == 1 and not total.kernels and (cell / least <= most_units).all():
+        if total.is_scaled and (cell / least <= most_units).all():
             unit, size = np.maximum(np.rint(cell / least), 1), least
         cell = size * unit
         if tabulated:
@@ -361,9 +366,7 @@ class FirstSpikeProgram:
         for m, gain in total.maps:
             most += np.abs(gain) * m.most
         least = np.maximum(least, most / _ROOM)  # weights of maps have as many bits as fit
-        if (
-            len(total.maps) == 1 and not total.kernels
-        ):  # which are few behind a sum: none is rounded
+        if total.is_scaled:  # a scale is not rounded: few bits are left for that of a sum
             gain = np.abs(total.maps[0][1])
             least = gain / np.maximum(np.floor(gain / np.where(least > 0, least, 1.0)), 1.0)
         return np.where(least > 0, least, 1.0)
