@@ -15,20 +15,15 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from compare_conversion import PROGRAMS as CONVERTERS
-from compare_conversion import WORKER, parser, tune_and_time
+from networks import NETWORKS
 from networks_report import accuracies, rows, speeds, verdicts
+from networks_worker import RECIPES
 
 from spikelet.cli import bench_harness as harness
 from spikelet.cli.bench_harness import Record
 
-NETWORKS = (
-    "resnet20-akamaster", "resnet56-akamaster", "resnet20", "squeezenet", "efficientnet-lite0",
-    "pitch",
-)  # fmt: skip
-"""As networks.py has them, which needs PyTorch; this program does not."""
-
-PROGRAMS = (*CONVERTERS, "onnxruntime")
+WORKER = Path(__file__).with_name("worker.py")
+PROGRAMS = ("spikelet", "spikingjelly", "snntorch", "torch", "onnxruntime")
 LARGE = ("squeezenet", "efficientnet-lite0")
 PARTS = ("accuracy", "speed")
 TABLES = {part: f"compare_networks.py {part}" for part in PARTS}
@@ -49,10 +44,21 @@ class Case(NamedTuple):
         return f"{self.program} {self.network} {self.method}"
 
 
+def numbers(text: str) -> list[int]:
+    """Return integers from ``4,8,16``, in order."""
+    return sorted({int(part) for part in text.split(",")})
+
+
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    found = parser(__doc__, "16,32", "samples; a tenth of large images", 5.0, PROGRAMS, page=True)
+    found = harness.parser(__doc__, *PROGRAMS, runs=3, page=True)
+    found.set_defaults(**{f"{name}_python": None for name in PROGRAMS[1:]})
     add = found.add_argument
+    add("--steps", type=numbers, default=[16, 32], metavar="T,T,...", help="default: 16,32")
+    add("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
+    add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="recipes of SpikingJelly")
+    add("--seconds", type=float, default=5.0, help="timed seconds of each run (default: 5)")
+    add("--speed-images", type=int, default=100, help="timed samples; a tenth of large images")
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     add("--images", type=int, default=1000, help="test samples (default: 1000)")
@@ -147,17 +153,28 @@ def measure_accuracy(args: argparse.Namespace) -> str:
 
 
 def time_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
-    """Time all programs, network by network."""
+    """Find the best setting of each program in a run of its own, then time all in turn, network by network."""
+    best: dict[Case, Record] = {}
     results: dict[Case, list[Record]] = {}
+
+    def once(case: Case, run: int) -> Record:
+        images = max(1, args.speed_images // 10) if case.network in LARGE else args.speed_images
+        if run:
+            how = {"setting": best[case]["setting"], "seconds": args.seconds}
+        else:
+            how = {"seconds": 0.0 if case.program == "spikelet" else args.seconds / 2}
+        return work(args, case, "speed", images=images, **how)
+
     for network in args.networks:
-        images = max(1, args.speed_images // 10) if network in LARGE else args.speed_images
-
-        def once(case: Case, setting: dict[str, Any] | None, images: int = images) -> Record:
-            tuning = 0.0 if case.program == "spikelet" else args.seconds / 2
-            seconds = args.seconds if setting is not None else tuning
-            return work(args, case, "speed", images=images, setting=setting, seconds=seconds)
-
-        results |= tune_and_time(cases(args, network, speed=True), args.runs, once)
+        every, speed = cases(args, network, speed=True), "{images_per_s:.4g}/s"
+        tuned = harness.take_turns(every, [0], once, "{setting}, " + speed, good="setting")
+        found = {case: run for case, (run,) in tuned.items() if "setting" in run}
+        best |= found
+        runs = range(1, args.runs + 1)
+        timed = harness.take_turns(found, runs, once, speed, good="images_per_s")
+        results |= tuned
+        for case, records in timed.items():
+            results[case] = [record | {"tried": best[case]["tried"]} for record in records]
     return results
 
 

@@ -6,7 +6,9 @@ Their weights come from the folder of models (``--models``) or from installed pa
     ``cifar10_resnet{20,56}_akamaster.npz``: state_dicts of akamaster/pytorch_resnet_cifar10, the CIFAR ResNets of
     He et al. 2016 with shortcuts that have no parameters.
 ``resnet20``
-    ``resnet20_cifar10.npz``: a ResNet-20 with projection shortcuts, see conversion.py.
+    ``resnet20_cifar10.npz``: a ResNet-20 with projection shortcuts, ``conv1``, ``bn1``, then for the nine blocks
+    ``blocks.K.conv1``, ``bn1``, ``conv2``, ``bn2`` and, where it projects, ``down.0`` and ``down.1``; ``fc``; ``mean``
+    and ``std`` of the three colors.
 ``squeezenet``
     ``imagenet_squeezenet.npz``: SqueezeNet 1.0 as compressed by Han et al.; BGR, no BatchNorm.
 ``efficientnet-lite0``
@@ -22,6 +24,7 @@ The CIFAR networks run on ``cifar10_calibration.npz`` and ``cifar10_test.npz`` (
 from __future__ import annotations
 
 import io
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,7 +36,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from conversion_on_torch import trained
 from torch import nn
 from torch.nn import functional as F
 
@@ -102,7 +104,7 @@ class ZeroPaddedShortcut(nn.Module):
 
 
 class _BasicBlock(nn.Module):
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, *, project: bool) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
@@ -110,7 +112,12 @@ class _BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu2 = nn.ReLU()
-        self.shortcut = ZeroPaddedShortcut(outputs // 4) if stride > 1 else nn.Sequential()
+        self.shortcut: nn.Module = nn.Sequential()
+        if stride > 1 and project:
+            conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(outputs))
+        elif stride > 1:
+            self.shortcut = ZeroPaddedShortcut(outputs // 4)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the block's activations."""
@@ -121,14 +128,14 @@ class _BasicBlock(nn.Module):
 class CifarResNet(nn.Module):
     """A ResNet of He et al. for CIFAR-10 with 6 n + 2 layers; names as in akamaster's state_dicts."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, *, project: bool = False) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU()
         for stage, (inputs, outputs) in enumerate([(16, 16), (16, 32), (32, 64)], 1):
-            first = _BasicBlock(inputs, outputs, 1 if stage == 1 else 2)
-            more = [_BasicBlock(outputs, outputs, 1) for _ in range(n - 1)]
+            first = _BasicBlock(inputs, outputs, 1 if stage == 1 else 2, project=project)
+            more = [_BasicBlock(outputs, outputs, 1, project=project) for _ in range(n - 1)]
             self.add_module(f"layer{stage}", nn.Sequential(first, *more))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
@@ -239,8 +246,16 @@ def _akamaster(n: int) -> Callable[[Path], nn.Module]:
 
 
 def _resnet20(models: Path) -> nn.Module:
-    with np.load(models / "resnet20_cifar10.npz") as stored:
-        return trained(dict(stored))
+    def name(stored: str) -> str:
+        """Return akamaster's name: three blocks make a layer."""
+        stored = stored.replace(".down.", ".shortcut.").replace("fc.", "linear.")
+        return re.sub(
+            r"blocks\.(\d)", lambda k: f"layer{int(k[1]) // 3 + 1}.{int(k[1]) % 3}", stored
+        )
+
+    state = _stored(models / "resnet20_cifar10.npz")
+    kept = {name(key): value for key, value in state.items() if key not in ("mean", "std")}
+    return _filled(CifarResNet(3, project=True), kept)
 
 
 def _squeezenet(models: Path) -> nn.Module:

@@ -9,8 +9,7 @@ import onnxruntime
 import torch
 
 if TYPE_CHECKING:
-    from conversion import Prepared
-    from networks_task import NetworkTask
+    from networks_worker import NetworkTask, Prepared
 
 
 def settings(task: NetworkTask) -> list[dict[str, Any]]:

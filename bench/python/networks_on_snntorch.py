@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import snntorch as snn
 import torch
-from conversion import LEAST_THRESHOLD, PERCENTILE
 from networks_plain import plain, relus
-from networks_task import cumulative
+from networks_worker import cumulative
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 if TYPE_CHECKING:
-    from conversion import Prepared
-    from networks_task import NetworkTask
+    from networks_worker import NetworkTask, Prepared
+
+PERCENTILE = 99.9
+"""The percentile of a channel's activations that gives its threshold."""
+
+LEAST_THRESHOLD = 1e-3
+"""Threshold of a channel that is silent on all calibration images."""
 
 
 class Neuron(nn.Module):

@@ -10,8 +10,7 @@ import numpy as np
 import spikelet as sl
 
 if TYPE_CHECKING:
-    from conversion import Prepared
-    from networks_task import NetworkTask
+    from networks_worker import NetworkTask, Prepared
 
 FEWER = 32
 """Calibration samples when speed is measured; each run converts anew."""

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from conversion import Prepared
-    from networks_task import NetworkTask
+    from networks_worker import NetworkTask, Prepared
 
 
 def accuracy(task: NetworkTask) -> dict[str, Any]:

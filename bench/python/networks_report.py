@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from conversion_report import NAMES
+from networks_worker import LTB_UPDATES
 
 from spikelet.cli.bench_harness import Record, markdown, middle, spread, why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+
+NAMES = {
+    "max": "RateCoding, maximum, scalar",
+    "percentile": "RateCoding, 99.9 %, scalar (RobustNorm)",
+    "max-channels": "RateCoding, maximum, by channel, half threshold",
+    "percentile-channels": "RateCoding, 99.9 %, by channel, half threshold",
+    **{k: f"LocalThresholdBalancing, {n} batches of 128" for k, n in LTB_UPDATES.items()},
+}
+"""Descriptions of SpikingJelly's recipes."""
 
 READOUTS = {
     "plain": "all steps",
@@ -83,15 +92,7 @@ def rows(records: Iterable[tuple[str, str, str, Record]], anns: dict[str, Record
 
 def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> str:
     """Return a Markdown table: accuracy, and in brackets the agreement with the ANN."""
-    head = [
-        "network",
-        "program",
-        "method",
-        "read-out",
-        "samples",
-        *(f"T = {t}" for t in steps),
-        "conversion, CPU s",
-    ]
+    head = ["network", "program", "method", "read-out", "samples", *(f"T = {t}" for t in steps), "conversion, CPU s"]  # fmt: skip
     lines = []
     for network, ann in anns.items():
         of = [row for row in found if row.network == network]
@@ -101,15 +102,10 @@ def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> s
         lines.append([network, "PyTorch", "the ANN", "-", str(full), *cells, "-"])
         for row in of:
             count = min(full, row.record["images"])
-            names = [
-                network,
-                row.program,
-                called(row.program, row.method),
-                READOUTS[row.readout],
-                str(count),
-            ]
+            names = [network, row.program, called(row.program, row.method), READOUTS[row.readout]]
             seconds = f"{row.record['conversion_s']:.0f}"
-            lines.append([*names, *(str(row.cell(t, count)) for t in steps), seconds])
+            cells = [str(row.cell(t, count)) for t in steps]
+            lines.append([*names, str(count), *cells, seconds])
     return markdown(head, lines)
 
 

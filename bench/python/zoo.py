@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from networks import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_STD, NETWORKS, imagenet, tones
-from networks_task import LARGE
+from networks_worker import LARGE
 from torch import nn
 
 if TYPE_CHECKING:
