@@ -66,10 +66,6 @@ def arguments() -> argparse.Namespace:
     add("--model-time", type=float, metavar="MS", help="simulated time (default: the model's)")
     add("--scale", type=float, default=1.0, help="factor on the number of neurons")
     args = parser.parse_args()
-    if args.runs < 1 or min(args.threads) < 1 or args.scale <= 0:
-        parser.error("--runs, --threads and --scale must be positive")
-    if args.model_time is not None and args.model_time <= 0:
-        parser.error("--model-time must be positive")
     statics = [static for name in args.model if (static := MODELS[name].static)]
     args.model = list(dict.fromkeys(statics + args.model))
     return args

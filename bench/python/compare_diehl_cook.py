@@ -39,7 +39,7 @@ class Case:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = harness.parser(__doc__, *SIMULATORS, runs=3, seed=1)
+    parser = harness.parser(__doc__, *SIMULATORS, runs=3, seed=1, zero=["warm_up"])
     add = parser.add_argument
     add("--mnist", type=Path, required=True, metavar="PATH",
         help="folder with train-images-idx3-ubyte, plain or gzipped")  # fmt: skip
@@ -49,9 +49,7 @@ def arguments() -> argparse.Namespace:
     add("--threads", type=int, nargs="+", default=[1])
     add("--images", type=int, default=30, help="timed images (default: 30)")
     add("--warm-up", type=int, default=5, help="warm-up images before them (default: 5)")
-    args = parser.parse_args()
-    if min(args.runs, args.images, *args.threads, *args.neurons) < 1 or args.warm_up < 0:
-        parser.error("--runs, --images, --threads and --neurons must be positive")
+    args: argparse.Namespace = parser.parse_args()
     return args
 
 
@@ -108,10 +106,8 @@ def main() -> None:
     def once(case: Case, seed: int) -> Record:
         settings = {"protocol": case.protocol, "neurons": case.neurons, "threads": case.threads, "seed": seed,
                     "mnist": args.mnist, "images": args.images, "warm_up": args.warm_up}  # fmt: skip
-        python, function = (
-            getattr(args, f"{case.simulator}_python"),
-            f"diehl_cook_on_{case.simulator}.run",
-        )
+        python = getattr(args, f"{case.simulator}_python")
+        function = f"diehl_cook_on_{case.simulator}.run"
         return harness.call(python, WORKER, function, settings, threads=case.threads)
 
     simulators = [name for name in SIMULATORS if name in args.simulators]

@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from microcircuit import describe
-from microcircuit_report import activity, costs, distances, pairwise, rates, verdict
+from microcircuit_report import (
+    DISTRIBUTIONS,
+    Distances,
+    activity,
+    costs,
+    distances,
+    distinct,
+    rates,
+    verdict,
+)
 
 from spikelet.cli import bench_harness as harness
 from spikelet.cli.bench_harness import Record
@@ -48,7 +57,7 @@ class Case:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = harness.parser(__doc__, *SIMULATORS, runs=3, seed=1)
+    parser = harness.parser(__doc__, *SIMULATORS, runs=3, seed=1, zero=["presim"])
     add = parser.add_argument
     add("--scale", type=float, default=1.0, help="factor on the numbers of neurons (default: 1)")
     add("--K-scale", type=float, help="factor on the numbers of inputs (default: as --scale)")
@@ -65,11 +74,9 @@ def arguments() -> argparse.Namespace:
         help="weights of spikelet; with int16, neurons have one synaptic current")  # fmt: skip
     add("--simd", nargs="+", choices=LEVELS, default=["best"], help="SIMD levels of spikelet")
     add("--neurons", type=int, default=200, help="neurons to correlate (default: 200)")
-    args = parser.parse_args()
-    if min(args.runs, args.seconds, *args.threads) <= 0 or args.presim < 0 or args.seed < 1:
-        parser.error("--runs, --seconds, --threads and --seed must be positive")
-    if args.neurons < 2:
-        parser.error("--neurons must be 2 or more")
+    args: argparse.Namespace = parser.parse_args()
+    if args.neurons < 2 or args.seed < 1:
+        parser.error("--neurons must be 2 or more, --seed positive")
     args.K_scale = args.scale if args.K_scale is None else args.K_scale
     return args
 
@@ -124,7 +131,9 @@ def main() -> None:
         sys.exit(f"compare_microcircuit.py: error: {error}")
     with tempfile.TemporaryDirectory() as folder:
         results = run_all(args, circuit, Path(folder))
-    found = pairwise(results)
+    runs = {(case, k): run["samples"] for case, of in distinct(results).items() for k, run in enumerate(of)}  # fmt: skip
+    found = Distances(runs, list(distinct(results)), range(args.runs), same_seeds=True)
+    populations = circuit["populations"]
     settings = (
         f"scale {args.scale:g}, K_scale {args.K_scale:g}, {args.input} input, dt {args.dt:g} ms: "
         f"{sum(circuit['sizes'])} neurons, {sum(map(sum, circuit['synapses']))} synapses; "
@@ -133,7 +142,7 @@ def main() -> None:
     )
     compared = (
         "Kolmogorov-Smirnov distances between runs: between seeds of the first row, "
-        f"and from it to the other rows\n\n{distances(found, circuit)}\n\n{verdict(found)}"
+        f"and from it to the other rows\n\n{distances(found, populations)}\n\n{verdict(found, populations)}"
     )
     harness.show(
         args, origin, (run for runs in results.values() for run in runs),
@@ -142,7 +151,9 @@ def main() -> None:
             vars(case) | {"runs": [{k: v for k, v in run.items() if k != "samples"} for run in runs]}
             for case, runs in results.items()
         ],
-        distances=found,
+        distances={name: {f"{kind} {population}": found.between(pairs, f"{kind} {population}")
+                          for kind in DISTRIBUTIONS for population in populations}
+                   for name, pairs in found.groups.items()},
     )  # fmt: skip
 
 

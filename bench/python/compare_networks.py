@@ -11,7 +11,6 @@ from there when the comparison is started again. networks.py lists what the fold
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +50,7 @@ def numbers(text: str) -> list[int]:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    found = harness.parser(__doc__, *PROGRAMS, runs=3, page=True)
+    found = harness.parser(__doc__, *PROGRAMS, runs=3, page=TABLES.values())
     found.set_defaults(**{f"{name}_python": None for name in PROGRAMS[1:]})
     add = found.add_argument
     add("--steps", type=numbers, default=[16, 32], metavar="T,T,...", help="default: 16,32")
@@ -75,16 +74,8 @@ def arguments() -> argparse.Namespace:
         help="method[/neuron][:dtype] of spikelet.convert (default: default)")  # fmt: skip
     add("--keep", type=Path, metavar="FOLDER", help="store the accuracy runs, and reuse them")
     args: argparse.Namespace = found.parse_args()
-    least = (args.images, args.large_images, args.runs, args.seconds, args.speed_images,
-             args.threads, args.batch or 1, *args.steps)  # fmt: skip
-    if min(least) <= 0:
-        found.error("numbers must be positive")
     if not args.models.is_dir():
         found.error(f"--models {args.models}: there is no such folder")
-    for part in args.parts if args.page else ():
-        if not harness.has_place(args.page, TABLES[part]):
-            lines = " and ".join(harness.place_of(TABLES[part]))
-            found.error(f"--page {args.page}: it must have the lines {lines}")
     args.peer_images = args.peer_images or args.images
     args.peer_large_images = args.peer_large_images or args.large_images
     if args.peer_images > args.images or args.peer_large_images > args.large_images:
@@ -108,14 +99,11 @@ def kept(args: argparse.Namespace, case: Case) -> Record:
     images = getattr(args, f"{peer}{'large_' if case.network in LARGE else ''}images")
     method = case.method.replace(":", "-").replace("/", "-")
     path = args.keep and args.keep / f"{case.program}.{case.network}.{method}.{images}.json"
-    stored = harness.kept(path) if path else None
-    if stored and all(str(t) in stored.get("plain", {}) for t in args.steps):
-        return stored
-    record = work(args, case, "accuracy", images=images)
-    if path and "plain" in record:
-        args.keep.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record))
-    return record
+    return harness.keep(
+        path,
+        lambda: work(args, case, "accuracy", images=images),
+        lambda record: all(str(t) in record.get("plain", {}) for t in args.steps),
+    )
 
 
 def cases(args: argparse.Namespace, network: str, *, speed: bool = False) -> list[Case]:
@@ -183,15 +171,13 @@ def main() -> None:
     origin = harness.about()
     tables = {}
     if "accuracy" in args.parts:
-        tables["accuracy"] = measure_accuracy(args)
+        tables[TABLES["accuracy"]] = measure_accuracy(args)
     speed = time_all(args) if "speed" in args.parts else {}
     if speed:
-        tables["speed"] = speeds(speed, max(args.steps))
-    for part, text in tables.items() if args.page else ():
-        harness.put(args.page, TABLES[part], text)
+        tables[TABLES["speed"]] = speeds(speed, max(args.steps))
     harness.show(
-        args, origin, [run for runs in speed.values() for run in runs], tables.values(),
-        accuracy=tables.get("accuracy", ""),
+        args, origin, [run for runs in speed.values() for run in runs], tables,
+        accuracy=tables.get(TABLES["accuracy"], ""),
         speed=[case._asdict() | {"runs": runs} for case, runs in speed.items()],
     )  # fmt: skip
 

@@ -82,11 +82,6 @@ def arguments() -> argparse.Namespace:
     add("--epoch-runs", type=int, default=1, help="timed epochs (default: 1)")
     add("--peers-python", metavar="PATH", help="interpreter that can import all libraries")
     args = parser.parse_args()
-    least = (*args.threads, args.steps, args.batch, args.neurons, args.equal_batch,
-             args.equal_neurons, args.runs, args.seconds, args.limit, args.images,
-             args.test_images, args.epoch_runs)  # fmt: skip
-    if min(least) <= 0:
-        parser.error("numbers must be positive")
     if "epoch" in args.parts and args.mnist is None:
         parser.error("the epoch needs --mnist; to skip it, leave it out of --parts")
     if "epoch" in args.parts:

@@ -5,15 +5,17 @@ changed alone. Here each event of a neuron's own Poisson train lifts it over the
 recurrent weights are so small that they are lost in the rounding of every potential. They go to the
 other receptor, whose current practically never decays, so it counts the arrived events exactly.
 
-Run as a program, this measures one point and prints one line of JSON; scaling.py starts it. Times of
-runs with one thread are CPU times.
+Run as a program, this measures one point and prints one line of JSON; a billion synapses are
+
+    python bench/python/driven.py --neurons 1000000 --indegree 1000 --rate 3 --shortest 1 --longest 16 --windows 1 --threads 2
+
+Times of runs with one thread are CPU times.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import MISSING, dataclass, fields
 from statistics import median
 from typing import Any
@@ -84,27 +86,15 @@ def connect(net: sl.Network, neurons: sl.Population, point: Point) -> sl.Project
 
 
 class Timer:
-    """Run a network and time it.
-
-    Parameters
-    ----------
-    net, neurons, spikes
-        As `network` returns them.
-    point : Point
-        Its parameters.
-    """
+    """Run a network, as `network` returns it, and time it."""
 
     def __init__(
-        self, net: sl.Network, neurons: sl.Population, spikes: sl.SpikeRecorder, point: Point
+        self, net: sl.Network, neurons: sl.Population, recorder: sl.SpikeRecorder, point: Point
     ) -> None:
-        self.net, self.neurons, self.recorder, self.point = net, neurons, spikes, point
+        self.net, self.neurons, self.recorder, self.point = net, neurons, recorder, point
         self.clock = clock(point.threads)
         self.walls: list[float] = []
         self.spikes = self.events = 0
-
-    def warm_up(self) -> None:
-        """Run until events arrive at the rate at which they are sent."""
-        self.net.run(WARM_UP + round(self.point.longest * DT, 6))
 
     def window(self) -> None:
         """Run one timed window, then count the spikes and the arrived events."""
@@ -117,41 +107,26 @@ class Timer:
         self.events += round(np.sum(self.neurons.I_syn_in[:], dtype=np.float64) / WEIGHT)
 
 
-def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
-    """Run a network without its synapses and with them, in turn; return the JSON record.
-
-    Parameters
-    ----------
-    point : Point
-        The network.
-    tell : bool
-        Report progress on stderr.
+def run(**settings: Any) -> dict[str, Any]:
+    """Run a network, a `Point`, without its synapses and with them, in turn; return the JSON record.
 
     Raises
     ------
     RuntimeError
         If the synapses changed the spikes.
     """
+    point = Point(**settings)
     if point.indegree * point.rate * point.model_ms * 1e-3 > MOST_EVENTS / 2:
         raise ValueError("too many events per neuron to count them exactly: reduce the model time")
-
-    def say(text: str) -> None:
-        if tell:
-            print(text, file=sys.stderr, flush=True)
-
     idle, full = (Timer(*network(point), point) for _ in range(2))
-    say(f"drawing {point.neurons * point.indegree:.3g} synapses")
     now = clock(point.threads)
     start = now()
     projection = connect(full.net, full.neurons, point)
     drawn = now()
-    say("laying them out")
     full.net.prepare()
-    built = now()
-    build_peak = peak_rss_mb()
-    say("running")
-    for timer in (idle, full):
-        timer.warm_up()
+    built, build_peak = now(), peak_rss_mb()
+    for timer in (idle, full):  # until events arrive at the rate at which they are sent
+        timer.net.run(WARM_UP + round(point.longest * DT, 6))
     for _ in range(point.windows):
         for timer in (idle, full):
             timer.window()
@@ -160,18 +135,18 @@ def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
 
     wall, idle_wall = median(full.walls), median(idle.walls)
     synapses, spikes, events = len(projection), full.spikes, full.events / point.windows
-    steps = round(point.model_ms / DT)
     return vars(point) | {
         "synapses": synapses,
         "draw_s": drawn - start,
         "build_s": built - start,
+        "ns_per_synapse_built": (built - start) * 1e9 / synapses,
         "bytes_per_synapse": full.net.engine.sim.synapse_bytes() / synapses,
         "idle_wall_s": idle_wall,
         "wall_s": wall,
         "spikes": spikes,
         "rate_hz": spikes / point.neurons / (point.windows * point.model_ms * 1e-3),
         "events": full.events,
-        "ns_per_neuron_step": idle_wall * 1e9 / (point.neurons * steps),
+        "ns_per_neuron_step": idle_wall * 1e9 / (point.neurons * round(point.model_ms / DT)),
         "ns_per_event": (wall - idle_wall) * 1e9 / events if events else None,
         "ns_per_event_all": wall * 1e9 / events if events else None,
         "build_peak_rss_mb": build_peak,
@@ -180,18 +155,18 @@ def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    kinds = {"int": int, "float": float, "str": str}
-    for f in fields(Point):
-        parser.add_argument(
-            f"--{f.name}",
-            type=kinds[str(f.type)],
-            required=f.default is MISSING,
-            default=None if f.default is MISSING else f.default,
-        )
-    print(json.dumps(measure(Point(**vars(parser.parse_args())))))
+def parser(kind: type, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with an option for each field of a dataclass."""
+    found = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    types = {"int": int, "float": float, "str": str}
+    for f in fields(kind):
+        needed = f.default is MISSING
+        default = None if needed else f.default
+        found.add_argument(f"--{f.name}", type=types[str(f.type)], required=needed, default=default)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(run(**vars(parser(Point, __doc__).parse_args()))))

@@ -10,24 +10,26 @@ process.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from dry_run_worker import DT, Point
 
-from spikelet.cli.bench_harness import Record, about, busy, headline, run
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
-WORKER = Path(__file__).with_name("dry_run_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 
-HEADER = (
-    "ranks", "neurons per rank", "in-degree", "delay ms", "neurons of the network",
-    "build CPU s", "build peak MB", "RSS MB", "neurons", "synapses and tables", "in the run",
-    "bytes per synapse", "step us", "neurons", "look-up and delivery", "merge", "ns per spike",
-    "ns per event", "bytes received per exchange",
-)  # fmt: skip
+COLUMNS: dict[str, harness.Column] = {
+    "ranks": "ranks .0f", "neurons per rank": "neurons .0f", "in-degree": "indegree .0f", "delay ms": "delay_ms g",
+    "neurons of the network": "network .3g", "build CPU s": "build_s .2f", "build peak MB": "build_peak_mb .0f",
+    "RSS MB": "rss_mb .0f", "of neurons": "neurons_mb .1f", "of synapses and tables": "synapse_mb .1f",
+    "in the run": "ran_mb .1f", "bytes per synapse": "bytes_per_synapse .1f", "step us": "us_step .1f",
+    "neurons": "us_neurons .1f", "look-up and delivery": "us_spikes .1f", "merge": "us_exchange .1f",
+    "ns per spike": "ns_per_spike .1f", "ns per event": "ns_per_event .2f",
+    "bytes received per exchange": "bytes_received .0f",
+}  # fmt: skip
 
 
 def points(*, quick: bool) -> tuple[list[Point], list[Point]]:
@@ -49,67 +51,29 @@ def points(*, quick: bool) -> tuple[list[Point], list[Point]]:
     return fit, check
 
 
-def row(record: Record) -> tuple[str, ...]:
-    """Return the cells of one point."""
-    spikes, events = record["spikes_a_step"], record["events_a_step"]
-    work = record["us_spikes"]
-    return (
-        f"{record['ranks']}",
-        f"{record['neurons']}",
-        f"{record['indegree']}",
-        f"{record['delay'] * DT:g}",
-        f"{record['ranks'] * record['neurons']:.3g}",
-        f"{record['build_s']:.2f}",
-        f"{record['build_peak_mb']:.0f}",
-        f"{record['empty_mb'] + record['neurons_mb'] + record['built_mb'] + record['ran_mb']:.0f}",
-        f"{record['neurons_mb']:.1f}",
-        f"{record['synapse_bytes'] / 1e6:.1f}",
-        f"{record['ran_mb']:.1f}",
-        f"{record['synapse_bytes'] / record['synapses']:.1f}",
-        f"{record['us_neurons'] + work + record['us_exchange']:.1f}",
-        f"{record['us_neurons']:.1f}",
-        f"{work:.1f}",
-        f"{record['us_exchange']:.1f}",
-        f"{work * 1e3 / spikes:.1f}",
-        f"{work * 1e3 / events:.2f}",
-        f"{record['bytes_received']:.0f}",
-    )
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="use tiny networks, as a smoke test")
-    parser.add_argument(
-        "--json", type=Path, metavar="PATH", help="write all points and the machine to this file"
-    )
-    args = parser.parse_args()
-    host, groups = about(), points(quick=args.quick)
-    results: list[list[Record]] = []
-    for group in groups:
-        results.append([])
-        for point in group:
-            command = [sys.executable, str(WORKER)]
-            command += [f"--{name}={value}" for name, value in asdict(point).items()]
-            record = run(command, 1)
-            results[-1].append(asdict(point) | record)
-            text = f"{record['build_s']:.2f} s" if "build_s" in record else str(record)
-            print(f"{point}: {text}", file=sys.stderr, flush=True)
-    done = [[r for r in group if "build_s" in r] for group in results]
-    print(headline(host))
-    versions = next((r["versions"] for group in done for r in group), {})
-    print(", ".join(f"{k} {v}" for k, v in versions.items()) or "nothing ran")
-    print(f"one thread, dt {DT} ms, {groups[0][0].rate:g} Hz; CPU time, medians of the windows")
-    if warning := busy(r for group in done for r in group):
-        print(warning)
-    for name, group in zip(("for the fit", "for the check"), done, strict=True):
-        print(f"\n### {name}\n\n| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}")
-        for record in group:
-            print(f"| {' | '.join(row(record))} |")
-    if args.json:
-        written = {**host, "fit": results[0], "check": results[1]}
-        args.json.write_text(json.dumps(written, indent=1) + "\n")
+    args, origin = parser.parse_args(), harness.about()
+    groups = dict(zip(("fit", "check"), points(quick=args.quick), strict=True))
+
+    def once(point: Point, _: int) -> Record:
+        return harness.call(sys.executable, WORKER, "dry_run_worker.run", asdict(point))
+
+    done = {
+        name: harness.take_turns(group, [1], once, "{build_s:.2f} s", good="build_s")
+        for name, group in groups.items()
+    }
+    rate = groups["fit"][0].rate
+    texts = [f"one thread, dt {DT} ms, {rate:g} Hz; CPU time, medians of the windows"]
+    texts += [
+        f"### for the {name}\n\n{harness.table(found, (), COLUMNS, good='build_s')}"
+        for name, found in done.items()
+    ]
+    records = {
+        name: [asdict(p) | run for p, (run,) in found.items()] for name, found in done.items()
+    }
+    harness.show(args, origin, [*records["fit"], *records["check"]], texts, **records)
 
 
 if __name__ == "__main__":

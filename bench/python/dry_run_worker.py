@@ -12,17 +12,16 @@ dry_run.py starts this program.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from driven import DRIVE, MOST_EVENTS, NEURON, WEIGHT
+from driven import DRIVE, MOST_EVENTS, NEURON, WEIGHT, parser
 from measure import peak_rss_mb
 from models import DT
 
@@ -164,21 +163,15 @@ def build(
     return net, neurons, comm
 
 
-def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
-    """Return the JSON record of one rank.
-
-    Parameters
-    ----------
-    point : Point
-        The network.
-    real : bool
-        Whether mpiexec has started the other ranks as well.
+def run(*, real: bool = False, **settings: Any) -> dict[str, Any]:
+    """Return the JSON record of one rank of a `Point`; with `real`, mpiexec has started the other ranks as well.
 
     Raises
     ------
     RuntimeError
         If the number of spikes or events is wrong.
     """
+    point = Point(**settings)
     empty = resident_mb()
     # Without synapses, intervals have other lengths and there is nothing to exchange.
     idle, _, idle_comm = build(replace(point, ranks=1), synapses=False)
@@ -206,56 +199,55 @@ def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
     elif abs(events / (point.indegree * spikes / point.ranks) - 1) > 0.1:
         raise RuntimeError(f"{events:.0f} events of {spikes:.0f} spikes in a window")
     exchange = 0.0 if alone else min(full.exchange)
+    neurons_s, run_s = median(without.run), median(full.run)
+    synapses, size = point.neurons * point.indegree, net.engine.sim.synapse_bytes()
     return vars(point) | {
-        "synapses": point.neurons * point.indegree,
+        "network": point.ranks * point.neurons,
+        "delay_ms": round(point.delay * DT, 6),
+        "synapses": synapses,
         "build_s": build_s,
         "empty_mb": empty,
         "neurons_mb": neurons_mb,
         "built_mb": built - empty - neurons_mb,
-        "ran_mb": resident_mb() - built,
+        "ran_mb": (rss := resident_mb()) - built,
+        "rss_mb": rss,
         "build_peak_mb": build_peak,
         "peak_mb": peak_rss_mb(),
-        "synapse_bytes": net.engine.sim.synapse_bytes(),
+        "synapse_bytes": size,
+        "synapse_mb": size / 1e6,
+        "bytes_per_synapse": size / synapses,
         "steps": steps,
         "spikes_a_step": spikes / steps,
         "events_a_step": events / steps,
         "exchanges": exchanges,
         "bytes_sent": (after.bytes_sent - before.bytes_sent) / point.windows / exchanges,
-        "bytes_received": (after.bytes_received - before.bytes_received)
-        / point.windows
-        / exchanges,
-        "us_neurons": median(without.run) / steps * 1e6,
+        "bytes_received": (after.bytes_received - before.bytes_received) / point.windows / exchanges,
+        "us_neurons": neurons_s / steps * 1e6,
         "us_exchange": exchange / steps * 1e6,
-        "us_spikes": (median(full.run) - exchange - median(without.run)) / steps * 1e6,
+        "us_spikes": (run_s - exchange - neurons_s) / steps * 1e6,
+        "us_step": run_s / steps * 1e6,
+        "ns_per_spike": (run_s - exchange - neurons_s) / spikes * 1e9,
+        "ns_per_event": (run_s - exchange - neurons_s) / events * 1e9,
         "us_run": [t / steps * 1e6 for t in full.run],
         "versions": {"spikelet": sl.__version__, "simd": sl.simd_level()},
-    }
+    }  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    kinds = {"int": int, "float": float}
-    for f in fields(Point):
-        parser.add_argument(
-            f"--{f.name}",
-            type=kinds[str(f.type)],
-            required=f.default is MISSING,
-            default=None if f.default is MISSING else f.default,
-        )
-    parser.add_argument("--real", action="store_true", help="run among real ranks, under mpiexec")
-    args = vars(parser.parse_args())
-    real = args.pop("real")
-    point = Point(**args)
+    options = parser(Point, __doc__)
+    options.add_argument("--real", action="store_true", help="run among real ranks, under mpiexec")
+    args = vars(options.parse_args())
+    point = Point(**{name: value for name, value in args.items() if name != "real"})
     if point.neurons % BLOCK or point.neurons < BLOCK:
-        parser.error(f"--neurons must be a multiple of {BLOCK}")
+        options.error(f"--neurons must be a multiple of {BLOCK}")
     if round(point.model_ms / DT) % point.delay or not 1 <= point.delay <= 32:
-        parser.error("--delay must be 1 to 32 steps, and --model_ms a whole number of delays")
+        options.error("--delay must be 1 to 32 steps, and --model_ms a whole number of delays")
     if point.indegree * point.rate * point.model_ms * point.windows * 1e-3 > MOST_EVENTS / 2:
-        parser.error("too many events per neuron to count them exactly: reduce --model_ms")
-    if real and ranks.ranks_of("world").size != point.ranks:
-        parser.error("--real needs --ranks ranks under mpiexec")
-    record = measure(point, real=real)
-    if not real or ranks.ranks_of("world").rank == 0:
+        options.error("too many events per neuron to count them exactly: reduce --model_ms")
+    if args["real"] and ranks.ranks_of("world").size != point.ranks:
+        options.error("--real needs --ranks ranks under mpiexec")
+    record = run(**args)
+    if not args["real"] or ranks.ranks_of("world").rank == 0:
         print(json.dumps(record))
 
 

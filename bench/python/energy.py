@@ -9,10 +9,9 @@ Each kind of neurons is converted with 400 calibration images; test images are c
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import networks
 import numpy as np
+from networks import NETWORKS
 
 import spikelet as sl
 from spikelet.cli import bench_harness as harness
@@ -25,27 +24,16 @@ HEADER = (
 )  # fmt: skip
 
 
-def arguments() -> Any:
-    """Return the parsed command line."""
-    found = harness.parser(__doc__, page=True)
-    add = found.add_argument
+def main() -> None:
+    parser = harness.parser(__doc__, page=[TABLE])
+    add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
-    add("--network", choices=networks.NETWORKS, default="resnet20-akamaster")
+    add("--network", choices=NETWORKS, default="resnet20-akamaster")
     add("--images", type=int, default=1000, help="test images (default: 1000)")
     add("--kinds", nargs="+", metavar="KIND:T,T", default=["first_spike:64,32,16", "predictive:16,32"],
         help="neurons and numbers of steps (default: first_spike:64,32,16 predictive:16,32)")  # fmt: skip
-    args = found.parse_args()
-    if args.images <= 0:
-        found.error("--images must be positive")
-    if args.page and not harness.has_place(args.page, TABLE):
-        found.error(f"--page {args.page}: it must have {' and '.join(harness.place_of(TABLE))}")
-    return args
-
-
-def main() -> None:
-    args = arguments()
-    origin, rows = harness.about(), []
-    network = networks.NETWORKS[args.network]
+    args, origin, rows = parser.parse_args(), harness.about(), []
+    network = NETWORKS[args.network]
     ann, samples = network.build(args.models).eval(), network.samples(args.models)
     x, labels = np.array(samples.test[: args.images]), samples.labels[: args.images]
     for kind, steps in (
@@ -64,10 +52,7 @@ def main() -> None:
                 ("with memory but potentials", "ann"))),
             *(f"{value:.4f}" for value in (rule.rate, rule.limit)),
         ])  # fmt: skip
-    table = harness.markdown(HEADER, rows)
-    if args.page:
-        harness.put(args.page, TABLE, table)
-    harness.show(args, origin, [], [table], rows=rows)
+    harness.show(args, origin, [], {TABLE: harness.markdown(HEADER, rows)}, rows=rows)
 
 
 if __name__ == "__main__":

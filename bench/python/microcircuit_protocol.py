@@ -20,9 +20,10 @@ import sys
 from pathlib import Path
 
 from microcircuit import describe
-from microcircuit_accuracy import report
+from microcircuit_report import report
 
-from spikelet.cli.bench_harness import Record, about, call, has_place, headline, kept, put
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record, about, call, kept
 
 WORKER = Path(__file__).with_name("worker.py")
 CASES = {
@@ -46,9 +47,7 @@ TITLES = {
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, zero=["presim"], page=[])
     add = parser.add_argument
     add("folder", type=Path, help="folder of the runs")
     add("--cases", nargs="+", choices=CASES, default=["float64", "float32", "int16"],
@@ -64,16 +63,10 @@ def arguments() -> argparse.Namespace:
         help="repeat runs during which other programs were busy")  # fmt: skip
     add("--neurons", type=int, default=200, help="neurons to correlate (default: 200)")
     add("--report", action="store_true", help="run nothing: report on the runs that are there")
-    add(
-        "--page",
-        type=Path,
-        metavar="PATH",
-        help="put the tables into this page, where it has places",
-    )
     add("--figure", type=Path, metavar="PATH", help="draw the distributions and distances")
-    args = parser.parse_args()
-    if min(args.seeds, args.seconds, args.threads) <= 0 or args.presim < 0 or args.neurons < 2:
-        parser.error("--seeds, --seconds and --threads must be positive, --neurons 2 or more")
+    args: argparse.Namespace = parser.parse_args()
+    if args.neurons < 2:
+        parser.error("--neurons must be 2 or more")
     return args
 
 
@@ -129,23 +122,20 @@ def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
 
 
 def main() -> None:
-    args = arguments()
+    args, origin = arguments(), about()
     args.folder.mkdir(parents=True, exist_ok=True)
-    print(headline(about()), flush=True)
     wanted = [(seed, case) for seed in range(1, args.seeds + 1) for case in args.cases]
-    new = 0
+    new: list[Record] = []
     for seed, case in wanted:
-        if done(args, case, seed) or args.report or new == args.runs:
+        if done(args, case, seed) or args.report or len(new) == args.runs:
             continue
-        record = simulate(args, case, seed)
-        new += 1
-        print(f"{case} seed {seed}: real-time factor {record['rtf']:.3g}", flush=True)
+        new.append(simulate(args, case, seed))
+        print(f"{case} seed {seed}: real-time factor {new[-1]['rtf']:.3g}", flush=True)
     texts = report(args.folder, args.cases, args.seeds, args.neurons, args.figure)
-    for name, text in texts.items():
-        print(f"\n### {TITLES[name]}\n\n{text}")
-        place_in_page = f"microcircuit_protocol.py, {args.seconds:g} s, {name}"
-        if args.page and has_place(args.page, place_in_page):
-            put(args.page, place_in_page, text)
+    for name, text in texts.items() if args.page else ():
+        harness.put(args.page, f"microcircuit_protocol.py, {args.seconds:g} s, {name}", text)
+    tables = [f"### {TITLES[name]}\n\n{text}" for name, text in texts.items()]
+    harness.show(args, origin, new, tables, tables=texts)
     if args.figure and "means" in texts:
         print(f"\nfigure: {args.figure}")
 

@@ -1,24 +1,33 @@
-"""Statistics of the microcircuit's runs, distances between runs, and tables of both."""
+"""Statistics of the microcircuit's runs, distances between runs, and tables and a picture of them."""
 
 from __future__ import annotations
 
 import hashlib
-from itertools import combinations, product
-from statistics import fmean, geometric_mean
+import json
+from itertools import combinations, permutations, product
+from statistics import fmean, geometric_mean, stdev
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import ks_2samp
 
 from spikelet import statistics
-from spikelet.cli.bench_harness import Record, markdown, middle, spread, table
+from spikelet.cli.bench_harness import Record, busy, markdown, middle, spread, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    Samples = Mapping[str, NDArray[np.float64]]
+    """Values over neurons or pairs by "distribution population", such as "rate L4E"."""
+    Run = tuple[str, int]
+    """A case and a seed."""
+    Pair = tuple[Run, Run]
 
 DISTRIBUTIONS = ("rate", "CV", "correlation")
+UNITS = {"rate": "rate [Hz]", "CV": "CV of intervals", "correlation": "correlation"}
 FACTOR = 1.5
 """Largest allowed ratio of another simulator's distance from spikelet to the distance between two
 seeds of spikelet, as the geometric mean over populations. The ratio of a single population means
@@ -28,7 +37,7 @@ little, because the populations of a seed differ from those of another seed toge
 def activity(
     path: Path, circuit: Mapping[str, Any], start: float, stop: float, neurons: int
 ) -> dict[str, Any]:
-    """Return the statistics of a run by population.
+    """Return the statistics of a run by population, and its samples by "distribution population".
 
     Parameters
     ----------
@@ -43,7 +52,7 @@ def activity(
     """
     digest = hashlib.sha256()
     means: dict[str, dict[str, float | None]] = {"rates": {}, "cvs": {}, "synchrony": {}}
-    samples: dict[str, dict[str, Any]] = {name: {} for name in DISTRIBUTIONS}
+    samples: dict[str, Any] = {}
     with np.load(path) as arrays:
         for name, size in zip(circuit["populations"], circuit["sizes"], strict=True):
             times, ids = arrays[f"{name}_times"], arrays[f"{name}_ids"]
@@ -52,10 +61,9 @@ def activity(
             spikes = statistics.Spikes(times, ids, size)
             rates, cvs = (f(spikes, start, stop) for f in (statistics.rates, statistics.cvs))
             cvs = cvs[np.isfinite(cvs)]
-            samples["rate"][name], samples["CV"][name] = rates, cvs
-            samples["correlation"][name] = statistics.correlations(
-                spikes, start, stop, neurons=neurons
-            )
+            found = statistics.correlations(spikes, start, stop, neurons=neurons)
+            for kind, values in zip(DISTRIBUTIONS, (rates, cvs, found), strict=True):
+                samples[f"{kind} {name}"] = values
             means["rates"][name] = float(rates.mean())
             means["cvs"][name] = float(cvs.mean()) if cvs.size else None
             means["synchrony"][name] = (
@@ -64,41 +72,69 @@ def activity(
     return means | {"digest": digest.hexdigest(), "samples": samples}
 
 
-def pairwise(results: Mapping[Any, list[Record]]) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """Return the Kolmogorov-Smirnov distances between runs, as in van Albada et al. (2018).
+def load(folder: Path, case: str, seed: int, neurons: int) -> Samples:
+    """Return the samples of a run, from a file beside it once they are known."""
+    spikes = folder / f"{case}-{seed}.npz"
+    known = folder / f"{case}-{seed}.samples{neurons}.npz"
+    if not known.exists():
+        record = json.loads(spikes.with_suffix(".json").read_text())
+        start = record["presim"]
+        found = activity(spikes, record["circuit"], start, start + record["duration"], neurons)
+        np.savez(known, **found["samples"])
+    with np.load(known) as arrays:
+        return dict(arrays)
 
-    Returns
-    -------
-    dict
-        By "seeds" (of the first case with runs) and the name of each case with other spikes, then
-        by distribution and population: one distance for each pair of runs.
+
+class Distances:
+    """Kolmogorov-Smirnov distances between runs, as in van Albada et al. (2018), each computed once.
+
+    `groups` has the pairs to compare: "seeds" of the first case, and of it and each other case with different seeds, so that
+    the network differs as between seeds; with `same_seeds`, with all seeds.
     """
-    distinct = _distinct(results)
-    if not distinct:
-        return {}
-    (_, reference), *others = distinct.items()
-    groups = {"seeds": list(combinations(reference, 2))}
-    groups |= {name: list(product(reference, runs)) for name, runs in others}
-    return {
-        name: {
-            kind: {
-                population: _distances(pairs, kind, population)
-                for population in reference[0]["samples"][kind]
-            }
-            for kind in DISTRIBUTIONS
-        }
-        for name, pairs in groups.items()
-    }
+
+    def __init__(
+        self, runs: Mapping[Run, Samples], cases: Sequence[str], seeds: Sequence[int], *, same_seeds: bool = False
+    ) -> None:  # fmt: skip
+        self._runs, self._cases = runs, cases
+        self._known: dict[tuple[Pair, str], float] = {}
+        self.groups = self.groups_of(seeds, same_seeds=same_seeds)
+
+    def groups_of(self, seeds: Sequence[int], *, same_seeds: bool = False) -> dict[str, list[Pair]]:
+        """Return the pairs of runs with some seeds."""
+        reference, *others = self._cases
+        found = {"seeds": [((reference, i), (reference, j)) for i, j in combinations(seeds, 2)]}
+        each = list(product(seeds, repeat=2) if same_seeds else permutations(seeds, 2))
+        return found | {case: [((reference, i), (case, j)) for i, j in each] for case in others}
+
+    def between(self, pairs: Sequence[Pair], key: str) -> list[float]:
+        """Return the distance of each pair of runs that both have values in a distribution of a population."""
+        found = []
+        for pair in pairs:
+            first, second = (self._runs[run][key] for run in pair)
+            if len(first) and len(second):
+                if (pair, key) not in self._known:
+                    distance = ks_2samp(first, second, method="asymp").statistic
+                    self._known[pair, key] = float(distance)
+                found.append(self._known[pair, key])
+        return found
+
+    def ratio(self, case: str, keys: Sequence[str], seeds: Sequence[int] | None = None) -> float:
+        """Return the distance of a case from the reference in units of that between seeds.
+
+        Both are means over pairs of runs; the ratio is the geometric mean over populations.
+        """
+        groups = self.groups if seeds is None else self.groups_of(seeds)
+        return geometric_mean(
+            fmean(self.between(groups[case], key)) / fmean(self.between(groups["seeds"], key))
+            for key in keys
+        )
 
 
-def _distances(pairs: list[tuple[Record, Record]], kind: str, population: str) -> list[float]:
-    """Return the distances between pairs of runs, without pairs in which a run has no value."""
-    found = []
-    for pair in pairs:
-        a, b = (run["samples"][kind][population] for run in pair)
-        if len(a) and len(b):
-            found.append(float(ks_2samp(a, b, method="asymp").statistic))
-    return found
+def jackknife(estimate: Callable[[Sequence[int]], float], seeds: Sequence[int]) -> float:
+    """Return the standard error of an estimate from all seeds but one."""
+    without = [estimate([s for s in seeds if s != left_out]) for left_out in seeds]
+    n = len(seeds)
+    return float(np.sqrt((n - 1) / n * sum((x - fmean(without)) ** 2 for x in without)))
 
 
 def costs(results: Mapping[Any, list[Record]]) -> str:
@@ -136,64 +172,62 @@ def costs(results: Mapping[Any, list[Record]]) -> str:
 
 def rates(results: Mapping[Any, list[Record]], circuit: Mapping[str, Any]) -> str:
     """Return a Markdown table of rates, CVs and synchrony, as means over the seeds."""
-    distinct = _distinct(results)
+    kinds = distinct(results)
     header = ["population", "published rate Hz"]
     for what in ("rate Hz", "CV ISI", "synchrony"):
-        header += [f"{what}, {case}" for case in distinct]
+        header += [f"{what}, {case}" for case in kinds]
     lines = []
     for name in circuit["populations"]:
         line = [name, f"{circuit['full_rates'][name]:.3f}"]
         for key in ("rates", "cvs", "synchrony"):
-            for runs in distinct.values():
+            for runs in kinds.values():
                 known = [run[key][name] for run in runs if run[key][name] is not None]
                 line.append(f"{fmean(known):.3f}" if known else "-")
         lines.append(line)
     return markdown(header, lines)
 
 
-def distances(found: Mapping[str, Any], circuit: Mapping[str, Any]) -> str:
-    """Return a Markdown table of the mean distances that `pairwise` found."""
-    columns = list(product(DISTRIBUTIONS, found))
-    header = ["population", *(f"{kind}, {name}" for kind, name in columns)]
+def distances(found: Distances, populations: Sequence[str]) -> str:
+    """Return a Markdown table of distances, as means and standard deviations over pairs of runs."""
+    columns = list(product(DISTRIBUTIONS, found.groups))
     lines = []
-    for population in circuit["populations"]:
+    for population in populations:
         line = [population]
         for kind, name in columns:
-            values = found[name][kind][population]
-            line.append(f"{fmean(values):.4f}" if values else "-")
+            values = found.between(found.groups[name], f"{kind} {population}")
+            about = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+            line.append(f"{fmean(values):.4f}{about}" if values else "-")
         lines.append(line)
-    return markdown(header, lines)
+    return markdown(("population", *(f"{kind}, {name}" for kind, name in columns)), lines)
 
 
-def verdict(found: Mapping[str, Any]) -> str:
+def verdict(found: Distances, populations: Sequence[str]) -> str:
     """State whether other simulators are about as far from spikelet as its seeds are from each other."""
-    seeds, others = found.get("seeds", {}), [name for name in found if name != "seeds"]
+    seeds, *others = found.groups
+    keys = {kind: [f"{kind} {population}" for population in populations] for kind in DISTRIBUTIONS}
+
+    def silent(name: str) -> list[str]:
+        return [key for each in keys.values() for key in each if not found.between(found.groups[name], key)]  # fmt: skip
+
     if not others:
         return "Activity NOT COMPARED: there is nothing to compare with"
-    if not all(values for kind in seeds.values() for values in kind.values()):
+    if silent(seeds):
         return "Activity NOT CHECKED: it takes two seeds (--runs) with spikes in all populations"
     lines = []
     for name in others:
-        means, far = [], []
-        for kind in DISTRIBUTIONS:
-            ratios = []
-            for population, natural in seeds[kind].items():
-                values = found[name][kind][population]
-                if not values:
-                    return f"Activity NOT CHECKED: {name} has too few spikes in {population}"
-                ratios.append(fmean(values) / fmean(natural))
-            means.append(f"{kind} x {geometric_mean(ratios):.2f}")
-            if geometric_mean(ratios) > FACTOR:
-                far.append(kind)
-        text = f"mean distances divided by those of seeds: {', '.join(means)}"
-        if far:
-            lines.append(f"ACTIVITY DIFFERS: {name}: {', '.join(far)}; {text}")
-        else:
-            lines.append(f"Activity agrees: {name}: {text}")
+        if few := silent(name):
+            return f"Activity NOT CHECKED: {name} has too few spikes: {few[0]}"
+        ratios = {kind: found.ratio(name, keys[kind]) for kind in DISTRIBUTIONS}
+        means = ", ".join(f"{kind} x {ratio:.2f}" for kind, ratio in ratios.items())
+        far = [kind for kind, ratio in ratios.items() if ratio > FACTOR]
+        head = (
+            f"ACTIVITY DIFFERS: {name}: {', '.join(far)};" if far else f"Activity agrees: {name}:"
+        )
+        lines.append(f"{head} mean distances divided by those of seeds: {means}")
     return "\n".join(lines)
 
 
-def _distinct(results: Mapping[Any, list[Record]]) -> dict[str, list[Record]]:
+def distinct(results: Mapping[Any, list[Record]]) -> dict[str, list[Record]]:
     """Return the cases whose spikes differ from those of all cases before them."""
     found: dict[str, list[Record]] = {}
     seen: set[str] = set()
@@ -202,3 +236,191 @@ def _distinct(results: Mapping[Any, list[Record]]) -> dict[str, list[Record]]:
             found[str(case)] = runs
             seen |= {run["digest"] for run in runs}
     return found
+
+
+def by_population(
+    runs: Mapping[Run, Samples], cases: Sequence[str], seeds: Sequence[int], populations: Sequence[str],
+    cell: Callable[[Mapping[Run, Samples], str, str, Sequence[int]], str],
+) -> str:  # fmt: skip
+    """Return a Markdown table of a cell for each population, distribution and case."""
+    columns = list(product(DISTRIBUTIONS, cases))
+    lines = [
+        [name, *(cell(runs, case, f"{kind} {name}", seeds) for kind, case in columns)]
+        for name in populations
+    ]
+    return markdown(("population", *(f"{kind}, {case}" for kind, case in columns)), lines)
+
+
+def mean(runs: Mapping[Run, Samples], case: str, key: str, seeds: Sequence[int]) -> str:
+    """Return the mean and its standard deviation over seeds."""
+    values = [float(runs[case, s][key].mean()) for s in seeds]
+    digits = {"rate": 3, "CV": 4, "correlation": 5}[key.split(maxsplit=1)[0]]
+    return f"{fmean(values):.{digits}f} ± {stdev(values):.{digits}f}"
+
+
+def shift(runs: Mapping[Run, Samples], case: str, key: str, seeds: Sequence[int]) -> str:
+    """Return the difference from the reference with the same seed in per cent, and its standard error.
+
+    Both runs have the same synapses and the same Poisson events, so it is smaller than between seeds.
+    """
+    reference = next(iter(runs))[0]
+    base = [float(runs[reference, s][key].mean()) for s in seeds]
+    moved = [float(runs[case, s][key].mean()) - b for s, b in zip(seeds, base, strict=True)]
+    scale = 100 / fmean(base)
+    error = stdev(moved) / len(seeds) ** 0.5
+    return f"{scale * fmean(moved):+.2f} ± {abs(scale) * error:.2f} %"
+
+
+def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return a Markdown table of times, as means and standard deviations over seeds."""
+    head = ("case", "threads", "runs", "real-time factor", "build s", "ns/event", "peak MB", "others' CPU")  # fmt: skip
+    lines = []
+    for case, group in records.items():
+        threads = sorted({str(record["threads"]) for record in group})
+        line = [case, ", ".join(threads), str(len(group))]
+        for key, digits in (("rtf", 3), ("build_s", 2), ("ns_per_event", 2), ("peak_rss_mb", 0)):
+            values = [record[key] for record in group]
+            if None in values:  # no spikes
+                line.append("-")
+                continue
+            spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 and digits else ""
+            line.append(f"{fmean(values):.{digits}f}{spread}")
+        line.append(f"{max(record['others_cpu'] for record in group):.0%}")
+        lines.append(line)
+    return markdown(head, lines)
+
+
+def ratios_table(
+    found: Distances, cases: Sequence[str], seeds: Sequence[int], populations: Sequence[str]
+) -> str:
+    """Return a Markdown table of distances from the reference in units of that between its seeds."""
+    lines = []
+    for case in cases[1:]:
+        line = [case]
+        for kind in DISTRIBUTIONS:
+            keys = [f"{kind} {population}" for population in populations]
+
+            def estimate(of: Sequence[int], case: str = case, keys: list[str] = keys) -> float:
+                return found.ratio(case, keys, of)
+
+            line.append(f"{estimate(seeds):.3f} ± {jackknife(estimate, seeds):.3f}")
+        lines.append(line)
+    return markdown(("", *DISTRIBUTIONS), lines)
+
+
+def report(
+    folder: Path, cases: Sequence[str], most: int, neurons: int, figure: Path | None
+) -> dict[str, str]:
+    """Return what the runs of a folder show, for the seeds that all cases have.
+
+    Parameters
+    ----------
+    folder : Path
+        Where microcircuit_protocol.py left its runs.
+    cases : sequence of str
+        The reference, then the candidates.
+    most : int
+        Largest seed.
+    neurons : int
+        Neurons of each population to correlate.
+    figure : Path, optional
+        Draw into this file.
+
+    Returns
+    -------
+    dict of str
+        Texts by name: "what" says what there is, "times" is a table of how long it took; the others are tables of activity.
+    """
+    every = range(1, most + 1)
+    seeds = [s for s in every if all((folder / f"{case}-{s}.npz").exists() for case in cases)]
+    if not seeds:
+        return {"what": "No seed has been run for all cases."}
+    records = {
+        case: [json.loads((folder / f"{case}-{s}.json").read_text()) for s in seeds]
+        for case in cases
+    }
+    first = records[cases[0]][0]
+    what = (
+        f"Scale {first['circuit']['scale']:g}, {first['duration'] * 1e-3:g} s after "
+        f"{first['presim']:g} ms, {len(seeds)} seeds."
+    )
+    times = times_table(records)
+    if warning := busy(record for group in records.values() for record in group):
+        times += f"\n\n{warning}"
+    compared = [case for case in cases if records[case][0]["circuit"] == first["circuit"]]
+    if len(seeds) < 3:
+        return {"what": f"{what} Activity is compared with three seeds or more.", "times": times}
+    runs = {(case, s): load(folder, case, s, neurons) for case in compared for s in seeds}
+    empty = [f"{name} of {case}-{s}" for (case, s), keys in runs.items() for name in keys if not keys[name].size]  # fmt: skip
+    if empty:
+        what += f" Activity is not compared: too few spikes: {', '.join(empty)}"
+        return {"what": what, "times": times}
+    populations = first["circuit"]["populations"]
+    found = Distances(runs, compared, seeds)
+    if figure:
+        draw(figure, runs, found, compared, seeds, populations)
+    return {
+        "what": what,
+        "times": times,
+        "ratios": ratios_table(found, compared, seeds, populations),
+        "distances": distances(found, populations),
+        "shifts": by_population(runs, compared[1:], seeds, populations, shift),
+        "means": by_population(runs, compared, seeds, populations, mean),
+    }
+
+
+def draw(
+    path: Path, runs: Mapping[Run, Samples], found: Distances, cases: Sequence[str], seeds: Sequence[int],
+    populations: Sequence[str],
+) -> None:  # fmt: skip
+    """Draw distributions by population, and below each kind its distances beside the spread of seeds."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  # a report without a picture needs none
+
+    reference, *others = cases
+    colors = dict(zip(others, ("tab:blue", "tab:orange", "tab:green"), strict=False))
+    figure = Figure(figsize=(15, 9), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=[1.7, 1])
+    panels = upper.subplots(len(DISTRIBUTIONS), len(populations))
+    for row, kind in enumerate(DISTRIBUTIONS):
+        for column, population in enumerate(populations):
+            axes = panels[row, column]
+            key = f"{kind} {population}"
+            pooled = np.concatenate([runs[reference, s][key] for s in seeds])
+            edges = np.linspace(*np.quantile(pooled, [0.002, 0.998]), 41)
+            for case in cases:
+                each = [np.histogram(runs[case, s][key], edges, density=True)[0] for s in seeds]
+                middle = (edges[1:] + edges[:-1]) / 2
+                if case == reference:
+                    low, high = np.min(each, axis=0), np.max(each, axis=0)
+                    axes.fill_between(middle, low, high, color="0.75", label=f"{case}, seeds")
+                else:
+                    axes.plot(middle, np.mean(each, axis=0), color=colors[case], lw=1, label=case)
+            axes.set_yticks([])
+            axes.tick_params(labelsize=7)
+            axes.set_xlabel(UNITS[kind], fontsize=7)
+            if row == 0:
+                axes.set_title(population, fontsize=9)
+            if row == column == 0:
+                axes.legend(fontsize=6, frameon=False)
+    for axes, kind in zip(lower.subplots(1, len(DISTRIBUTIONS)), DISTRIBUTIONS, strict=True):
+        for x, population in enumerate(populations):
+            key = f"{kind} {population}"
+            spread = found.between(found.groups["seeds"], key)
+            axes.bar(x, max(spread) - min(spread), 0.8, min(spread), color="0.85")
+            axes.plot([x - 0.4, x + 0.4], [fmean(spread)] * 2, color="0.3")
+            for shift, case in enumerate(others):
+                values = found.between(found.groups[case], key)
+                place = x + 0.3 * (shift - (len(others) - 1) / 2)
+                axes.errorbar(
+                    place, fmean(values),
+                    [[fmean(values) - min(values)], [max(values) - fmean(values)]],
+                    fmt="o", ms=4, lw=1, color=colors[case], label=case if x == 0 else None,
+                )  # fmt: skip
+        axes.set_xticks(range(len(populations)), populations, fontsize=8)
+        axes.set_ylim(0)
+        axes.set_ylabel(f"distance of {kind}s", fontsize=8)
+        axes.tick_params(axis="y", labelsize=8)
+        axes.legend(
+            fontsize=7, frameon=False, title=f"bars: seeds of {reference}", title_fontsize=7
+        )
+    figure.savefig(path, dpi=110)

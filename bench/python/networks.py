@@ -391,3 +391,30 @@ NETWORKS = {
     "efficientnet-lite0": Network(_efficientnet_lite0, partial(_split_imagenet, _lite)),
     "pitch": Network(_pitch, _sounds, outputs="pitch"),
 }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An ANN with shuffled calibration samples and with test samples."""
+
+    ann: nn.Module
+    calibration: NDArray[np.float32]
+    x: NDArray[np.float32]
+    labels: NDArray[Any]
+
+    def accuracy(self, outputs: NDArray[Any] | None = None) -> str:
+        """Return the accuracy of outputs for the test samples, or of the ANN."""
+        if outputs is None:
+            with torch.no_grad():
+                parts = torch.from_numpy(self.x).split(256)
+                outputs = torch.cat([self.ann(part) for part in parts]).numpy()
+        return f"{100 * (outputs.argmax(1) == self.labels).mean():.2f} %"
+
+
+def trial(name: str, models: Path, images: int) -> Trial:
+    """Return the trial of a network."""
+    network = NETWORKS[name]
+    samples = network.samples(models)
+    order = np.random.default_rng(0).permutation(len(samples.calibration))
+    x, labels = samples.test[:images], samples.labels[:images]
+    return Trial(network.build(models), samples.calibration[order], x, labels)

@@ -17,12 +17,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from models import DT
 
-from spikelet.cli.bench_harness import Record, about, busy, headline, run
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record, middle
 
-WORKER = Path(__file__).with_name("ranks_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 
 ENVIRONMENT = {
     # Settings of Open MPI: allow root, allow more ranks than cores, do not bind ranks (this would
@@ -35,12 +37,6 @@ ENVIRONMENT = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
     "OMPI_MCA_hwloc_base_binding_policy": "none",
 }
-
-HEADER = (
-    "scaling", "ranks x threads", "neurons", "synapses", "build s", "s per simulated s", "(least)",
-    "speed", "bytes sent", "received", "us per exchange", "(least)", "share", "synapses MB per rank",
-    "peak RSS MB per rank", "(empty)",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,48 +56,53 @@ def find_mpiexec() -> str | None:
 
 
 def cases(args: argparse.Namespace) -> list[Case]:
-    """Return all cases, starting with the plain process, with which the others are compared."""
+    """Return the measured cases, starting with the plain process, with which the others are compared."""
     most = max(args.ranks)
     strong = [Case("strong", 0, t, args.scale) for t in sorted({1, *args.ranks})]
     strong += [Case("strong", m, 1, args.scale) for m in sorted(args.ranks)]
     weak = [Case("weak", m, 1, args.scale * m / most) for m in sorted(args.ranks) if m < most]
-    return strong + weak + [Case("only checked", m, 1, args.scale) for m in args.check]
+    return strong + weak
 
 
-def figure(runs: list[Record], key: str) -> float:
-    """Return the median over runs of the largest value of any rank."""
-    return median(max(run[key]) if isinstance(run[key], list) else float(run[key]) for run in runs)
+def column(
+    key: str, form: str, pick: Any = max, over: Any = median, *, shared: bool = False
+) -> harness.Column:
+    """Return a column with the median over runs of the largest value of any rank; `shared` figures need several."""
+
+    def show(case: Case, runs: list[Record]) -> str:
+        if shared and case.ranks < 2:
+            return ""
+        return format(over(pick(run[key]) for run in runs), form)
+
+    return show
 
 
 def table(results: dict[Case, list[Record]]) -> str:
     """Return one model as a Markdown table."""
-    lines: list[tuple[str, ...]] = [HEADER, ("---",) * len(HEADER)]
-    plain = next(iter(results.values()))
-    for case, runs in results.items():
-        if case.scaling == "only checked":
-            continue
-        wall, alone = figure(runs, "wall_s"), case.ranks < 2
-        lines.append(
-            (
-                case.scaling,
-                f"{case.ranks or 'plain'} x {case.threads}",
-                f"{runs[0]['neurons']}",
-                f"{runs[0]['synapses']:.3g}",
-                f"{figure(runs, 'build_s'):.2f}",
-                f"{wall:.3f}",
-                f"({min(run['least_s'] for run in runs):.3f})",
-                f"{figure(plain, 'wall_s') / wall:.2f}" if case.scaling == "strong" else "",
-                "" if alone else f"{figure(runs, 'bytes_sent'):.0f}",
-                "" if alone else f"{figure(runs, 'bytes_received'):.0f}",
-                "" if alone else f"{figure(runs, 'us_an_exchange'):.0f}",
-                "" if alone else f"({min(min(r['us_an_exchange_least']) for r in runs):.0f})",
-                "" if alone else f"{figure(runs, 'share'):.0%}",
-                f"{figure(runs, 'synapse_mb'):.1f}",
-                f"{figure(runs, 'peak_rss_mb'):.0f}",
-                f"({figure(runs, 'empty_rss_mb'):.0f})",
-            )
-        )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    plain = middle(next(iter(results.values())), "wall_s")
+
+    def speed(case: Case, runs: list[Record]) -> str:
+        return f"{plain / middle(runs, 'wall_s'):.2f}" if case.scaling == "strong" else ""
+
+    columns: dict[str, harness.Column] = {
+        "ranks x threads": lambda case, _: f"{case.ranks or 'plain'} x {case.threads}",
+        "neurons": "neurons .0f",
+        "synapses": "synapses .3g",
+        "build s": column("build_s", ".2f"),
+        "s per simulated s": "wall_s .3f",
+        "(least)": lambda _, runs: f"({min(run['least_s'] for run in runs):.3f})",
+        "speed": speed,
+        "bytes sent": column("bytes_sent", ".0f", shared=True),
+        "received": column("bytes_received", ".0f", shared=True),
+        "us per exchange": column("us_an_exchange", ".0f", shared=True),
+        "least us": column("us_an_exchange_least", ".0f", min, min, shared=True),
+        "share": column("share", ".0%", shared=True),
+        "synapses MB per rank": column("synapse_mb", ".1f"),
+        "peak RSS MB per rank": column("peak_rss_mb", ".0f"),
+        "empty process": column("empty_rss_mb", ".0f"),
+    }
+    shown = {case: runs for case, runs in results.items() if case.scaling != "only checked"}
+    return harness.table(shown, ("scaling",), columns)
 
 
 def run_all(model: str, args: argparse.Namespace) -> dict[Case, list[Record]]:
@@ -112,51 +113,42 @@ def run_all(model: str, args: argparse.Namespace) -> dict[Case, list[Record]]:
     SystemExit
         If a run fails or gives different bits.
     """
-    results: dict[Case, list[Record]] = {case: [] for case in cases(args)}
     digests: dict[float, str] = {}
-    for number in range(args.runs):
-        for case, runs in results.items():
-            if number > 0 and case.scaling == "only checked":
-                continue
-            command = [] if case.ranks == 0 else [args.mpiexec, "-n", str(case.ranks)]
-            command += [sys.executable, str(WORKER), model, f"--threads={case.threads}"]
-            command += [f"--seed={args.seed}", f"--scale={case.scale}"]
-            command += [f"--windows={args.windows}", f"--window={args.window}"]
-            record = run(command, case.threads, limit=600, environment=ENVIRONMENT)
-            if "wall_s" not in record:
-                raise SystemExit(f"{model}, {case}: {record}")
-            if record["ranks"] != max(case.ranks, 1):
-                raise SystemExit(
-                    f"{case}: {record['ranks']} ranks; is mpiexec that of mpi4py's MPI?"
-                )
-            if digests.setdefault(case.scale, record["digest"]) != record["digest"]:
-                raise SystemExit(f"{model}, {case}: spikes or weights differ from those before")
-            runs.append(record)
-            print(f"{model} {case}: {record['wall_s']:.3f} s", file=sys.stderr, flush=True)
-    return results
+
+    def once(case: Case, _: int) -> Record:
+        settings = {"name": model, "scale": case.scale, "seed": args.seed, "threads": case.threads,
+                    "windows": args.windows, "window": args.window}  # fmt: skip
+        command = [args.mpiexec, "-n", str(case.ranks)] if case.ranks else []
+        command += [sys.executable, str(WORKER), "ranks_worker.run", json.dumps(settings)]
+        record = harness.run(command, case.threads, limit=600, environment=ENVIRONMENT)
+        if "wall_s" not in record:
+            raise SystemExit(f"{model}, {case}: {record}")
+        if record["ranks"] != max(case.ranks, 1):
+            raise SystemExit(f"{case}: {record['ranks']} ranks; is mpiexec that of mpi4py's MPI?")
+        if digests.setdefault(case.scale, record["digest"]) != record["digest"]:
+            raise SystemExit(f"{model}, {case}: spikes or weights differ from those before")
+        return record
+
+    found = harness.take_turns(cases(args), range(args.runs), once, "{wall_s:.3f} s")
+    checked = [Case("only checked", m, 1, args.scale) for m in args.check]
+    return found | harness.take_turns(checked, [1], once, "the same bits")
 
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, runs=3)
     add = parser.add_argument
     add("--models", nargs="+", default=["brunel", "plastic_brunel"])
     add("--ranks", type=int, nargs="+", default=[1, 2], help="ranks to measure (default: 1 2)")
     add("--check", type=int, nargs="*", default=[3, 4],
         help="numbers of ranks to check only, e.g. more than there are cores (default: 3 4)")  # fmt: skip
     add("--scale", type=float, default=1.0, help="factor on the number of neurons (default: 1)")
-    add("--runs", type=int, default=3, help="runs of each case, in turn (default: 3)")
     add("--windows", type=int, default=15, help="timed windows per run (default: 15)")
     add("--window", type=float, default=60.0, metavar="MS", help="time per window (default: 60)")
     add("--seed", type=int, default=1)
     add("--mpiexec", default=find_mpiexec(), help="mpiexec of the MPI that mpi4py was built for")
     add("--quick", action="store_true", help="use tiny networks and one run, as a smoke test")
-    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
-    args = parser.parse_args()
-    if min(args.ranks + args.check + [args.runs, args.windows]) < 1 or args.scale <= 0:
-        parser.error("--ranks, --check, --runs, --windows and --scale must be positive")
+    args: argparse.Namespace = parser.parse_args()
     if args.mpiexec is None:
         parser.error("no mpiexec found: give its path with --mpiexec")
     if args.quick:
@@ -166,26 +158,20 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = arguments()
-    host = about()
+    args, origin = arguments(), harness.about()
     results = {model: run_all(model, args) for model in args.models}
-    runs = [r for cases in results.values() for group in cases.values() for r in group]
-    print(headline(host))
-    print(", ".join(f"{k} {v}" for k, v in runs[0]["versions"].items()))
-    print(f"dt {DT} ms; {args.runs} runs in turn; medians of the largest values of any rank")
-    if warning := busy(runs):
-        print(warning)
+    texts = [f"dt {DT} ms; {args.runs} runs in turn; medians of the largest values of any rank"]
     for model, of_cases in results.items():
         checked = ", ".join(str(case.ranks or "plain") for case in of_cases)
-        print(f"\n### {model}\n\nThe same bits on {checked} ranks: spikes and learned weights.\n")
-        print(table(of_cases))
-    if args.json:
-        written = [
-            {"model": model, **vars(case), "runs": group}
-            for model, of_cases in results.items()
-            for case, group in of_cases.items()
-        ]
-        args.json.write_text(json.dumps({**host, "cases": written}, indent=1) + "\n")
+        same = f"The same bits on {checked} ranks: spikes and learned weights."
+        texts.append(f"### {model}\n\n{same}\n\n{table(of_cases)}")
+    written = [
+        {"model": model, **vars(case), "runs": group}
+        for model, of_cases in results.items()
+        for case, group in of_cases.items()
+    ]
+    runs = [run for case in written for run in case["runs"]]
+    harness.show(args, origin, runs, texts, cases=written)
 
 
 if __name__ == "__main__":

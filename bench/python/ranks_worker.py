@@ -1,13 +1,8 @@
-"""Run as one of the processes that mpiexec starts for a network; the first prints a line of JSON.
-
-ranks.py starts this program, with mpiexec or without.
-"""
+"""Run as one of the processes that mpiexec starts for a network, or alone; `worker.py` calls `run`."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -33,27 +28,36 @@ def spikes_of(net: sl.Network, recorders: dict[int, sl.SpikeRecorder]) -> NDArra
     return np.unique(np.concatenate(net.ranks.gather("spikes", np.concatenate(own))))
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the JSON record of all ranks; lists have one value per rank."""
+def run(
+    *,
+    name: str,
+    scale: float,
+    seed: int,
+    threads: int,
+    windows: int,
+    window: float,
+    dtype: Any = "float32",
+) -> dict[str, Any] | None:
+    """Return the JSON record of all ranks on the first one; lists have one value per rank."""
     empty = peak_rss_mb()
     start = perf_counter()
-    model = MODELS[args.model].scaled(args.scale)
+    model = MODELS[name].scaled(scale)
     net, projections, recorders = build(
-        model, kernel(model), seed=args.seed, threads=args.threads, dtype=args.dtype
+        model, kernel(model), seed=seed, threads=threads, dtype=dtype
     )
     build_s = perf_counter() - start
-    net.run(args.window)
+    net.run(window)
     before, walls, waits = net.exchanges, [], [net.exchanges.seconds]
-    for _ in range(args.windows):
+    for _ in range(windows):
         start = perf_counter()
-        net.run(args.window)
+        net.run(window)
         walls.append(perf_counter() - start)
         waits.append(net.exchanges.seconds)
     after, waited = net.exchanges, np.diff(waits)
     peak = peak_rss_mb()  # before every rank gets all weights for the comparison
-    found, seconds = spikes_of(net, recorders), args.window * 1e-3
+    found, seconds = spikes_of(net, recorders), window * 1e-3
     number = max(after.number - before.number, 1)
-    each = number / args.windows
+    each = number / windows
     weights = [np.sort(p.weights) for p in projections if p.plasticity is not None]
     digest = hashlib.sha256(b"".join(a.tobytes() for a in [found, *weights])).hexdigest()
     own = {
@@ -68,31 +72,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "empty_rss_mb": empty,
     }
     of_all = net.ranks.gather("figures", own)
+    if net.ranks.rank > 0:
+        return None
     return {key: [rank[key] for rank in of_all] for key in own} | {
-        "rank": net.ranks.rank,
         "ranks": net.ranks.size,
         "neurons": model.size,
         "synapses": sum(len(projection) for projection in projections),
         "wall_s": median(walls) / seconds,
         "least_s": min(walls) / seconds,
-        "rate_hz": len(found) / model.size / seconds / (args.windows + 1),
+        "rate_hz": len(found) / model.size / seconds / (windows + 1),
         "digest": digest,
         "versions": {"spikelet": sl.__version__, "simd": sl.simd_level()},
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", choices=MODELS)
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    for name in ("threads", "seed", "windows"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    for name in ("scale", "window"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    record = measure(parser.parse_args())
-    if record["rank"] == 0:
-        print(json.dumps(record))
-
-
-if __name__ == "__main__":
-    main()

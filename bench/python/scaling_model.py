@@ -8,7 +8,6 @@ used for the fit. Latency and bandwidth between machines are assumptions, set by
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from math import ceil, exp, log2
@@ -17,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from spikelet.cli.bench_harness import Record, headline
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
 DT = 0.1  # ms
 ROW, QUEUED_ROW, WORD, EACH = 12, 8, 0.25, 8
@@ -293,18 +293,21 @@ PREDICTED = (
 )  # fmt: skip
 
 
-def predicted(model: Model, cluster: Cluster, neurons: float, indegree: float, limit: float) -> str:
+def predicted(
+    model: Model, cluster: Cluster, neurons: float, indegree: float, limit: float
+) -> list[str]:
     """Return one row of the table."""
     load = ranks_for(model, neurons, indegree, limit, build=True)
     fits = load is not None
     load = load or ranks_for(model, neurons, indegree, limit, build=False)
-    start = f"| {neurons:.0e} | {indegree:.0e} | {limit / 1e9:g} |"
+    start = [f"{neurons:.0e}", f"{indegree:.0e}", f"{limit / 1e9:g}"]
     if load is None:
-        return f"{start} does not fit |{' |' * (len(PREDICTED) - 4)}"
+        return [*start, "does not fit"]
     steps = 1e3 / DT
     split = {name: seconds * steps for name, seconds in model.split(load).items()}
     between = cluster.exchange(load) * steps / load.delay
-    cells = [
+    return [
+        *start,
         f"{load.ranks}",
         f"{load.neurons:.0f}",
         f"{model.memory(load) / 1e9:.2f}",
@@ -315,7 +318,6 @@ def predicted(model: Model, cluster: Cluster, neurons: float, indegree: float, l
         *(f"{seconds:.3g}" for seconds in split.values()),
         f"{between:.3g}",
     ]
-    return f"{start} {' | '.join(cells)} |"
 
 
 CHECKED = (
@@ -324,76 +326,59 @@ CHECKED = (
 )  # fmt: skip
 
 
-def compared(model: Model, record: Record) -> str:
+def compared(model: Model, record: Record) -> list[str]:
     """Return measured and modelled values of one point, as a row."""
     load = load_of(record)
-    rss = sum(record[f"{part}_mb"] for part in ("empty", "neurons", "built", "ran"))
-    step = record["us_neurons"] + record["us_spikes"] + record["us_exchange"]
-    pairs = [
-        (record["synapse_bytes"] / 1e6, (synapse_bytes(load) + table_bytes(load)) / 1e6),
-        (rss, model.memory(load) / 1e6),
+    cells = [f"{load.ranks}", f"{load.neurons}", f"{load.indegree}", f"{load.delay * DT:g}"]
+    for measured, modeled in (
+        (record["synapse_mb"], (synapse_bytes(load) + table_bytes(load)) / 1e6),
+        (record["rss_mb"], model.memory(load) / 1e6),
         (record["build_peak_mb"], model.build_memory(load) / 1e6),
         (record["build_s"], model.build_seconds(load)),
-        (step, model.step(load) * 1e6),
-    ]
-    cells = [f"{load.ranks}", f"{load.neurons}", f"{load.indegree}", f"{load.delay * DT:g}"]
-    for measured, modeled in pairs:
+        (record["us_step"], model.step(load) * 1e6),
+    ):
         cells += [f"{measured:.4g}", f"{modeled:.4g} ({modeled / measured - 1:+.0%})"]
-    return f"| {' | '.join(cells)} |"
+    return cells
 
 
 def draw(model: Model, cluster: Cluster, records: list[Record], path: Path) -> None:
     """Plot the memory and time of a rank over the number of neurons in the network."""
-    import matplotlib as mpl  # noqa: PLC0415  # only the figure needs it
+    from matplotlib.figure import Figure  # noqa: PLC0415  # only the figure needs it
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    fig = Figure(figsize=(10, 4), layout="constrained")
+    left, right = fig.subplots(1, 2)
     base = [r for r in records if (r["neurons"], r["delay"], r["indegree"]) == (10_240, 15, 1000)]
     ranks = np.unique(np.rint(np.geomspace(1, 1e5, 60)).astype(int))
     loads = [Load(ranks=int(m), neurons=10_240, indegree=1000) for m in ranks]
-    sources = [load.sources for load in loads]
-    left.plot(sources, [model.memory(load) / 1e6 for load in loads], "C0", label="in the run")
-    left.plot(
-        sources, [model.build_memory(load) / 1e6 for load in loads], "C1", label="while built"
-    )
-    left.plot(sources, [table_bytes(load) / 1e6 for load in loads], "C2--", label="rows, index")
-    left.plot(
-        [r["neurons"] * r["ranks"] for r in base],
-        [sum(r[f"{part}_mb"] for part in ("empty", "neurons", "built", "ran")) for r in base],
-        "C0o",
-    )
-    left.plot([r["neurons"] * r["ranks"] for r in base], [r["build_peak_mb"] for r in base], "C1o")
+    sources, at = [load.sources for load in loads], [r["network"] for r in base]
+    for panel, style, label, values in (
+        (left, "C0", "in the run", [model.memory(load) / 1e6 for load in loads]),
+        (left, "C1", "while built", [model.build_memory(load) / 1e6 for load in loads]),
+        (left, "C2--", "rows, index", [table_bytes(load) / 1e6 for load in loads]),
+        *(
+            (right, f"C{k}", name, [model.split(load)[name] * 1e6 for load in loads])
+            for k, name in enumerate(("neurons", "look-up", "delivery", "merge"))
+        ),
+        (right, "C4:", "between machines (assumed)",
+         [max(cluster.exchange(load) / load.delay * 1e6, 1e-3) for load in loads]),
+        (right, "k", "everything else", [model.step(load) * 1e6 for load in loads]),
+    ):  # fmt: skip
+        panel.plot(sources, values, style, label=label)
+    for panel, style, key in (
+        (left, "C0o", "rss_mb"), (left, "C1o", "build_peak_mb"), (right, "ko", "us_step")
+    ):  # fmt: skip
+        panel.plot(at, [r[key] for r in base], style, label="measured" if panel is right else None)
     left.set(ylabel="MB per rank")
-    for k, name in enumerate(("neurons", "look-up", "delivery", "merge")):
-        right.plot(sources, [model.split(load)[name] * 1e6 for load in loads], f"C{k}", label=name)
-    right.plot(
-        sources,
-        [max(cluster.exchange(load) / load.delay * 1e6, 1e-3) for load in loads],
-        "C4:",
-        label="between machines (assumed)",
-    )
-    right.plot(sources, [model.step(load) * 1e6 for load in loads], "k", label="everything else")
-    right.plot(
-        [r["neurons"] * r["ranks"] for r in base],
-        [r["us_neurons"] + r["us_spikes"] + r["us_exchange"] for r in base],
-        "ko",
-        label="measured",
-    )
     right.set(ylabel="us per step of 0.1 ms", ylim=(0.1, None))
     for panel in (left, right):
         panel.set(xscale="log", yscale="log", xlabel="neurons of the network, 10 240 per rank")
         panel.grid(which="major", alpha=0.3)
         panel.legend(fontsize=8)
     fig.savefig(path, dpi=90)
-    plt.close(fig)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     add = parser.add_argument
     add("measured", type=Path, help="file written by dry_run.py --json")
     add("--memory", type=float, nargs="+", default=[2, 4], metavar="GB", help="memory of a rank")
@@ -403,38 +388,35 @@ def main() -> None:
     add("--ranks", type=int, default=64, help="ranks of a machine (assumed)")
     add("--once", action="store_true", help="machines receive a message once for all ranks")
     add("--out", type=Path, metavar="PATH", help="draw the figure into this file (matplotlib)")
-    add("--json", type=Path, metavar="PATH", help="write the constants to this file")
     args = parser.parse_args()
     written = json.loads(args.measured.read_text())
     measured, kept = ([r for r in written[k] if "build_s" in r] for k in ("fit", "check"))
     model = model_of(measured)
-    cluster = Cluster(
-        latency=args.latency, bandwidth=args.bandwidth, ranks=args.ranks, once=args.once
-    )
-    print(headline(written))
-    print("\n### constants\n\n| | |\n|---|---|")
-    for name, value in vars(model).items():
-        unit = f"{value * 1e9:.3g} ns" if name.startswith("t_") else f"{value:.3g} bytes"
-        print(f"| {name} | {f'{value:.3g}' if name == 'slack' else unit} |")
+    names = ("latency", "bandwidth", "ranks", "once")
+    cluster = Cluster(**{name: getattr(args, name) for name in names})
+    constants = [
+        [name, f"{value:.3g}" if name == "slack" else f"{value * 1e9:.3g} ns" if name.startswith("t_") else f"{value:.3g} bytes"]
+        for name, value in vars(model).items()
+    ]  # fmt: skip
+    texts = [f"### constants\n\n{harness.markdown(('', ''), constants)}"]
     for title, group in (("fitted to", measured), ("validated with", kept)):
-        print(f"\n### {title}\n\n| {' | '.join(CHECKED)} |\n|{'---|' * len(CHECKED)}")
-        for record in group:
-            print(compared(model, record))
-    print(
-        f"\n### predicted: 8 Hz, delay 1.5 ms; assumed {cluster.latency * 1e6:g} us per message, "
+        rows = [compared(model, record) for record in group]
+        texts.append(f"### {title}\n\n{harness.markdown(CHECKED, rows)}")
+    assumed = (
+        f"### predicted: 8 Hz, delay 1.5 ms; assumed {cluster.latency * 1e6:g} us per message, "
         f"{cluster.bandwidth / 1e9:g} GB/s into a machine of {cluster.ranks} ranks, "
-        f"{'once for all' if cluster.once else 'for each'} of them\n"
+        f"{'once for all' if cluster.once else 'for each'} of them"
     )
-    print(f"| {' | '.join(PREDICTED)} |\n|{'---|' * len(PREDICTED)}")
-    for limit in args.memory:
-        for indegree in (1e3, 1e4):
-            for neurons in (1e5, 1e6, 1e7, 1e8, 1e9):
-                print(predicted(model, cluster, neurons, indegree, limit * 1e9))
+    rows = [
+        predicted(model, cluster, neurons, indegree, limit * 1e9)
+        for limit in args.memory
+        for indegree in (1e3, 1e4)
+        for neurons in (1e5, 1e6, 1e7, 1e8, 1e9)
+    ]
+    texts.append(f"{assumed}\n\n{harness.markdown(PREDICTED, rows)}")
     if args.out:
         draw(model, cluster, measured, args.out)
-        print(f"\nfigure: {args.out}")
-    if args.json:
-        args.json.write_text(json.dumps(vars(model), indent=1) + "\n")
+    harness.show(args, written, measured, texts, constants=vars(model))
 
 
 if __name__ == "__main__":

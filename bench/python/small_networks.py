@@ -7,29 +7,23 @@ Each figure is the least of several repetitions, taken in turn where two are com
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from measure import clock, peak_above
 
 import spikelet as sl
-from spikelet.cli.bench_harness import has_place, place_of, put
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from spikelet.cli import bench_harness as harness
 
 TABLE = "small_networks.py"
-HEADER = ("what", "cost")
-Rows = "Iterator[tuple[str, str]]"
+Rows = Iterator[tuple[str, str]]
+CORES = int(os.environ.get("OMP_NUM_THREADS", "2"))
 
 
-def least(
-    *calls: Callable[[], object], repeat: int = 5, times: int = 1, threads: int = 1
-) -> list[float]:
+def least(*calls: Callable[[], object], repeat: int = 5, times: int = 1, threads: int = 1) -> list[float]:  # fmt: skip
     """Return the least time of each call [s], of repetitions in turn; with one thread, CPU time."""
     found, now = [np.inf] * len(calls), clock(threads)
     for _ in range(repeat):
@@ -42,33 +36,28 @@ def least(
 
 
 def described(
-    n: int = 1000,
-    *,
-    threads: int | None = None,
-    seed: int = 1,
-    delay: float = 1.5,
-    driven: bool = True,
-) -> tuple[sl.Network, sl.Population]:
-    """Return a network of n neurons with ten synapses each, driven, and one recorder of spikes, before it runs."""
+    n: int, *, threads: int | None = None, seed: int = 1, outdegree: int = 10, weight: float = 20.0, delay: float = 1.5
+) -> tuple[sl.Network, sl.Population]:  # fmt: skip
+    """Return a driven network of n neurons before it runs."""
     net = sl.Network(dt=0.1, seed=seed, threads=threads)
-    cells = net.population(n, sl.LIF(), name="E")
-    net.connect(cells, cells, sl.FixedOutdegree(10), weight=20.0, delay=delay)
-    if driven:
-        net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
-    net.record(cells, "spikes")
+    cells = net.population(n, sl.LIF())
+    net.connect(cells, cells, sl.FixedOutdegree(outdegree), weight=weight, delay=delay)
+    net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
     return net, cells
 
 
-def network(n: int = 1000, **options: Any) -> tuple[sl.Network, sl.Population]:
-    """Return what `described` does, after it has run for 1 ms."""
+def recorded(n: int, **options: Any) -> sl.Network:
+    """Return such a network with a recorder of spikes."""
     net, cells = described(n, **options)
-    net.run(1.0)
-    return net, cells
+    net.record(cells, "spikes")
+    return net
 
 
 def calls() -> Rows:
     """Measure a run of one step, and a change of a parameter."""
-    net, cells = network(threads=1)
+    net, cells = described(1000, threads=1)
+    net.record(cells, "spikes")
+    net.run(1.0)
     (run,) = least(lambda: net.run(0.1), repeat=20, times=1000)
     yield "`run(0.1)` of 1000 neurons", f"{run * 1e6:.1f} us"
     thresholds = iter(np.linspace(-55.0, -54.0, 100_000).tolist())
@@ -82,88 +71,55 @@ def calls() -> Rows:
 
 def threads() -> Rows:
     """Compare two threads with one."""
-    for n, in_degree, delay, duration in (
-        (1000, 10, 1.5, 500.0),
-        (1000, 10, 0.1, 500.0),
-        (20_000, 80, 0.1, 50.0),
-    ):
-        nets = []
-        for number in (1, 2):
-            net = sl.Network(dt=0.1, seed=1, threads=number)
-            cells = net.population(n, sl.LIF())
-            net.connect(cells, cells, sl.FixedOutdegree(in_degree), weight=5.0, delay=delay)
-            net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
+    for n, outdegree, delay, duration in ((1000, 10, 1.5, 500.0), (1000, 10, 0.1, 500.0), (20_000, 80, 0.1, 50.0)):  # fmt: skip
+        nets = [described(n, threads=k, outdegree=outdegree, weight=5.0, delay=delay)[0] for k in (1, 2)]  # fmt: skip
+        for net in nets:
             net.run(10.0)
-            nets.append(net)
-        one, two = least(
-            *(lambda net=net, d=duration: net.run(d) for net in nets), repeat=9, threads=2
-        )
+        one, two = least(*(lambda net=net, d=duration: net.run(d) for net in nets), repeat=9, threads=2)  # fmt: skip
         step = one * 1e6 / (duration / 0.1)
         yield (
-            f"{n} neurons of in-degree {in_degree}, delay {delay:g} ms: two threads against one",
+            f"{n} neurons of in-degree {outdegree}, delay {delay:g} ms: two threads against one",
             f"{one / two:.2f} times ({step:.2f} us a step with one)",
         )
 
 
 def short_runs() -> Rows:
     """Compare two threads with one where each run is short."""
-    for n, duration in (
-        (300, 0.1),
-        (1000, 0.1),
-        (3000, 0.1),
-        (20_000, 0.1),
-        (300, 1.0),
-        (1000, 1.0),
-        (20_000, 1.0),
-    ):
-        nets = []
-        for number in (1, 2):
-            net, _ = network(n, threads=number)
-            net.run(100.0)
+    for n, duration in ((300, 0.1), (1000, 0.1), (3000, 0.1), (20_000, 0.1), (300, 1.0), (1000, 1.0), (20_000, 1.0)):  # fmt: skip
+        nets = [recorded(n, threads=number) for number in (1, 2)]  # fmt: skip
+        for net in nets:
+            net.run(101.0)
             start = time.perf_counter()
             while time.perf_counter() < start + 0.3:  # until the faster number is known
                 net.run(duration)
-            nets.append(net)
         calls = max(int(3e4 / n / duration), 100)
-        one, two = least(
-            *(lambda net=net, d=duration: net.run(d) for net in nets),
-            repeat=15,
-            times=calls,
-            threads=2,
-        )
+        runs = (lambda net=net, d=duration: net.run(d) for net in nets)
+        one, two = least(*runs, repeat=15, times=calls, threads=2)
         yield (
             f"{n} neurons, in a loop of `run({duration:g})`: two threads against one",
             f"{one / two:.2f} times ({one * 1e6:.1f} us a run with one)",
         )
 
 
+def in_turn(nets: Iterable[sl.Network], duration: float) -> None:
+    """Run networks one after another."""
+    for net in nets:
+        net.run(duration)
+
+
 def ensembles() -> Rows:
     """Compare many networks at once with one after another; with OMP_NUM_THREADS=1, in CPU time."""
-    if not hasattr(sl, "run_all"):
-        return
-    cores = int(os.environ.get("OMP_NUM_THREADS", "2"))
-    for n, duration in (
-        (20, 10.0),
-        (100, 10.0),
-        (1000, 20.0),
-        (20, 100.0),
-        (100, 100.0),
-        (100, 1000.0),
-    ):
-        nets, others = ([network(n, seed=seed)[0] for seed in range(1000)] for _ in range(2))
+    for n, duration in ((20, 10.0), (100, 10.0), (1000, 20.0), (20, 100.0), (100, 100.0), (100, 1000.0)):  # fmt: skip
+        nets, others = ([recorded(n, seed=seed) for seed in range(1000)] for _ in range(2))
         for each in (nets, others):  # until they are as active as they will be
-            sl.run_all(each, 50.0)
-
-        def in_turn(nets: list[sl.Network] = nets, duration: float = duration) -> None:
-            for net in nets:
-                net.run(duration)
-
-        in_turn()
+            sl.run_all(each, 51.0)
+        in_turn(nets, duration)
         sl.run_all(others, duration)
         require_equal_spikes(nets, others)
         one, all_ = least(
-            in_turn, lambda nets=others, d=duration: sl.run_all(nets, d), repeat=3, threads=cores
-        )
+            lambda nets=nets, d=duration: in_turn(nets, d), lambda nets=others, d=duration: sl.run_all(nets, d),
+            repeat=3, threads=CORES,
+        )  # fmt: skip
         steps = 1000 * duration / 0.1
         yield (
             f"1000 networks of {n} neurons, {duration:g} ms: `run_all` against one after another",
@@ -206,17 +162,15 @@ def require_equal_spikes(nets: list[sl.Network], others: list[sl.Network]) -> No
 
 def experiments() -> Rows:
     """Compare whole experiments, construction and layout included: each network by itself, and many at once."""
-    cores = int(os.environ.get("OMP_NUM_THREADS", "2"))
     for n, duration in ((100, 10.0), (100, 100.0), (1000, 100.0)):
 
-        def in_turn(n: int = n, duration: float = duration) -> None:
-            for seed in range(1000):
-                described(n, seed=seed)[0].run(duration)
+        def made(n: int = n) -> Iterator[sl.Network]:
+            return (recorded(n, seed=seed) for seed in range(1000))
 
-        def at_once(n: int = n, duration: float = duration) -> None:
-            sl.run_all([described(n, seed=seed)[0] for seed in range(1000)], duration)
-
-        one, all_ = least(in_turn, at_once, repeat=3, threads=cores)
+        one, all_ = least(
+            lambda made=made, d=duration: in_turn(made(), d), lambda made=made, d=duration: sl.run_all(list(made()), d),
+            repeat=3, threads=CORES,
+        )  # fmt: skip
         yield (
             f"1000 networks of {n} neurons, {duration:g} ms, with their construction: `run_all` against one after another",
             f"{one / all_:.2f} times ({one * 1e3:.0f} and {all_ * 1e3:.0f} us a network)",
@@ -229,7 +183,7 @@ def construction() -> Rows:
         built, laid_out = np.inf, np.inf
         for _ in range(3):
             start = time.process_time()
-            nets = [described(n, threads=1, seed=seed)[0] for seed in range(1000)]
+            nets = [recorded(n, threads=1, seed=seed) for seed in range(1000)]
             built = min(built, time.process_time() - start)
             start = time.process_time()
             sl.run_all(nets, 0.1, threads=1)
@@ -262,12 +216,7 @@ def states() -> Rows:
     """Compare a recording of all states at every step with a copy."""
     for dtype in ("float32", "float64"):
         n, duration = 100_000, 40.0
-        for what, options in (
-            ("V_m", {}),
-            ("I_syn_ex", {}),
-            ("V_m", {"when": "before_reset"}),
-            ("V_m", {"every": 1.0}),
-        ):
+        for what, options in (("V_m", {}), ("I_syn_ex", {}), ("V_m", {"when": "before_reset"}), ("V_m", {"every": 1.0})):  # fmt: skip
             nets = []
             for recorded in (False, True):
                 net = sl.Network(dt=0.1, seed=1, threads=1, dtype=dtype)
@@ -279,21 +228,14 @@ def states() -> Rows:
             taken = [np.inf, np.inf]
             for _ in range(5):
                 recorder.clear()
-                taken = np.minimum(
-                    taken,
-                    least(*(lambda net=net, d=duration: net.run(d) for net in nets), repeat=1),
-                )
+                runs = (lambda net=net, d=duration: net.run(d) for net in nets)
+                taken = np.minimum(taken, least(*runs, repeat=1))
             size = n * np.dtype(dtype).itemsize * len(recorder)
-            source, times = np.ones(size // 8), []
-            for _ in range(5):
-                start = time.process_time()
-                copy = source.copy()
-                times.append(time.process_time() - start)
-                del copy
+            (copied,) = least(np.ones(size // 8).copy)
             named = "".join(f", {key} {value}" for key, value in options.items())
             yield (
                 f"recording {what} of {n} neurons, {dtype}{named}",
-                f"{size / (taken[1] - taken[0]) / 1e9:.1f} GB/s (a copy of as much: {size / min(times) / 1e9:.1f})",
+                f"{size / (taken[1] - taken[0]) / 1e9:.1f} GB/s (a copy of as much: {size / copied / 1e9:.1f})",
             )
 
 
@@ -315,45 +257,25 @@ def spikes() -> Rows:
         )
 
 
-PARTS = {
+PARTS: dict[str, Callable[[], Rows]] = {
     part.__name__: part
-    for part in (
-        calls,
-        threads,
-        short_runs,
-        construction,
-        ensembles,
-        experiments,
-        grouped,
-        inputs,
-        states,
-        spikes,
-    )
-}
+    for part in (calls, threads, short_runs, construction, ensembles, experiments, grouped, inputs, states, spikes)
+}  # fmt: skip
 
 
 def main() -> None:
     """Measure, print and store the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)"
-    )
-    parser.add_argument("--page", type=Path, metavar="PATH", help="put the table into this page")
-    args = parser.parse_args()
+    parser = harness.parser(__doc__, page=[TABLE])
+    text = f"of {', '.join(PARTS)} (default: all)"
+    parser.add_argument("parts", nargs="*", metavar="PART", help=text)
+    args, origin, rows = parser.parse_args(), harness.about(), []
     if unknown := [part for part in args.parts if part not in PARTS]:
         parser.error(f"PART must be of {', '.join(PARTS)}, got {unknown[0]}")
-    if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
-    lines = [HEADER, ("---",) * len(HEADER)]
     for part in args.parts or PARTS:
         for row in PARTS[part]():
             print(": ".join(row), flush=True)
-            lines.append(row)
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    if args.page:
-        put(args.page, TABLE, text)
+            rows.append(row)
+    harness.show(args, origin, [], {TABLE: harness.markdown(("what", "cost"), rows)}, rows=rows)
 
 
 if __name__ == "__main__":

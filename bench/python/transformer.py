@@ -8,8 +8,6 @@ The blocks are those of ViT-Tiny (192 features, 3 heads) on pictures of 64 x 64,
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,34 +15,12 @@ import torch
 from torchvision.models import VisionTransformer
 
 import spikelet as sl
-from spikelet.cli.bench_harness import has_place, place_of, put
+from spikelet.cli import bench_harness as harness
 
 TABLE = "transformer.py"
 HEADER = ("spikes", "T", "relays", "cosine, mean", "cosine, least", "energy", "first layer once")
 TRIED = (("predictive", 16, False), ("predictive", 16, True), ("multi", 16, True), ("multi", 8, True), ("multi", 4, True))  # fmt: skip
 FITTED, COMPARED = 100, 40
-
-
-def arguments() -> argparse.Namespace:
-    """Return the parsed command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--depth", type=int, default=4, metavar="N", help="blocks (default: 4)")
-    add("--threads", type=int, default=1)
-    add(
-        "--page",
-        type=Path,
-        metavar="PATH",
-        help="put the table into this page, between the comments that name it",
-    )
-    args = parser.parse_args()
-    if min(args.depth, args.threads) <= 0:
-        parser.error("numbers must be positive")
-    if args.page and not has_place(args.page, TABLE):
-        parser.error(f"--page {args.page}: it must have the lines {' and '.join(place_of(TABLE))}")
-    return args
 
 
 def cosines(a: Any, b: Any) -> Any:
@@ -54,7 +30,10 @@ def cosines(a: Any, b: Any) -> Any:
 
 def main() -> None:
     """Measure, print and store the table."""
-    args = arguments()
+    parser = harness.parser(__doc__, page=[TABLE])
+    parser.add_argument("--depth", type=int, default=4, metavar="N", help="blocks (default: 4)")
+    parser.add_argument("--threads", type=int, default=1)
+    args, origin = parser.parse_args(), harness.about()
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
     net = VisionTransformer(64, 16, args.depth, 3, 192, 768, num_classes=10).eval()
@@ -63,7 +42,7 @@ def main() -> None:
     with torch.no_grad():
         wanted = net(x[FITTED:]).numpy()
     fitting, new = x[:FITTED].numpy(), x[FITTED:].numpy()
-    lines = [HEADER, ["---"] * len(HEADER)]
+    lines = []
     for neuron, steps, relays in TRIED:
         snn = sl.convert(
             net, fitting, steps=steps, neuron=neuron, method=sl.conversion.Fitted(relays=relays), threads=args.threads,
@@ -78,10 +57,7 @@ def main() -> None:
              *(f"{c:.2f}" for c in costs)]
         )  # fmt: skip
         print("  ".join(lines[-1]), flush=True)
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    print(text)
-    if args.page:
-        put(args.page, TABLE, text)
+    harness.show(args, origin, [], {TABLE: harness.markdown(HEADER, lines)}, rows=lines)
 
 
 if __name__ == "__main__":

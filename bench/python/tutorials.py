@@ -42,8 +42,6 @@ def arguments() -> argparse.Namespace:
     add("--threads", type=int, default=1)
     add("--limit", type=float, default=600.0, help="longest time of a run [s] (default: 600)")
     args = parser.parse_args()
-    if min(args.iterations, args.runs, args.threads, args.limit) <= 0:
-        parser.error("numbers must be positive")
     try:
         datasets.mnist(args.mnist, "test", 1)
     except (FileNotFoundError, ValueError) as error:

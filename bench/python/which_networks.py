@@ -11,7 +11,6 @@ there when the table is made again.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def header(steps: list[int]) -> list[str]:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = harness.parser(__doc__, page=True)
+    parser = harness.parser(__doc__, page=[TABLE])
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--only", nargs="+", default=[], metavar="TEXT", help="networks whose name contains this")
@@ -42,30 +41,24 @@ def arguments() -> argparse.Namespace:
     add("--memory", type=float, default=8.0, metavar="GB", help="for one network (default: 8)")
     add("--keep", type=Path, metavar="FOLDER", help="store each network's result, and reuse it")
     args = parser.parse_args()
-    if min(*args.steps, args.limit, args.memory) <= 0:
-        parser.error("--steps, --limit and --memory must be positive")
     if not args.models.is_dir():
         parser.error(f"--models {args.models}: there is no such folder")
-    if args.page and not harness.has_place(args.page, TABLE):
-        lines = " and ".join(harness.place_of(TABLE))
-        parser.error(f"--page {args.page}: it must have the lines {lines}")
     return args
 
 
 def tried(args: argparse.Namespace, name: str) -> Record:
     """Return the result of a network, from the folder of kept results if it is there."""
     path = args.keep and args.keep / f"{name.replace('/', '-')}.json"
-    kept = harness.kept(path) if path else None
-    if kept and ("refused" in kept or all(str(t) in kept.get("at", {}) for t in args.steps)):
-        return kept
     settings = {"name": name, "models": args.models, "steps": args.steps, "memory": args.memory}
-    record = harness.call(
-        sys.executable, WORKER, "which_networks_worker.run", settings, limit=args.limit
-    )
-    if path and "missing" not in record:
-        args.keep.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record))
-    return record
+
+    def good(record: Record) -> bool:
+        return "refused" in record or all(str(t) in record.get("at", {}) for t in args.steps)
+
+    def once() -> Record:
+        function = "which_networks_worker.run"
+        return harness.call(sys.executable, WORKER, function, settings, limit=args.limit)
+
+    return harness.keep(path, once, good)
 
 
 def row(name: str, source: str, record: Record, steps: list[int]) -> list[str]:
@@ -108,11 +101,9 @@ def main() -> None:
         records[name] = record
         rows.append(row(name, source, record, args.steps))
         print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
-    texts = [harness.markdown(header(args.steps), rows)]
-    if args.page:
-        harness.put(args.page, TABLE, texts[0])
+    texts = {TABLE: harness.markdown(header(args.steps), rows)}
     if missing:
-        texts.append(f"Not installed, or no files for them: {', '.join(missing)}")
+        texts["missing"] = f"Not installed, or no files for them: {', '.join(missing)}"
     harness.show(args, origin, records.values(), texts, networks=records)
 
 

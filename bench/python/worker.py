@@ -3,7 +3,7 @@
     PYTHON bench/python/worker.py MODULE.FUNCTION '{"argument": value}'
 
 The scripts start this program with the interpreter that has the simulator or library, so it needs NumPy only. A module that
-cannot be imported is reported as missing.
+cannot be imported is reported as missing; where a function returns None, as on all ranks but one, nothing is printed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ def main() -> None:
         record = getattr(importlib.import_module(module), function)(**json.loads(sys.argv[2]))
     except ImportError as error:
         record = {"missing": str(error)}
+    if record is None:
+        return
     if "versions" in record:
         record["versions"] |= {"python": platform.python_version(), "numpy": np.__version__}
     print(json.dumps(record))

@@ -66,7 +66,7 @@ def test_the_script_runs_and_reports(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--parts", "layer", "--steps", "0"), "numbers must be positive"),
+        (("--parts", "layer", "--steps", "0"), "--steps must be positive"),
         (("--parts", "epoch"), "the epoch needs --mnist"),
         (("--mnist", "."), "no t10k-images-idx3-ubyte"),
         (("--parts", "nothing"), "invalid choice"),

@@ -66,22 +66,21 @@ def test_the_protocol_resumes_and_reports(tmp_path: Path, monkeypatch: pytest.Mo
         assert "another protocol" in other
 
     monkeypatch.syspath_prepend(FOLDER)
-    accuracy = importlib.import_module("microcircuit_accuracy")
+    report = importlib.import_module("microcircuit_report")
+    cases, seeds, key = ("float64", "int16"), (1, 2, 3), "rate L4E"
     runs: dict[Any, Any] = {
-        (case, seed): accuracy.load(Path(folder), case, seed, 200)
-        for case in ("float64", "int16")
-        for seed in (1, 2, 3)
+        (case, seed): report.load(Path(folder), case, seed, 200) for case in cases for seed in seeds
     }
-    found, key = accuracy.Distances(runs), "rate L4E"
-    spread = found.between(accuracy.seeds_of("float64", (1, 2, 3)), key)
+    found = report.Distances(runs, cases, seeds)
+    spread = found.between(found.groups["seeds"], key)
     assert spread == [
         ks_2samp(runs["float64", i][key], runs["float64", j][key], method="asymp").statistic
         for i, j in ((1, 2), (1, 3), (2, 3))
     ]
-    pairs = accuracy.across("float64", "int16", (1, 2, 3))
+    pairs = found.groups["int16"]
     assert len(pairs) == 6
     assert all(a[1] != b[1] for a, b in pairs)  # of other networks, as between seeds
-    ratio = accuracy.ratio(found, "float64", "int16", (1, 2, 3), [key])
+    ratio = found.ratio("int16", [key])
     assert ratio == pytest.approx(np.mean(found.between(pairs, key)) / np.mean(spread))
     assert f"| L4E | {np.mean([runs['float64', s][key].mean() for s in (1, 2, 3)]):.3f} ±" in rest
 
@@ -90,19 +89,19 @@ def test_the_reference_compared_with_itself_is_at_the_distance_of_its_seeds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(FOLDER)
-    accuracy = importlib.import_module("microcircuit_accuracy")
+    report = importlib.import_module("microcircuit_report")
     rng = np.random.default_rng(1)
     seeds = range(1, 9)
     runs = {("a", s): {"x": rng.normal(0.1 * s, 1.0, 500)} for s in seeds}
     runs |= {("same", s): runs["a", s] for s in seeds}
     runs |= {("moved", s): {"x": runs["a", s]["x"] + 2.0} for s in seeds}
-    found = accuracy.Distances(runs)
+    found = report.Distances(runs, ("a", "same", "moved"), seeds)
 
     def ratio(case: str, of: Any = seeds) -> float:
-        return float(accuracy.ratio(found, "a", case, of, ["x"]))
+        return float(found.ratio(case, ["x"], of))
 
     assert ratio("same") == pytest.approx(1.0)
-    assert accuracy.jackknife(lambda of: ratio("same", of), seeds) == pytest.approx(0.0, abs=1e-12)
+    assert report.jackknife(lambda of: ratio("same", of), seeds) == pytest.approx(0.0, abs=1e-12)
     assert ratio("moved") > 2.0
 
 

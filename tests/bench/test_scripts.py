@@ -104,16 +104,22 @@ def test_scaling(tmp_path: Path) -> None:
         assert all(low[name] == high[name] for name in fixed)
 
 
-def test_billion(tmp_path: Path) -> None:
-    output, record = run(
-        tmp_path, "billion.py", "--synapses", "1e5", "--indegree", "100", "--threads", "1"
-    )
-    assert record["neurons"] == 1000
+def test_driven(tmp_path: Path) -> None:
+    given = {
+        "neurons": 1000,
+        "indegree": 100,
+        "rate": 3,
+        "shortest": 1,
+        "longest": 16,
+        "windows": 1,
+    }
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "driven.py"), *(f"--{name}={value}" for name, value in given.items())],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    record = json.loads(done.stdout)
+    assert {name: record[name] for name in given} == given
     check(record)
-    found = dict(rows(output)[2:])
-    assert found["synapses"] == "100000"
-    assert int(found["events that arrived"]) == record["events"]
-    assert float(found["bytes/synapse"]) == pytest.approx(record["bytes_per_synapse"], abs=0.01)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -162,9 +168,9 @@ def test_dry_run_and_its_model(tmp_path: Path) -> None:
 
     source = tmp_path / "measured.json"
     source.write_text(json.dumps(written))
-    output, constants = run(tmp_path, "scaling_model.py", str(source), "--out", "a.png")
+    output, made = run(tmp_path, "scaling_model.py", str(source), "--out", "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
-    assert all(value >= 0 for value in constants.values())
+    assert all(value >= 0 for value in made["constants"].values())
     compared = [cells for cells in rows(output) if cells[0].isdigit()]
     for cells, point in zip(compared, points, strict=True):
         measured, modeled = float(cells[4]), float(cells[5].split()[0])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.cli.bench_harness import has_place
+from spikelet.cli.bench_harness import pages
 
 pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 torch = pytest.importorskip("torch")
@@ -104,4 +104,4 @@ def test_kept_results_are_used_and_missing_ones_not_kept(
 def test_the_page_of_the_docs_has_a_place_for_each_table(scripts: Any) -> None:
     page = FOLDER.parents[1] / "docs" / "which_networks.md"
     names = [scripts("which_networks").TABLE, *scripts("compare_networks").TABLES.values()]
-    assert [name for name in names if not has_place(page, name)] == []
+    assert pages(*names)(str(page)) == page

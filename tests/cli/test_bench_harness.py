@@ -68,17 +68,56 @@ def test_the_file_has_the_origin(tmp_path, capsys):
     assert {"spikelet", "date", "command", "machine", "load"} <= set(written)
 
 
-def test_the_table_goes_between_the_comments(tmp_path):
+def test_the_table_goes_between_the_comments(tmp_path, capsys):
     page = tmp_path / "page.md"
-    begin, end = harness.place_of("a table")
+    begin, end = "<!-- a table: begin -->", "<!-- a table: end -->"
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    args = harness.parser("", page=["a table"]).parse_args(["--page", str(page)])
     for text in ("new", "newer"):
-        harness.put(page, "a table", text)
+        harness.show(args, harness.about(), [], {"a table": text, "of no place": "x"})
         assert page.read_text() == f"before\n{begin}\n{text}\n{end}\nafter\n"
-    assert harness.has_place(page, "a table")
-    assert not harness.has_place(page, "another")
-    page.write_text(f"{end}\n{begin}\n")
-    assert not harness.has_place(page, "a table")
+    for text, names in (
+        ("", ["a table"]),
+        (f"{end}\n{begin}", ["a table"]),
+        (f"{begin}{end}", ["a table", "other"]),
+    ):
+        page.write_text(text)
+        with pytest.raises(SystemExit):
+            harness.parser("", page=names).parse_args(["--page", str(page)])
+        assert f"must have the lines <!-- {names[-1]}: begin -->" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    (["--runs", "0"], "--runs must be positive, got 0"),
+    (["--threads", "2", "-1"], "--threads must be positive, got -1"),
+    (["--warm-up", "-2"], "--warm-up must be at least 0, got -2"),
+    (["--warm-up", "0", "--seed", "0"], None),
+    (["--limit", "1e-3"], None),
+])  # fmt: skip
+def test_numbers_are_positive(given, says, capsys):
+    parser = harness.parser("", runs=2, seed=1, zero=["warm_up"])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
+    parser.add_argument("--warm-up", type=float, default=0.0)
+    parser.add_argument("--limit", type=float)
+    if says is None:
+        assert parser.parse_args(given).warm_up == 0
+        return
+    with pytest.raises(SystemExit):
+        parser.parse_args(given)
+    assert says in capsys.readouterr().err
+
+
+def test_good_records_are_kept(tmp_path):
+    path, asked = tmp_path / "new" / "a.json", []
+
+    def once(record):
+        return lambda: asked.append(record) or record
+
+    for record in ({"missing": "x"}, {"wall_s": 1}, {"wall_s": 2}):
+        found = harness.keep(path, once(record), lambda record: "wall_s" in record)
+    assert found == {"wall_s": 1}
+    assert len(asked) == 2
+    assert harness.keep(None, once({"wall_s": 3}), bool) == {"wall_s": 3}
 
 
 def test_programs_share_the_first_interpreter_that_is_given() -> None:

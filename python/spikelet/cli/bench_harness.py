@@ -27,8 +27,8 @@ from spikelet._util.about import processor
 from spikelet._util.threads import default_threads
 
 __all__ = [
-    "BUSY", "Record", "about", "busy", "call", "has_place", "headline", "kept", "machine", "machine_line", "markdown", "middle", "parser",
-    "place_of", "put", "run", "share_interpreter", "show", "spread", "table", "take_turns", "versions", "why",
+    "BUSY", "Record", "about", "busy", "call", "headline", "keep", "kept", "machine", "machine_line", "markdown", "middle", "pages",
+    "parser", "put", "run", "share_interpreter", "show", "spread", "table", "take_turns", "versions", "why",
 ]  # fmt: skip
 
 Record = dict[str, Any]
@@ -162,6 +162,17 @@ def kept(path: Path, *, undisturbed: bool = False) -> Record | None:
     return None if undisturbed and record.get("others_cpu", 0.0) > BUSY else record
 
 
+def keep(path: Path | None, once: Callable[[], Record], good: Callable[[Record], object]) -> Record:
+    """Return the record of an earlier run from its file, if it is good, else run and store a good record."""
+    record = kept(path) if path else None
+    if record is None or not good(record):
+        record = once()
+        if path and good(record):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(record), encoding="utf-8")
+    return record
+
+
 def _cpu_seconds() -> tuple[float, float]:
     """Return the CPU time used so far by the whole machine and by our finished runs."""
     spent = os.times()
@@ -232,8 +243,25 @@ def versions(runs: Iterable[Record]) -> str:
 # Command line and output ----------------------------------------------------------------------------------------------
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose numbers must be positive, or at least 0 where that is allowed."""
+
+    zero: tuple[str, ...] = ()
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found = super().parse_args(args, namespace)
+        for name, value in vars(found).items():
+            least = min(value, default=1) if isinstance(value, list | tuple) else value
+            if not isinstance(least, int | float) or isinstance(least, bool):
+                continue
+            if least < 0 or (least == 0 and name not in self.zero):
+                text = "at least 0" if name in self.zero else "positive"
+                self.error(f"--{name.replace('_', '-')} must be {text}, got {least:g}")
+        return found
+
+
 def parser(description: str | None, *programs: str, **options: Any) -> argparse.ArgumentParser:
-    """Return a parser with the options that benchmarks share.
+    """Return a parser with the options that benchmarks share; numbers must be positive.
 
     Parameters
     ----------
@@ -242,11 +270,11 @@ def parser(description: str | None, *programs: str, **options: Any) -> argparse.
     *programs : str
         Programs that may need an interpreter of their own: ``--NAME-python``.
     **options
-        Defaults of ``runs`` and ``seed``; without a default, there is no such option. ``page=True`` adds ``--page``.
+        Defaults of ``runs`` and ``seed``; without a default, there is no such option. ``page``, the names of tables, adds
+        ``--page``. ``zero`` names numbers that may be 0, as the seed may.
     """
-    found = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    found = _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.zero = ("seed", *options.get("zero", ()))
     if "runs" in options:
         text = f"runs of each case, in turn (default: {options['runs']})"
         found.add_argument("--runs", type=int, default=options["runs"], help=text)
@@ -255,9 +283,10 @@ def parser(description: str | None, *programs: str, **options: Any) -> argparse.
     for name in programs:
         text = f"interpreter that can import {name} (default: this one)"
         found.add_argument(f"--{name}-python", default=sys.executable, metavar="PATH", help=text)
-    if options.get("page"):
+    if "page" in options:
         text = "put the tables into this page, between the comments that name them"
-        found.add_argument("--page", type=Path, metavar="PATH", help=text)
+        kind = pages(*options["page"])
+        found.add_argument("--page", type=kind, metavar="PATH", help=text)
     text = "write all runs and their origin to this file"
     found.add_argument("--json", type=Path, metavar="PATH", help=text)
     return found
@@ -276,17 +305,20 @@ def show(
     args: argparse.Namespace,
     origin: Record,
     runs: Iterable[Record],
-    texts: Iterable[str],
+    texts: Iterable[str] | Mapping[str, str],
     **stored: Any,
 ) -> None:
-    """Print the origin and the tables, and write the JSON file if there is to be one."""
+    """Print the origin and the tables, put those that have a name into the page, and write the JSON file."""
     runs = list(runs)
     print(headline(origin))
-    print(versions(runs))
+    print(versions(runs) if runs else f"spikelet {origin['spikelet']}")
     if warning := busy(runs):
         print(warning)
-    for text in texts:
+    named = texts if isinstance(texts, Mapping) else dict(enumerate(texts))
+    for name, text in named.items():
         print(f"\n{text}")
+        if getattr(args, "page", None) and isinstance(name, str):
+            put(args.page, name, text)
     if args.json:
         given = {k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))}
         record = origin | {"arguments": given} | stored
@@ -362,21 +394,28 @@ def why(record: Record) -> str:
 # Pages of the documentation -------------------------------------------------------------------------------------------
 
 
-def place_of(name: str) -> tuple[str, str]:
-    """Return the comments before and after a table of a page."""
+def pages(*tables: str) -> Callable[[str], Path]:
+    """Return what reads the path of a page, which must have a place for each table: two comments."""
+
+    def page(path: str) -> Path:
+        text = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
+        for begin, end in map(_place, tables):
+            if end not in text.partition(begin)[2]:
+                msg = f"{path} must have the lines {begin} and {end}"
+                raise argparse.ArgumentTypeError(msg)
+        return Path(path)
+
+    return page
+
+
+def _place(name: str) -> tuple[str, str]:
     return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
 
 
-def has_place(page: Path, name: str) -> bool:
-    """Return whether a page has both comments, in this order."""
-    text = page.read_text(encoding="utf-8") if page.is_file() else ""
-    begin, end = place_of(name)
-    return end in text.partition(begin)[2]
-
-
 def put(page: Path, name: str, text: str) -> None:
-    """Replace what is between the comments of a page."""
-    begin, end = place_of(name)
+    """Replace what is between the comments of a page, where it has them."""
+    begin, end = _place(name)
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    after = rest.partition(end)[2]
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    _, has, after = rest.partition(end)
+    if has:
+        page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
