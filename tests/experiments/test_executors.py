@@ -15,10 +15,10 @@ import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.swept import Deadly, die, die_below, die_once, simulate, slow_then_die, threads
 
 import spikelet as sl
 from spikelet.experiments.store import Store
@@ -26,34 +26,6 @@ from spikelet.experiments.store import Store
 pytest.importorskip("pandas")  # tables are compared as its frames
 
 GRID = {"weight": [20.0, 60.0], "n": [5, 10]}
-
-
-def threads(x, seed):
-    return sl.Network().threads
-
-
-def simulate(weight, n, seed):
-    net = sl.Network(dt=0.1, seed=seed)
-    neurons = net.population(n, sl.LIF(I_e=400.0))
-    net.inject(neurons, sl.PoissonInput(rate=1000.0, weight=weight))
-    spikes = net.record(neurons, "spikes")
-    net.run(50.0)
-    if weight == 60.0 and n == 10:
-        raise ValueError("this one fails")
-    noise = np.random.default_rng(seed).normal()
-    return {
-        "rate": spikes.rates().mean(),
-        "noise": noise,
-        "spikes": spikes,
-        "pid": str(os.getpid()),
-    }
-
-
-def die_once(x, flag, seed):
-    if x == 3 and not Path(flag).exists():
-        Path(flag).touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return 2 * x
 
 
 def reproducible(result):
@@ -148,17 +120,6 @@ def test_a_run_survives_the_death_of_a_joblib_worker(tmp_path):
     grid, fixed = {"x": range(8)}, {"flag": str(tmp_path / "flag")}
     result = sl.sweep(die_once, grid, fixed=fixed, workers=2)
     assert list(result.table["result"]) == [2 * x for x in range(8)]
-
-
-def slow_then_die(folder, x, seed):
-    """Take longer from the fourth run on; the seventh run ends its worker once, in the middle of a batch."""
-    time.sleep(0.2 if x > 2 else 0.001)
-    if x == 6 and not Path(folder, "once").exists():
-        Path(folder, "once").touch()
-        os._exit(1)
-    with Path(folder, "log").open("a") as log:
-        log.write(f"{x} ")
-    return x
 
 
 def test_a_worker_that_dies_costs_no_more_than_a_batch(tmp_path):
@@ -261,13 +222,6 @@ def test_what_cannot_be_sent_to_workers_is_named():
         sl.sweep(lambda x, seed: bool(lock) and x, {"x": [1]}, workers=1)
 
 
-def die(x, seed):
-    if x == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.01)
-    return 2 * x
-
-
 class Growing:
     """A client of Dask whose workers come when their turn has come."""
 
@@ -312,26 +266,10 @@ def test_a_run_that_keeps_killing_its_worker_fails(tmp_path):
     ]
 
 
-def die_below(x, limit, seed):
-    if x < limit:
-        os._exit(1)
-    return x
-
-
 def test_runs_that_kill_their_workers_at_the_start_do_not_stop_others():
     pytest.importorskip("joblib")
     result = sl.sweep(die_below, {"x": range(6)}, fixed={"limit": 4}, workers=2)
     assert [run.status for run in result] == ["failed"] * 4 + ["done"] * 2
-
-
-class Deadly:
-    """Kills whoever gets it."""
-
-    def __call__(self, x, seed):
-        return x
-
-    def __reduce__(self):
-        return os._exit, (1,)
 
 
 def test_workers_that_die_without_a_run_are_reported():
