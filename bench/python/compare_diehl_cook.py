@@ -117,10 +117,7 @@ def main() -> None:
     settings = (
         f"{args.images} images after {args.warm_up}; seeds {args.seed} to {seeds[-1]}; medians"
     )
-    harness.show(
-        args, origin, (run for runs in results.values() for run in runs), [settings, table(results)],
-        cases=[vars(case) | {"runs": runs} for case, runs in results.items()],
-    )  # fmt: skip
+    harness.show(args, origin, results, [settings, table(results)])
 
 
 if __name__ == "__main__":

@@ -11,20 +11,33 @@ backward pass, gradients of input, weights and delays). Memory: the peak of the 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from measure import peak_above
 from torch import Tensor, nn
 from torch.nn import functional as F
+from training_on_torch import trim
 
 import spikelet.torch as st
+from spikelet.cli import bench_harness as harness
 
-PROGRAMS = ("Linear", "Delay", "DCLS convolution")
+WORKER = Path(__file__).with_name("worker.py")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer."""
+
+    program: str
+
+
+PROGRAMS = [Case(program) for program in ("Linear", "Delay", "DCLS convolution")]
 
 
 class Gauss(nn.Module):
@@ -79,31 +92,16 @@ def step_of(module: nn.Module, args: argparse.Namespace) -> Callable[[], None]:
     return step
 
 
-def resident(field: str) -> int:
-    """Return resident memory, "VmRSS" now or "VmHWM" at its peak since `forget_peak` [bytes]."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(field):
-            return 1024 * int(line.split()[1])
-    raise OSError("needs /proc of Linux")
-
-
-def forget_peak() -> None:
-    """Start a new peak."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def measure(args: argparse.Namespace) -> None:
-    """Print the time [ms] and memory [MB] of one program."""
+def run(program: str, **settings: Any) -> dict[str, Any]:
+    """Return the time [ms] and memory [MB] of one program."""
+    args = argparse.Namespace(**settings)
     torch.set_num_threads(args.threads)
-    step = step_of(made(args.only, args), args)
+    step = step_of(made(program, args), args)
     limit = st.pool_limit()
     st.set_pool_limit(0)
     step()  # what libraries keep is not counted
-    ctypes.CDLL(None).malloc_trim(0)
-    forget_peak()
-    before = resident("VmRSS")
-    step()
-    memory = resident("VmHWM") - before
+    trim()
+    memory = peak_above(step)
     st.set_pool_limit(limit)
     step()
     times = []
@@ -111,37 +109,29 @@ def measure(args: argparse.Namespace) -> None:
         begin = time.perf_counter()
         step()
         times.append(time.perf_counter() - begin)
-    print(f"{1e3 * min(times):.1f} {memory / 1e6:.0f}")
+    return {"ms": 1e3 * min(times), "mb": memory, "versions": {"torch": torch.__version__}}
 
 
 def main() -> None:
     """Run each program in a process of its own."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    for name, default in (
-        ("steps", 100),
-        ("batch", 128),
-        ("units", 256),
-        ("delays", 25),
-        ("threads", 1),
-        ("runs", 7),
-    ):
+    parser = harness.parser(__doc__, runs=7, zero=["width"])
+    sizes = {"steps": 100, "batch": 128, "units": 256, "delays": 25, "threads": 1}
+    for name, default in sizes.items():
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N")
     parser.add_argument("--density", type=float, default=0.1, help="of the input's spikes")
     parser.add_argument("--width", type=float, default=0.0, help="of the Gaussian of Delay [steps]")
-    parser.add_argument("--only", choices=PROGRAMS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.only:
-        measure(args)
-        return
+    args, origin = parser.parse_args(), harness.about()
     check()
-    print("| program | ms a step | MB |\n|---|---|---|")
-    for program in PROGRAMS:
-        command = [sys.executable, __file__, *sys.argv[1:], "--only", program]
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
-        milliseconds, megabytes = found.stdout.split()
-        print(f"| {program} | {milliseconds} | {megabytes} |", flush=True)
+    settings = {key: value for key, value in vars(args).items() if key != "json"}
+
+    def once(case: Case, _: int) -> dict[str, Any]:
+        return harness.call(
+            sys.executable, WORKER, "delays.run", settings | vars(case), threads=args.threads
+        )
+
+    results = harness.take_turns(PROGRAMS, [1], once, "{ms:.1f} ms", good="ms")
+    table = harness.table(results, ["program"], {"ms a step": "ms .1f", "MB": "mb .0f"}, good="ms")
+    harness.show(args, origin, results, [table])
 
 
 if __name__ == "__main__":

@@ -12,9 +12,7 @@ own, on its own random numbers; the mean rates and the mean plastic weights must
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -25,6 +23,7 @@ from measure import peak_rss_mb
 DT = 0.1
 DELAY = 1.5
 TAU_SYN = 0.32582722403722841  # gives a rise time of 1.700759 ms of the membrane potential
+WORKER = Path(__file__).with_name("worker.py")
 NEURON = {
     "E_L": 0.0, "C_m": 250.0, "tau_m": 10.0, "t_ref": 0.5, "V_th": 20.0, "V_reset": 0.0,
     "tau_syn_ex": TAU_SYN, "tau_syn_in": TAU_SYN,
@@ -60,15 +59,24 @@ class Numbers:
         self.drive = ETA * threshold * 9000 * 1000.0  # Hz, of each neuron
 
 
-def on_spikelet(args: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Case:
+    """A simulator."""
+
+    simulator: str
+
+
+def on_spikelet(
+    *, scale: float, seed: int, threads: int, dtype: Any, warm_up: float, model_ms: float
+) -> dict[str, Any]:
     """Build and run the network on spikelet."""
     import spikelet as sl  # noqa: PLC0415  # each worker has one simulator
 
-    n = Numbers(args.scale)
+    n = Numbers(scale)
     start = perf_counter()
-    net = sl.Network(dt=DT, seed=args.seed, threads=args.threads, dtype=args.dtype)
+    net = sl.Network(dt=DT, seed=seed, threads=threads, dtype=dtype)
     exc, inh = (net.population(size, sl.LIFAlpha(**NEURON)) for size in (n.n_exc, n.n_inh))
-    rng = np.random.default_rng(args.seed)
+    rng = np.random.default_rng(seed)
     rule = sl.STDP(
         dependence="power_law", tau_plus=TAU_PLUS, tau_minus=TAU_MINUS, A_plus=LAMBDA,
         A_minus=LAMBDA * ALPHA, mu_plus=MU, w_min=0.0, coincidence="ignore",
@@ -96,34 +104,33 @@ def on_spikelet(args: argparse.Namespace) -> dict[str, Any]:
     recorder = net.record(exc, "spikes")
     net.prepare()
     built = perf_counter() - start
-    net.run(args.warm_up)
+    net.run(warm_up)
     start = perf_counter()
-    net.run(args.model_ms)
+    net.run(model_ms)
     wall = perf_counter() - start
     peak = peak_rss_mb()
     sampled = plastic.weights[plastic.post_ids % n.apart == 0]
     return {
         "build_s": built,
         "wall_s": wall,
-        "rate_hz": _rate(recorder.times, n.n_exc, args),
+        "rate_hz": _rate(recorder.times, n.n_exc, warm_up, model_ms),
         "weight": float(sampled.mean()),
         "weight_std": float(sampled.std()),
         "synapses": sum(len(p) for p in net.projections),
         "peak_rss_mb": peak,
-        "version": f"spikelet {sl.__version__}, {args.dtype}, {sl.simd_level()}",
+        "versions": {"spikelet": sl.__version__, "simd": sl.simd_level()},
     }
 
 
-def on_nest(args: argparse.Namespace) -> dict[str, Any]:
-    """Build and run the network on NEST."""
-    try:
-        import nest  # noqa: PLC0415
-        from nest_kernel import set_up, timed  # noqa: PLC0415
-    except ImportError as error:
-        return {"missing": str(error)}
+def on_nest(
+    *, scale: float, seed: int, threads: int, warm_up: float, model_ms: float
+) -> dict[str, Any]:
+    """Build and run the network on NEST, which computes in float64."""
+    import nest  # noqa: PLC0415
+    from nest_kernel import set_up, timed  # noqa: PLC0415
 
-    n = Numbers(args.scale)
-    set_up(DT, args.seed, args.threads)
+    n = Numbers(scale)
+    set_up(DT, seed, threads)
     start = perf_counter()
     parameters = NEURON | {"tau_minus": TAU_MINUS}
     exc, inh = (
@@ -158,79 +165,61 @@ def on_nest(args: argparse.Namespace) -> dict[str, Any]:
     synapses = nest.num_connections
     nest.Prepare()
     built = perf_counter() - start
-    wall, peak = timed(args.model_ms, args.warm_up)
+    wall, peak = timed(model_ms, warm_up)
     sampled = np.asarray(
         nest.GetConnections(target=exc[:: n.apart], synapse_model="plastic").weight
     )
     return {
         "build_s": built,
         "wall_s": wall,
-        "rate_hz": _rate(np.asarray(recorder.events["times"]), n.n_exc, args),
+        "rate_hz": _rate(np.asarray(recorder.events["times"]), n.n_exc, warm_up, model_ms),
         "weight": float(sampled.mean()),
         "weight_std": float(sampled.std()),
         "synapses": synapses,
         "peak_rss_mb": peak,
-        "version": f"NEST {nest.__version__}",
+        "versions": {"nest": nest.__version__},
     }
 
 
-def _rate(times: Any, size: int, args: argparse.Namespace) -> float:
+def _rate(times: Any, size: int, warm_up: float, model_ms: float) -> float:
     """Return the mean rate in Hz in the time measured."""
-    return float(np.sum(times > args.warm_up) / size / args.model_ms * 1e3)
-
-
-WORKERS = {"spikelet": on_spikelet, "nest": on_nest}
+    return float(np.sum(times > warm_up) / size / model_ms * 1e3)
 
 
 def main() -> None:
-    """Run all simulators in turn, or be the worker of one."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Run all simulators in turn."""
+    from spikelet.cli import bench_harness as harness  # noqa: PLC0415  # not in NEST's Python
+
+    simulators = ("spikelet", "nest")
+    parser = harness.parser(__doc__, *simulators, runs=1, seed=1, zero=["warm_up"])
     add = parser.add_argument
-    add("--simulators", nargs="+", choices=WORKERS, default=list(WORKERS))
-    add("--worker", choices=WORKERS, help=argparse.SUPPRESS)
+    add("--simulators", nargs="+", choices=simulators, default=simulators)
     add("--scale", type=float, default=1.0, help="neurons / 11 250 (default: 1)")
     add("--threads", type=int, default=1)
     add("--dtype", default="float32", help="of spikelet; NEST computes in float64")
     add("--warm-up", type=float, default=50.0, metavar="MS")
     add("--model-ms", type=float, default=250.0, metavar="MS", help="as in NEST's example: 250")
-    add("--seed", type=int, default=1)
-    add("--runs", type=int, default=1, help="with seeds from --seed on")
-    add("--nest-python", default=sys.executable)
-    add("--json", type=Path)
-    args = parser.parse_args()
-    if args.worker:
-        print(json.dumps(WORKERS[args.worker](args)))
-        return
-    from spikelet.cli.bench_harness import about, headline, run  # noqa: PLC0415  # not in NEST's Python
+    args, origin = parser.parse_args(), harness.about()
+    settings = {key: getattr(args, key) for key in ("scale", "threads", "warm_up", "model_ms")}
+    dtype = {"spikelet": {"dtype": args.dtype}, "nest": {}}
 
-    host, records = about(), []
-    for seed in range(args.seed, args.seed + args.runs):
-        for simulator in args.simulators:
-            python = args.nest_python if simulator == "nest" else sys.executable
-            command = [python, __file__, "--worker", simulator, "--seed", str(seed)]
-            for name in ("scale", "threads", "dtype", "warm_up", "model_ms"):
-                command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-            records.append({"simulator": simulator, "seed": seed, **run(command, args.threads)})
-            print(records[-1], file=sys.stderr, flush=True)
-    print(headline(host))
-    print(f"scale {args.scale:g}, {args.threads} threads, {args.model_ms:g} ms\n")
-    print("| simulator | seed | build s | run s | rate Hz | weight pA | peak RSS MB |")
-    print("|---|---|---|---|---|---|---|")
-    for r in records:
-        if "wall_s" not in r:
-            print(
-                f"| {r['simulator']} | {r['seed']} | {r.get('missing', r.get('failed'))} | | | | |"
-            )
-            continue
-        print(
-            f"| {r['version']} | {r['seed']} | {r['build_s']:.1f} | {r['wall_s']:.2f} "
-            f"| {r['rate_hz']:.2f} | {r['weight']:.2f} ± {r['weight_std']:.2f} "
-            f"| {r['peak_rss_mb']:.0f} |"
-        )
-    if args.json is not None:
-        args.json.write_text(json.dumps({**host, "runs": records}), encoding="utf-8")
+    def once(case: Case, seed: int) -> dict[str, Any]:
+        name = case.simulator
+        given = settings | dtype[name] | {"seed": seed}
+        python, function = getattr(args, f"{name}_python"), f"hpc_benchmark.on_{name}"
+        return harness.call(python, WORKER, function, given, threads=args.threads)
+
+    seeds = range(args.seed, args.seed + args.runs)
+    cases = [Case(name) for name in args.simulators]
+    results = harness.take_turns(cases, seeds, once, "{wall_s:.2f} s, {rate_hz:.2f} Hz")
+    columns = {
+        "build s": "build_s .1f", "run s": harness.spread("wall_s"), "rate Hz": "rate_hz .2f", "weight pA": "weight .2f",
+        "SD of weights": "weight_std .2f", "peak RSS MB": "peak_rss_mb .0f",
+    }  # fmt: skip
+    text = (
+        f"scale {args.scale:g}, {args.threads} threads, {args.model_ms:g} ms, {args.dtype}; medians"
+    )
+    harness.show(args, origin, results, [text, harness.table(results, ["simulator"], columns)])
 
 
 if __name__ == "__main__":

@@ -14,12 +14,8 @@ turns in each run; the times of one thread are CPU times; the table shows median
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,7 +24,8 @@ from measure import clock
 from models import DT
 
 import spikelet as sl
-from spikelet.cli.bench_harness import about, headline
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
 
 W_MAX = 1e-6  # pA: a thousand of them at once do not change the time of any spike
 ONE_DELAY = 1.5  # ms
@@ -50,16 +47,19 @@ DEPENDENCES: dict[str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True)
-class Path_:
+@dataclass(frozen=True, eq=False)
+class Path:
     """One kind of plastic synapses."""
 
-    name: str
+    synapses: str
     rule: Any
     delay: Any
 
+    def __str__(self) -> str:
+        return self.synapses
 
-def paths() -> list[Path_]:
+
+def paths() -> list[Path]:
     """Return all paths; static synapses come first."""
     rules: dict[str, Any] = {"static": None}
     for dependence, pairing in product(DEPENDENCES, PAIRINGS):
@@ -77,7 +77,7 @@ def paths() -> list[Path_]:
     )
     rules["TsodyksMarkram"] = sl.TsodyksMarkram(U=0.5, tau_rec=200.0, tau_fac=50.0)
     return [
-        Path_(f"{name}, {kind}", rule, delay)
+        Path(f"{name}, {kind}", rule, delay)
         for name, rule in rules.items()
         for kind, delay in (("one delay", ONE_DELAY), ("mixed delays", MIXED))
     ]
@@ -91,7 +91,7 @@ def network(args: argparse.Namespace) -> tuple[sl.Network, sl.Population, sl.Spi
     return net, neurons, net.record(neurons, "spikes")
 
 
-def measure(path: Path_ | None, args: argparse.Namespace) -> dict[str, Any]:
+def measure(path: Path | None, args: argparse.Namespace) -> dict[str, Any]:
     """Build and run one network; return its wall time, its spikes and a name of the layout."""
     net, neurons, recorder = network(args)
     layout = ""
@@ -107,10 +107,8 @@ def measure(path: Path_ | None, args: argparse.Namespace) -> dict[str, Any]:
             plasticity=path.rule,
         )
         if isinstance(path.rule, sl.RewardSTDP):
-            projection.schedule_reward(
-                np.arange(10.0, args.warm_up + args.model_ms, 100.0),
-                np.resize([0.5, -0.3], len(np.arange(10.0, args.warm_up + args.model_ms, 100.0))),
-            )
+            times = np.arange(10.0, args.warm_up + args.model_ms, 100.0)
+            projection.schedule_reward(times, np.resize([0.5, -0.3], len(times)))
         net.prepare()
         layout = repr(projection)
     net.run(args.warm_up)
@@ -124,41 +122,37 @@ def measure(path: Path_ | None, args: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Measure the chosen paths and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--paths", nargs="*", default=[""], help="only those with one of these")
-    parser.add_argument("--neurons", type=int, default=10_000)
-    parser.add_argument("--indegree", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=10.0, help="of each neuron, in Hz")
-    parser.add_argument("--warm-up", type=float, default=300.0, help="in ms")
-    parser.add_argument("--model-ms", type=float, default=500.0, help="the time measured")
-    parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    args = parser.parse_args()
-    chosen = [p for p in paths() if any(text in p.name for text in args.paths)]
-    records: dict[str, list[dict[str, Any]]] = {p.name: [] for p in chosen}
-    for _ in range(args.runs):
-        idle = measure(None, args)
-        for path in chosen:
-            record = measure(path, args)
-            if record["spikes"] != idle["spikes"]:
-                raise RuntimeError(f"{path.name}: synapses changed the spikes")
-            events = record["spikes"] * args.indegree
-            record["ns_per_event"] = (record["wall_s"] - idle["wall_s"]) * 1e9 / events
-            records[path.name].append(record)
-            print(f"{path.name}: {record['ns_per_event']:.2f} ns", file=sys.stderr, flush=True)
-    print(headline(about()))
-    print(
-        f"{args.neurons} neurons of in-degree {args.indegree} at {args.rate:g} Hz, {args.dtype}\n"
+    parser = harness.parser(__doc__, runs=1, zero=["warm_up"])
+    add = parser.add_argument
+    add("--paths", nargs="*", default=[""], help="only those with one of these")
+    add("--neurons", type=int, default=10_000)
+    add("--indegree", type=int, default=1000)
+    add("--rate", type=float, default=10.0, help="of each neuron, in Hz")
+    add("--warm-up", type=float, default=300.0, help="in ms")
+    add("--model-ms", type=float, default=500.0, help="the time measured")
+    add("--threads", type=int, default=1)
+    add("--dtype", default="float32")
+    add("--seed", type=int, default=1)
+    args, origin = parser.parse_args(), harness.about()
+    idle: dict[int, Record] = {}
+
+    def once(path: Path, run: int) -> Record:
+        if run not in idle:
+            idle[run] = measure(None, args)
+        record = measure(path, args)
+        if record["spikes"] != idle[run]["spikes"]:
+            raise RuntimeError(f"{path}: synapses changed the spikes")
+        added = record["wall_s"] - idle[run]["wall_s"]
+        return record | {"ns_per_event": added * 1e9 / (record["spikes"] * args.indegree)}
+
+    chosen = [path for path in paths() if any(text in str(path) for text in args.paths)]
+    results = harness.take_turns(chosen, range(args.runs), once, "{ns_per_event:.2f} ns")
+    settings = (
+        f"{args.neurons} neurons of in-degree {args.indegree} at {args.rate:g} Hz, {args.dtype}"
     )
-    print("| synapses | ns/event | (min..max) |\n|---|---|---|")
-    for name, runs in records.items():
-        costs = [run["ns_per_event"] for run in runs]
-        print(f"| {name} | {median(costs):.2f} | {min(costs):.2f}..{max(costs):.2f} |")
-    if args.json is not None:
-        args.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    columns = {"ns/event": "ns_per_event .2f", "(min..max)": harness.spread("ns_per_event")}
+    texts = [settings, harness.table(results, ["synapses"], columns)]
+    harness.show(args, origin, [], texts, paths={str(path): of for path, of in results.items()})
 
 
 if __name__ == "__main__":

@@ -7,19 +7,20 @@ needs NEST beside PyNN. Each run has a process of its own; they alternate, and t
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import itertools
-import json
-import statistics
-import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from spikelet.cli import bench_harness as harness
+
+WORKER = Path(__file__).with_name("worker.py")
 SIMULATORS = ("pyNN.nest", "spikelet.pynn")
+CASES = ("CUBA", "FixedProbability", "FixedNumberPre", "DistanceDependent")
 
 
 def cuba(sim: Any, clock: Callable[[], None]) -> int:
@@ -79,8 +80,8 @@ def connect(sim: Any, n: int, kind: str) -> int:
     return len(projection)
 
 
-def work(simulator: str, case: str, n: int) -> None:
-    """Run one case in this process, and print what it took."""
+def run(simulator: str, case: str, neurons: int) -> dict[str, Any]:
+    """Run one case in this process, and return what it took."""
     warnings.simplefilter("ignore")
     sim = importlib.import_module(simulator)
     times = [time.process_time()]
@@ -91,44 +92,36 @@ def work(simulator: str, case: str, n: int) -> None:
     if case == "CUBA":
         count = cuba(sim, clock)
     else:
-        count = connect(sim, n, case)
+        count = connect(sim, neurons, case)
         clock()
-    seconds = [b - a for a, b in itertools.pairwise(times)]
-    print(json.dumps({"count": count, "seconds": seconds}))
+    taken = [b - a for a, b in itertools.pairwise(times)]
+    return {"count": count, **dict(zip(("build", "run", "read"), taken, strict=False))}
 
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = harness.parser(__doc__, runs=3)
     parser.add_argument("--neurons", type=int, default=5000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.work:
-        work(*options.work, options.neurons)
-        return
-    print("| | pyNN.nest s | spikelet.pynn s | ratio | count |\n|---|---|---|---|---|")
-    for case in ("CUBA", "FixedProbability", "FixedNumberPre", "DistanceDependent"):
-        found: dict[str, list[Any]] = {simulator: [] for simulator in SIMULATORS}
-        for _ in range(options.runs):
-            for simulator, results in found.items():
-                command = [sys.executable, __file__, "--work", simulator, case]
-                done = subprocess.run(
-                    [*command, "--neurons", str(options.neurons)],
-                    check=True, capture_output=True, text=True,
-                )  # fmt: skip
-                results.append(json.loads(done.stdout.splitlines()[-1]))
-        counts = {result["count"] for results in found.values() for result in results}
-        for k, part in enumerate(("build", "run", "read") if case == "CUBA" else ("build",)):
-            nest, ours = (
-                statistics.median(result["seconds"][k] for result in found[simulator])
-                for simulator in SIMULATORS
-            )
-            number = " or ".join(map(str, sorted(counts)))
-            print(
-                f"| {case}, {part} | {nest:.2f} | {ours:.2f} | {nest / ours:.0f} | {number} |",
-                flush=True,
-            )
+    args, origin = parser.parse_args(), harness.about()
+
+    def once(which: tuple[str, str], _: int) -> dict[str, Any]:
+        case, simulator = which
+        settings = {"simulator": simulator, "case": case, "neurons": args.neurons}
+        return harness.call(sys.executable, WORKER, "pynn_scripts.run", settings)
+
+    cases = itertools.product(CASES, SIMULATORS)
+    results = harness.take_turns(cases, range(args.runs), once, "{build:.2f} s", good="build")
+    rows = []
+    for case, part in itertools.product(CASES, ("build", "run", "read")):
+        both = [results[case, simulator] for simulator in SIMULATORS]
+        nest, ours = (harness.middle(runs, part) for runs in both)
+        if nest is None or ours is None:
+            continue
+        counts = sorted({run["count"] for runs in both for run in runs})
+        number = " or ".join(map(str, counts))
+        rows.append([f"{case}, {part}", f"{nest:.2f}", f"{ours:.2f}", f"{nest / ours:.0f}", number])
+    table = harness.markdown(("", "pyNN.nest s", "spikelet.pynn s", "ratio", "count"), rows)
+    harness.show(args, origin, results, [table])
 
 
 if __name__ == "__main__":

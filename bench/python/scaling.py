@@ -262,7 +262,7 @@ def main() -> None:
     all_axes = axes(args.threads, quick=args.quick)
     results = run_all(list({p: None for axis in all_axes for p in axis.points.values()}), args)
     if args.out:
-        plastic = json.loads(args.plastic.read_text()) if args.plastic else {}
+        plastic = json.loads(args.plastic.read_text())["paths"] if args.plastic else {}
         draw(all_axes, results, plastic, args.out)
     texts = {axis.name: table(axis, results) for axis in all_axes} | {
         TABLE: brief(all_axes, results)

@@ -32,6 +32,7 @@ def test_each_path_has_the_same_spikes_and_its_own_layout(tmp_path: Path) -> Non
         "--model-ms", "100",
     )  # fmt: skip
     assert isinstance(records, dict)
+    records = records["paths"]
     assert len(records) == 44
     layouts = {name: runs[0]["layout"] for name, runs in records.items()}
     assert "closed form" in layouts["STDP additive, all_to_all, one delay"]
@@ -48,7 +49,7 @@ def test_hpc_benchmark_has_the_synapses_of_the_example(tmp_path: Path) -> None:
         "--warm-up", "20", "--model-ms", "50",
     )  # fmt: skip
     assert isinstance(result, dict)
-    (record,) = result["runs"]
+    (record,) = result["cases"][0]["runs"]
     assert record["synapses"] == 225 * 225
     assert record["rate_hz"] > 1
     assert record["weight"] == pytest.approx(45.6, rel=0.1)  # 0.14 mV, about as drawn

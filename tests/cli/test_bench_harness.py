@@ -57,14 +57,14 @@ def test_the_file_has_the_origin(tmp_path, capsys):
     parser = harness.parser("What it does.", "nest", runs=2, seed=1)
     args = parser.parse_args(["--json", str(tmp_path / "out.json"), "--runs", "3"])
     origin, record = harness.about(), {"wall_s": 1.0, "versions": {"nest": "3"}, "others_cpu": 0.5}
-    harness.show(args, origin, [record], ["the table"], cases=[record])
+    harness.show(args, origin, {Case("a"): [record]}, ["the table"])
     out = capsys.readouterr().out
     assert harness.headline(origin) in out
     assert "nest 3\nMACHINE BUSY: other processes used up to 50%" in out
     assert out.endswith("\nthe table\n")
     written = json.loads((tmp_path / "out.json").read_text())
     assert written["arguments"] == {"runs": 3, "seed": 1}
-    assert written["cases"] == [record]
+    assert written["cases"] == [{"program": "a", "runs": [record]}]
     assert {"spikelet", "date", "command", "machine", "load"} <= set(written)
 
 

@@ -304,11 +304,18 @@ def share_interpreter(args: argparse.Namespace, *programs: str, given: str | Non
 def show(
     args: argparse.Namespace,
     origin: Record,
-    runs: Iterable[Record],
+    runs: Iterable[Record] | Mapping[Any, list[Record]],
     texts: Iterable[str] | Mapping[str, str],
+    /,
     **stored: Any,
 ) -> None:
-    """Print the origin and the tables, put those that have a name into the page, and write the JSON file."""
+    """Print the origin and the tables, put those that have a name into the page, and write the JSON file.
+
+    Runs by case, as `take_turns` returns them, are stored as ``cases``.
+    """
+    if isinstance(runs, Mapping):
+        stored = {"cases": [_fields(case) | {"runs": of} for case, of in runs.items()]} | stored
+        runs = [run for of in runs.values() for run in of]
     runs = list(runs)
     print(headline(origin))
     print(versions(runs) if runs else f"spikelet {origin['spikelet']}")
@@ -323,6 +330,10 @@ def show(
         given = {k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))}
         record = origin | {"arguments": given} | stored
         files.write(args.json, json.dumps(record, indent=1, default=str) + "\n")
+
+
+def _fields(case: Any) -> Record:
+    return dict(vars(case)) if hasattr(case, "__dict__") else {"case": case}
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
