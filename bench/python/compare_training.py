@@ -99,7 +99,7 @@ def work(args: argparse.Namespace, folder: Path, case: Case, what: str, **settin
     values = {
         "program": case.program, "what": what, "convention": case.convention, "method": case.method,
         "threads": case.threads, "steps": args.steps, "batch": args.batch, "neurons": args.neurons,
-        "dtype": "float32", "seconds": args.seconds, "folder": folder, "readout": case.readout,
+        "seconds": args.seconds, "folder": folder, "readout": case.readout,
     }  # fmt: skip
     # Runs share compiled code with each other, but not with an earlier comparison.
     caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
@@ -113,20 +113,23 @@ def work(args: argparse.Namespace, folder: Path, case: Case, what: str, **settin
 def check(args: argparse.Namespace, folder: Path) -> list[Record]:
     """Return the pairwise differences between each library, the reference and spikelet."""
     found = []
-    for dtype, convention in product(TOLERANCE, args.libraries):
-        here = folder / f"{convention}-{dtype}"
+    sizes = {"batch": args.equal_batch, "neurons": args.equal_neurons}
+    for convention in args.libraries:
+        here = folder / convention
         here.mkdir()
-        cases = [Case(program, convention, f"check in {dtype}", 1)
-                 for program in ("spikelet", "reference", convention)]  # fmt: skip
-        sizes = {"dtype": dtype, "batch": args.equal_batch, "neurons": args.equal_neurons}
+        cases = [
+            Case(program, convention, "check", 1)
+            for program in ("spikelet", "reference", convention)
+        ]
         done = harness.take_turns(
-            cases, [1], lambda case, _, here=here, sizes=sizes: work(args, here, case, "check", **sizes),
+            cases, [1], lambda case, _, here=here: work(args, here, case, "check", **sizes),
             "failures: {failures}", good="failures",
         )  # fmt: skip
         records = {case.program: record for case, (record,) in done.items()}
-        for ours, theirs in (
-            ("reference", convention), ("spikelet", "reference"), ("spikelet", convention)
-        ):  # fmt: skip
+        for dtype, (ours, theirs) in product(
+            TOLERANCE,
+            [("reference", convention), ("spikelet", "reference"), ("spikelet", convention)],
+        ):
             record: Record = {
                 "dtype": dtype, "convention": convention, "pair": f"{ours} = {theirs}"
             }  # fmt: skip
@@ -134,10 +137,10 @@ def check(args: argparse.Namespace, folder: Path) -> list[Record]:
             if gone:
                 record |= gone[0]
             else:
-                files = [here / f"{program}.npz" for program in (ours, theirs)]
+                files = [here / f"{program}-{dtype}.npz" for program in (ours, theirs)]
                 record |= report.differences(*files, dtype)
                 for program in (ours, theirs):
-                    record |= {f"failures of {program}": records[program]["failures"]}
+                    record |= {f"failures of {program}": records[program]["failures"][dtype]}
                 record["versions"] = records[ours]["versions"] | records[theirs]["versions"]
             found.append(record)
     return found
