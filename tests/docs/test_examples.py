@@ -22,6 +22,7 @@ pytest.importorskip("sklearn")
 FOLDER = Path(__file__).parents[2] / "examples"
 # The service runs until it is stopped; see tests/examples/test_serve.py.
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if path.name != "serve.py")
+SPEECH = ("--quick", "--delays", "learned", "none")
 PNG = b"\x89PNG\r\n\x1a\n"
 Start = Callable[..., tuple[subprocess.CompletedProcess[str], Path]]
 Refusal = Callable[..., str]
@@ -82,7 +83,7 @@ def test_runs_and_draws(start: Start, script: str) -> None:
         "train_speech.py",
     }:  # fmt: skip
         pytest.importorskip("torch")
-    done, folder = start(script, "--quick")
+    done, folder = start(script, *(SPEECH if script == "train_speech.py" else ("--quick",)))
     assert done.returncode == 0, done.stderr
     pictures = list(folder.glob("*.png"))
     assert pictures
@@ -410,7 +411,7 @@ def test_spoken_digits_refuses(refusal: Refusal, arguments: tuple[str, ...], mes
 
 def test_speech_is_learned_with_delays(start: Start) -> None:
     pytest.importorskip("torch")
-    done, _ = start("train_speech.py", "--quick", "--delays", "learned", "none")
+    done, _ = start("train_speech.py", *SPEECH)
     assert done.returncode == 0, done.stderr
     *_, learned, none, _ = done.stdout.splitlines()
     accuracy = [float(line.split()[2].removesuffix("%")) for line in (learned, none)]
