@@ -158,9 +158,10 @@ def test_what_depends_on_a_held_variable_sees_it_stand_still() -> None:
     values = np.hstack([r.values for r in recorders])
     free = np.array([[-0.1, 0.1, 0, 3], [0.04, -0.04, 0, 0], [1, 0, -0.1, 0], [0, 0, 0, 0]])
     still = free * [[0], [1], [1], [1]]
+    over_step = expm(DT * free), expm(DT * still)
     state, left, fired = np.array([0.0, 0, 0, 1]), 0, []
     for step in range(600):
-        state = expm(DT * (still if left else free)) @ state
+        state = over_step[left > 0] @ state
         left = max(0, left - 1)
         if left == 0 and state[0] >= 20 and not (fired and step - fired[-1] <= 30):
             state[0] = 5.0
