@@ -3,16 +3,15 @@
     python bench/python/sonata.py                                  # 10 000 nodes, 10 million edges
     python bench/python/sonata.py --edges 100_000_000 --order random
 
-Makes the files first (`--folder` keeps them). Each measurement runs in a process of its own. "reading" is the time that
-h5py takes to read the same datasets once, in the same blocks.
+Makes the files first (`--folder` keeps them). Each run has a process of its own. "reading" is the time that h5py takes to
+read the same datasets once, in the same blocks.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import multiprocessing
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,37 +19,16 @@ from typing import Any
 
 import h5py
 import numpy as np
+from measure import peak_rss_mb
 
+import spikelet as sl
+from spikelet.cli import bench_harness as harness
+
+WORKER = Path(__file__).with_name("worker.py")
 BLOCK = 1 << 20
 CELL = {
-    "C_m": 250.0,
-    "tau_m": 10.0,
-    "E_L": -70.0,
-    "V_th": -55.0,
-    "V_reset": -70.0,
-    "t_ref": 2.0,
-    "I_e": 380.0,
-}
-
-
-def main() -> None:
-    """Make the files, and measure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--nodes", type=int, default=10_000)
-    parser.add_argument("--edges", type=int, default=10_000_000)
-    parser.add_argument("--order", choices=["target", "random"], default="target")
-    parser.add_argument("--compression", choices=["gzip"], default=None)
-    parser.add_argument("--dtype", choices=["float64", "float32"], default="float64")
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--folder", type=Path)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = given.folder or Path(temporary)
-        if not (folder / "config.json").exists():
-            generate(folder, given.nodes, given.edges, given.order, given.compression)
-        report(folder, given.dtype, given.repeat)
+    "C_m": 250.0, "tau_m": 10.0, "E_L": -70.0, "V_th": -55.0, "V_reset": -70.0, "t_ref": 2.0, "I_e": 380.0,
+}  # fmt: skip
 
 
 def generate(folder: Path, nodes: int, edges: int, order: str, compression: str | None) -> None:
@@ -76,13 +54,10 @@ def generate(folder: Path, nodes: int, edges: int, order: str, compression: str 
             "edge_group_id": np.uint16, "edge_group_index": np.uint32,
             "0/syn_weight": np.float64, "0/delay": np.float64,
         }  # fmt: skip
+        chunks = (1 << 16,) if compression else None
         data = {
             name: group.create_dataset(
-                name,
-                (edges,),
-                dtype,
-                compression=compression,
-                chunks=(1 << 16,) if compression else None,
+                name, (edges,), dtype, compression=compression, chunks=chunks
             )
             for name, dtype in types.items()
         }
@@ -92,9 +67,9 @@ def generate(folder: Path, nodes: int, edges: int, order: str, compression: str 
             k = np.arange(begin, min(begin + BLOCK, edges))
             n, part = len(k), slice(begin, begin + len(k))
             data["source_node_id"][part] = rng.integers(0, nodes, n)
-            in_order = k * nodes // edges
+            ordered = k * nodes // edges
             data["target_node_id"][part] = (
-                in_order if order == "target" else rng.integers(0, nodes, n)
+                ordered if order == "target" else rng.integers(0, nodes, n)
             )
             data["edge_type_id"][part] = 100
             data["edge_group_index"][part] = k
@@ -104,38 +79,18 @@ def generate(folder: Path, nodes: int, edges: int, order: str, compression: str 
         "manifest": {"$BASE_DIR": "."},
         "components": {"point_neuron_models_dir": "$BASE_DIR/models"},
         "networks": {
-            "nodes": [
-                {
-                    "nodes_file": "$BASE_DIR/network/nodes.h5",
-                    "node_types_file": "$BASE_DIR/network/node_types.csv",
-                }
-            ],
-            "edges": [
-                {
-                    "edges_file": "$BASE_DIR/network/edges.h5",
-                    "edge_types_file": "$BASE_DIR/network/edge_types.csv",
-                }
-            ],
+            part: [{f"{part}_file": f"$BASE_DIR/network/{part}.h5",
+                    f"{part[:-1]}_types_file": f"$BASE_DIR/network/{part[:-1]}_types.csv"}]
+            for part in ("nodes", "edges")
         },
         "run": {"tstop": 100.0, "dt": 0.1},
         "target_simulator": "NEST",
-    }
+    }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def peak() -> float:
-    """Return the peak of memory so far [MB]."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def resident() -> float:
-    """Return the memory in use now [MB]; Linux only."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
-
-
-def read_only(folder: Path) -> dict[str, float]:
-    """Read the datasets of the edges once, and drop them."""
+def read_only(folder: Path) -> float:
+    """Return the time of reading the datasets of the edges once."""
     start = time.perf_counter()
     with h5py.File(folder / "network" / "edges.h5") as file:
         group = file["edges/cells_to_cells"]
@@ -143,52 +98,62 @@ def read_only(folder: Path) -> dict[str, float]:
         for data in [*(group[name] for name in names), *group["0"].values()]:
             for begin in range(0, data.shape[0], BLOCK):
                 data[begin : begin + BLOCK]
-    return {"reading": time.perf_counter() - start}
+    return time.perf_counter() - start
 
 
-def build(folder: Path, dtype: Any) -> dict[str, float]:
-    """Build the network, and lay it out."""
+def run(*, folder: str, dtype: Any) -> dict[str, Any]:
+    """Build the network, and lay it out; memory is that above the process before, per edge."""
     import pandas  # noqa: F401, PLC0415, ICN001 - the memory of imports does not count
 
-    import spikelet as sl  # noqa: PLC0415
-    import spikelet.io  # noqa: PLC0415
-
-    before, own = peak(), resident()
+    path = Path(folder)
+    before, own = peak_rss_mb(), resident()
     start = time.perf_counter()
-    found = sl.io.read_sonata(folder / "config.json", dtype=dtype)
+    found = sl.io.read_sonata(path / "config.json", dtype=dtype)
     built = time.perf_counter() - start
-    after = peak()
+    after = peak_rss_mb()
     found.network.prepare()
+    prepared, most, end = time.perf_counter() - start - built, peak_rss_mb(), resident()
     n = sum(len(p) for group in found.projections.values() for p in group)
     return {
-        "edges": n, "build": built, "prepare": time.perf_counter() - start - built,
-        "peak of build": after - before, "peak of all": peak() - before,
-        "at the end": resident() - own,
+        "edges": n, "reading_s": read_only(path), "wall_s": built, "prepare_s": prepared,
+        "peak_of_build": 1e6 * (after - before) / n, "peak": 1e6 * (most - before) / n,
+        "in_the_end": 1e6 * (end - own) / n, "versions": {"spikelet": sl.__version__},
     }  # fmt: skip
 
 
-def alone(work: Any, *arguments: Any) -> dict[str, float]:
-    """Call a function in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found: dict[str, float] = pool.apply(work, arguments)
-    return found
+def resident() -> float:
+    """Return the memory in use now [MB]; Linux only."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
-def report(folder: Path, dtype: str, repeat: int) -> None:
-    """Measure, and print the best time of several and the memory."""
-    size = (folder / "network" / "edges.h5").stat().st_size
-    reading = min(alone(read_only, folder)["reading"] for _ in range(repeat))
-    runs = [alone(build, folder, dtype) for _ in range(repeat)]
-    best = min(runs, key=lambda run: run["build"])
-    n = best["edges"]
-    print(f"file               {size / 2**20:9.0f} MB, {size / n:.1f} bytes an edge")
-    print(f"edges              {n:9.0f}")
-    every = ", ".join(f"{run['build']:.2f}" for run in runs)
-    print(f"read and connect   {best['build']:9.2f} s  (all: {every})")
-    print(f"  reading once     {reading:9.2f} s, {100 * reading / best['build']:.0f} %")
-    print(f"lay out (prepare)  {best['prepare']:9.2f} s")
-    for key in ("peak of build", "peak of all", "at the end"):
-        print(f"{key:18} {best[key]:9.0f} MB, {best[key] * 2**20 / n:.1f} bytes an edge")
+def main() -> None:
+    """Make the files, and measure."""
+    parser = harness.parser(__doc__, runs=5)
+    add = parser.add_argument
+    add("--nodes", type=int, default=10_000)
+    add("--edges", type=int, default=10_000_000)
+    add("--order", choices=["target", "random"], default="target")
+    add("--compression", choices=["gzip"])
+    add("--dtype", choices=["float64", "float32"], default="float64")
+    add("--folder", type=Path)
+    args, origin = parser.parse_args(), harness.about()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.folder or Path(temporary)
+        if not (folder / "config.json").exists():
+            generate(folder, args.nodes, args.edges, args.order, args.compression)
+        settings = {"folder": folder, "dtype": args.dtype}
+        name = f"{(folder / 'network/edges.h5').stat().st_size / 1e6:.0f} MB, {args.order}"
+        results = harness.take_turns(
+            [name], range(args.runs), lambda *_: harness.call(sys.executable, WORKER, "sonata.run", settings),
+            "{wall_s:.2f} s",
+        )  # fmt: skip
+    columns: dict[str, harness.Column] = {
+        "file": lambda case, _: case, "edges": "edges .0f", "read and connect s": harness.spread("wall_s"),
+        "h5py reads s": "reading_s .2f", "prepare s": "prepare_s .2f", "bytes per edge while connecting": "peak_of_build .1f",
+        "until laid out": "peak .1f", "in the end": "in_the_end .1f",
+    }  # fmt: skip
+    harness.show(args, origin, results, [harness.table(results, [], columns)])
 
 
 if __name__ == "__main__":

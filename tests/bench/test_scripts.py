@@ -193,24 +193,23 @@ def test_ranks(tmp_path: Path) -> None:
     assert sum(shared["synapse_mb"]) == pytest.approx(sum(alone["synapse_mb"]), rel=0.3)
 
 
-def test_layers_connected_by_distance() -> None:
-    done = subprocess.run(
-        [sys.executable, str(FOLDER / "space.py"), "--neurons", "300", "--scale", "0.2", "--runs", "1"],
-        env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [int(line.split(": ")[1].split()[0]) for line in lines[1:]] == [300 * 50, 300 * 50]
+def test_layers_connected_by_distance(tmp_path: Path) -> None:
+    arguments = ("--simulators", "spikelet", "--neurons", "300", "--scale", "0.2", "--runs", "1")
+    _, written = run(tmp_path, "space.py", *arguments)
+    found = {case["rule"]: case["runs"][0]["synapses"] for case in written["cases"]}
+    pairs = found.pop("each pair by itself")
+    assert list(found.values()) == [300 * 50, 300 * 50]
+    most = (
+        2 * np.pi * 0.2**2 * 300**2
+    )  # the profile over the plane, of which the square has more than half
+    assert most / 2 < pairs < most
 
 
-def test_many_projections_spike_like_one() -> None:
-    done = subprocess.run(
-        [sys.executable, str(FOLDER / "many_projections.py"), "--projections", "20", "--synapses", "5"],
-        env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.split(",")[0] for line in lines] == 2 * ["static"] + 2 * ["STDP"] + 2 * [
+def test_many_projections_spike_like_one(tmp_path: Path) -> None:
+    _, written = run(tmp_path, "many_projections.py", "--projections", "20", "--synapses", "5")
+    cases = written["cases"]
+    assert [case["rule"] for case in cases] == 2 * ["static"] + 2 * ["STDP"] + 2 * [
         "TsodyksMarkram"
     ]
-    assert len({line.split(", ")[2].split(":")[0] for line in lines}) == 1  # spikes a step
+    spikes = {case["runs"][0][name] for case in cases for name in ("spikes_a_step", "one_spikes")}
+    assert len(spikes) == 1
