@@ -11,7 +11,6 @@ transforms make it, too.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import statistics
 import time
@@ -24,6 +23,7 @@ import tonic.functional as F
 import tonic.transforms as T
 
 import spikelet as sl
+from spikelet.cli import bench_harness as harness
 
 TONIC = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.int8)])
 SENSORS = [(34, 34, 2), (128, 128, 2), (240, 180, 2), (640, 480, 2)]
@@ -68,77 +68,57 @@ class Case:
     compare: bool = True
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of the table."""
+
+    function: str
+    sensor: Size
+    events: int
+
+
 def dense(s: Size, k: int) -> list[Case]:
     """Return the cases whose results are dense arrays; k is the number of threads."""
+
+    def surface(name: str, near: float, dt: int, most: int = 1_000_000, **how: Any) -> Case:
+        return Case(
+            f"time_surface {name}",
+            lambda e: F.to_timesurface_numpy(e, s, dt, 30_000.0),
+            lambda e: E.time_surface(e, s, dt, 30_000.0, threads=k, **how),
+            20,
+            most,
+            near,
+        )
+
+    def voxels(name: str, near: float, **how: Any) -> Case:
+        return Case(
+            name,
+            lambda e: F.to_voxel_grid_numpy(e.copy(), s),
+            lambda e: E.voxel_grid(e, s, threads=k, **how),
+            20,
+            near=near,
+        )
+
+    def frames(name: str, most: int = 1_000_000, **how: Any) -> Case:
+        return Case(
+            f"to_frame {name}",
+            lambda e: F.to_frame_numpy(e, s, **how),
+            lambda e: E.to_frame(e, s, threads=k, **how),
+            most=most,
+        )
+
     return [
-        Case(
-            "time_surface dt=10 ms",
-            lambda e: F.to_timesurface_numpy(e, s, 10_000, 30_000.0),
-            lambda e: E.time_surface(e, s, 10_000, 30_000.0, threads=k),
-            20,
-            100_000,
-            near=2e-6,
-        ),
-        Case(
-            "time_surface dt=100 ms",
-            lambda e: F.to_timesurface_numpy(e, s, 100_000, 30_000.0),
-            lambda e: E.time_surface(e, s, 100_000, 30_000.0, threads=k),
-            20,
-            near=2e-6,
-        ),
-        Case(
-            "time_surface float64",
-            lambda e: F.to_timesurface_numpy(e, s, 10_000, 30_000.0),
-            lambda e: E.time_surface(e, s, 10_000, 30_000.0, dtype=float, threads=k),
-            20,
-            100_000,
-            near=1e-12,
-        ),
-        Case(
-            "voxel_grid",
-            lambda e: F.to_voxel_grid_numpy(e.copy(), s),
-            lambda e: E.voxel_grid(e, s, threads=k),
-            20,
-            near=2e-6,
-        ),
-        Case(
-            "voxel_grid float64",
-            lambda e: F.to_voxel_grid_numpy(e.copy(), s),
-            lambda e: E.voxel_grid(e, s, dtype=float, threads=k),
-            20,
-            near=1e-12,
-        ),
-        Case(
-            "averaged_time_surface",
-            lambda e: F.to_averaged_timesurface_numpy(e, s, 10, 5, 1000, 100, "exp"),
-            lambda e: E.averaged_time_surface(e, s, threads=k),
-            20,
-            10_000,
-            near=2e-6,
-        ),
-        Case(
-            "to_frame n_time_bins=10",
-            lambda e: F.to_frame_numpy(e, s, n_time_bins=10),
-            lambda e: E.to_frame(e, s, n_time_bins=10, threads=k),
-        ),
-        Case(
-            "to_frame time_window=10 ms",
-            lambda e: F.to_frame_numpy(e, s, time_window=10_000),
-            lambda e: E.to_frame(e, s, time_window=10_000, threads=k),
-            most=100_000,
-        ),
-        Case(
-            "to_frame event_count=1000",
-            lambda e: F.to_frame_numpy(e, s, event_count=1000),
-            lambda e: E.to_frame(e, s, event_count=1000, threads=k),
-            most=100_000,
-        ),
-        Case(
-            "to_frame n_event_bins=10",
-            lambda e: F.to_frame_numpy(e, s, n_event_bins=10, overlap=0.1),
-            lambda e: E.to_frame(e, s, n_event_bins=10, overlap=0.1, threads=k),
-        ),
-    ]
+        surface("dt=10 ms", 2e-6, 10_000, 100_000),
+        surface("dt=100 ms", 2e-6, 100_000),
+        surface("float64", 1e-12, 10_000, 100_000, dtype=float),
+        voxels("voxel_grid", 2e-6),
+        voxels("voxel_grid float64", 1e-12, dtype=float),
+        Case("averaged_time_surface", lambda e: F.to_averaged_timesurface_numpy(e, s, 10, 5, 1000, 100, "exp"), lambda e: E.averaged_time_surface(e, s, threads=k), 20, 10_000, near=2e-6),
+        frames("n_time_bins=10", n_time_bins=10),
+        frames("time_window=10 ms", 100_000, time_window=10_000),
+        frames("event_count=1000", 100_000, event_count=1000),
+        frames("n_event_bins=10", n_event_bins=10, overlap=0.1),
+    ]  # fmt: skip
 
 
 def cases(s: Size, k: int) -> list[Case]:
@@ -237,30 +217,45 @@ def measure(case: Case, events: Events) -> tuple[float, float]:
 
 def main() -> None:
     """Compare, then measure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="compare only")
-    parser.add_argument("--only", default="", help="functions whose names contain this")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    args = parser.parse_args()
-    for case in cases(SENSORS[0], 1):
-        if args.only not in case.name:
-            continue
+    parser = harness.parser(__doc__)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="compare only")
+    add("--only", default="", help="functions whose names contain this")
+    add("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    args, origin = parser.parse_args(), harness.about()
+    wanted = [case for case in cases(SENSORS[0], 1) if args.only in case.name]
+    for case in wanted:
         equal = (
             f"{check(case.name):4} comparisons: equal" if case.compare else "  random: not compared"
         )
         print(f"{case.name:28}{equal}", flush=True)
-        for size, n in itertools.product([] if args.quick else SENSORS, args.sizes):
-            if n <= case.most:
-                here = next(c for c in cases(size, 1) if c.name == case.name)
-                a, b = measure(here, moving_edge(n, size))
-                mark = "" if a / b >= case.goal else f"  below {case.goal:g}"
-                sensor = f"{size[0]}x{size[1]}x{size[2]}"
-                print(
-                    f"  {sensor:>11} {n:>8} events {1e3 * a:10.3f} ms {1e3 * b:9.3f} ms {a / b:8.1f} x{mark}",
-                    flush=True,
-                )
+    rows = [
+        Row(case.name, size, n)
+        for case, size, n in itertools.product(wanted, [] if args.quick else SENSORS, args.sizes)
+        if n <= case.most
+    ]
+
+    def once(row: Row, _: int) -> harness.Record:
+        case = next(c for c in cases(row.sensor, 1) if c.name == row.function)
+        theirs, ours = measure(case, moving_edge(row.events, row.sensor))
+        return {
+            "tonic_ms": 1e3 * theirs,
+            "ms": 1e3 * ours,
+            "ratio": theirs / ours,
+            "goal": case.goal,
+        }
+
+    results = harness.take_turns(rows, [1], once, "{ratio:.1f} x", good="ms")
+    columns: dict[str, harness.Column] = {
+        "tonic ms": "tonic_ms .3f", "spikelet ms": "ms .3f", "ratio": "ratio .1f",
+        "goal": lambda _, runs: "reached" if runs[0]["ratio"] >= runs[0]["goal"] else f"below {runs[0]['goal']:g}",
+    }  # fmt: skip
+    harness.show(
+        args,
+        origin,
+        results,
+        [harness.table(results, ["function", "sensor", "events"], columns, good="ms")],
+    )
 
 
 if __name__ == "__main__":

@@ -3,24 +3,27 @@
     python bench/python/sweep_overhead.py                     # 1000 runs of 1000 neurons, 1 s each
     python bench/python/sweep_overhead.py --runs 200 --repeat 3
 
-For each executor, the program prints the wall time of `spikelet.sweep`, the sum of the seconds spent
-in the function, and the overhead, wall * workers / sum - 1. The overhead includes the start of the
-workers, which is also measured separately, with a sweep over trivial runs. On a busy machine wall
-times mean little, so the program also prints the load, and the processor time of the sweep with all
-its processes compared with that of a plain loop.
+The overhead is the wall time of `spikelet.sweep` times its workers over the seconds spent in the function. It includes the
+start of the workers, which a sweep over trivial runs measures by itself. On a busy machine wall times mean little: processor
+time, of the sweep with all its processes, compares with that of a plain loop. Tables must be the same.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
+import hashlib
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import spikelet as sl
+from spikelet.cli import bench_harness as harness
+from spikelet.cli.bench_harness import Record
+
+WORKER = Path(__file__).with_name("worker.py")
+PLAIN = "plain loop"
 
 
 def network(
@@ -52,86 +55,75 @@ def processor() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def fsync_ms(folder: Path) -> float:
-    """Return the median time to write and fsync a file of 100 kB [ms]."""
-    times = []
-    for k in range(21):
-        start = time.perf_counter()
-        with (folder / str(k)).open("wb") as file:
-            file.write(bytes(100_000))
-            file.flush()
-            os.fsync(file.fileno())
-        times.append(time.perf_counter() - start)
-    return 1e3 * sorted(times)[len(times) // 2]
+def run(
+    *, executor: str, workers: int, runs: int, duration: float, keep: str, folder: str | None
+) -> Record:
+    """Run all points in a loop, or as a stored sweep."""
+    points = [
+        {"drive": 5000.0 + 10.0 * (k % 100), "inhibition": 4.0 + k / runs, "duration": duration, "keep": keep}
+        for k in range(runs)
+    ]  # fmt: skip
+    if executor == PLAIN:
+        start, cpu = time.perf_counter(), processor()
+        for k, point in enumerate(points):
+            network(**point, seed=k)
+        return {"wall_s": time.perf_counter() - start, "cpu_s": processor() - cpu}
+    workers = 1 if executor == "serial" else workers
+    given: dict[str, Any] = {"executor": executor, "workers": workers}
+    start = time.perf_counter()
+    sl.sweep(nothing, {"k": range(2 * workers)}, **given)
+    begin = time.perf_counter() - start
+    time.sleep(1.0)  # until its workers have ended
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        start, cpu = time.perf_counter(), processor()
+        result = sl.sweep(network, points, store=Path(name) / "store", threads=1, **given)
+        wall = time.perf_counter() - start
+        time.sleep(1.0)
+        size = sum(f.stat().st_size for f in Path(name).rglob("*"))
+    inside = float(sum(result.timing["seconds"]))
+    return {
+        "wall_s": wall, "cpu_s": processor() - cpu, "inside_s": inside, "begin_s": begin,
+        "overhead": 100 * (wall * workers / inside - 1),
+        "without_start": 100 * ((wall - begin) * workers / inside - 1), "kb": size / runs / 1e3,
+        "table": hashlib.sha256(result.table.to_csv().encode()).hexdigest(),
+    }  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    """Run the loop and the sweeps in turn."""
+    parser = harness.parser(__doc__)
+    add = parser.add_argument
+    add("--runs", type=int, default=1000, metavar="N")
+    add("--duration", type=float, default=1000.0, metavar="MS", help="model time per run")
+    add("--keep", choices=("spikes", "rate"), default="spikes")
+    add("--workers", type=int, default=2, metavar="N")
+    add("--repeat", type=int, default=1, metavar="N")
+    add("--executors", nargs="+", default=["joblib"], metavar="NAME")
+    add("--folder", type=Path, help="folder for stores (default: a temporary one)")
+    args, origin = parser.parse_args(), harness.about()
+    given = {key: getattr(args, key) for key in ("workers", "runs", "duration", "keep", "folder")}
+
+    def once(executor: str, _: int) -> Record:
+        return harness.call(
+            sys.executable, WORKER, "sweep_overhead.run", given | {"executor": executor}
+        )
+
+    results = harness.take_turns(
+        [PLAIN, *args.executors], range(args.repeat), once, "{wall_s:.2f} s"
     )
-    parser.add_argument("--runs", type=int, default=1000, metavar="N")
-    parser.add_argument(
-        "--duration", type=float, default=1000.0, metavar="MS", help="model time per run"
-    )
-    parser.add_argument("--keep", choices=("spikes", "rate"), default="spikes")
-    parser.add_argument("--workers", type=int, default=2, metavar="N")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N")
-    parser.add_argument("--executors", nargs="+", default=["joblib"], metavar="NAME")
-    parser.add_argument("--folder", type=Path, help="folder for stores (default: a temporary one)")
-    args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # also for the networks of the plain loop
-    points = [
-        {
-            "drive": 5000.0 + 10.0 * (k % 100),
-            "inhibition": 4.0 + k / args.runs,
-            "duration": args.duration,
-            "keep": args.keep,
-        }
-        for k in range(args.runs)
-    ]
-    with tempfile.TemporaryDirectory(dir=args.folder) as name:
-        folder = Path(name)
-        print(f"fsync of 100 kB: {fsync_ms(folder):.2f} ms")
-        for repeat in range(args.repeat):
-            tables = []
-            start, cpu = time.perf_counter(), processor()
-            for k, point in enumerate(points):
-                network(**point, seed=k)
-            wall, plain = time.perf_counter() - start, processor() - cpu
-            print(
-                f"plain loop       wall {wall:7.2f} s   processor {plain:7.2f} s   "
-                f"{1e3 * plain / len(points):.1f} ms per run"
-            )
-            for executor in args.executors:
-                workers = 1 if executor == "serial" else args.workers
-                given: dict[str, Any] = {"executor": executor, "workers": workers}
-                start = time.perf_counter()
-                sl.sweep(nothing, {"k": range(2 * workers)}, **given)
-                begin = time.perf_counter() - start
-                time.sleep(1.0)  # until its workers have ended
-                load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-                start, cpu = time.perf_counter(), processor()
-                result = sl.sweep(
-                    network, points, store=folder / f"{executor}{repeat}", threads=1, **given
-                )
-                wall = time.perf_counter() - start
-                time.sleep(1.0)
-                cpu = processor() - cpu
-                inside = float(sum(result.timing["seconds"]))
-                size = sum(f.stat().st_size for f in (folder / f"{executor}{repeat}").rglob("*"))
-                print(
-                    f"{executor:<8} stored  wall {wall:7.2f} s   sum of runs {inside:7.2f} s   "
-                    f"overhead {100 * (wall * workers / inside - 1):5.1f} %   "
-                    f"start of workers {begin:.2f} s, without it "
-                    f"{100 * ((wall - begin) * workers / inside - 1):5.1f} %   "
-                    f"processor {cpu:7.2f} s ({100 * (cpu / plain - 1):.1f} % over the loop)   "
-                    f"{size / len(points) / 1e3:.0f} kB per run   load {load:.1f}",
-                    flush=True,
-                )
-                tables.append(result.table)
-            if any(not table.equals(tables[0]) for table in tables):
-                msg = "the executors' tables differ"
-                raise SystemExit(msg)
+    if (
+        len({record["table"] for runs in results.values() for record in runs if "table" in record})
+        > 1
+    ):
+        raise SystemExit("the executors' tables differ")
+    plain = harness.middle(results[PLAIN], "cpu_s") or float("nan")
+    columns: dict[str, harness.Column] = {
+        "executor": lambda case, _: case, "wall s": harness.spread("wall_s"), "sum of runs s": "inside_s .2f",
+        "overhead %": "overhead .1f", "without the start %": "without_start .1f", "start s": "begin_s .2f", "CPU s": "cpu_s .2f",
+        "over the loop %": lambda _, runs: f"{100 * ((harness.middle(runs, 'cpu_s') or plain) / plain - 1):.1f}",
+        "kB per run": "kb .0f",
+    }  # fmt: skip
+    harness.show(args, origin, results, [harness.table(results, [], columns)])
 
 
 if __name__ == "__main__":
