@@ -10,12 +10,12 @@ in which numpy reads the bytes.
 
 from __future__ import annotations
 
-import argparse
-import statistics
+import functools
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet import datasets
+from spikelet.cli import bench_harness as harness
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support import event_files as writers
 
 Read = Callable[[Path], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table."""
+
+    format: str
+    reader: str
 
 
 def tonic(name: str) -> Read:
@@ -65,87 +74,64 @@ def aedat3(path: Path) -> NDArray[Any]:
 
 
 def main() -> None:
-    """Print a line for each format and reader."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write a file of each format, and read it with each reader in turn."""
+    parser = harness.parser(__doc__, runs=5)
     parser.add_argument("--events", type=int, default=2_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+    args, origin = parser.parse_args(), harness.about()
+    results: dict[Case, list[harness.Record]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, (suffix, write, size, peers) in cases().items():
+        for name, (suffix, write, size, peers) in formats().items():
             path = Path(folder) / f"events{suffix}"
-            write(path, writers.random_events(arguments.events, size, 10 * arguments.events))
-            compare(name, path, peers, arguments.repeats)
+            write(path, writers.random_events(args.events, size, 10 * args.events))
+            ours: Read = functools.partial(datasets.read_events, format=name)
+            readers = {"plain": lambda path: np.fromfile(path, np.uint8), "spikelet": ours, **peers}
+            compared = {who: equal(read(path), ours(path)) for who, read in peers.items()}
+
+            def once(
+                case: Case,
+                _: int,
+                path: Path = path,
+                readers: Any = readers,
+                compared: Any = compared,
+            ) -> harness.Record:
+                begin = time.perf_counter()
+                readers[case.reader](path)
+                return {
+                    "wall_s": time.perf_counter() - begin, "mb": path.stat().st_size / 1e6,
+                    "equal": compared.get(case.reader, "-"),
+                }  # fmt: skip
+
+            cases = [Case(name, who) for who in readers]
+            results |= harness.take_turns(cases, range(args.runs), once, "{wall_s:.3f} s")
             path.unlink()
+    columns: dict[str, harness.Column] = {
+        "MB": "mb .0f", "s": harness.spread("wall_s"), "events": lambda _, runs: runs[0]["equal"],
+    }  # fmt: skip
+    harness.show(args, origin, results, [harness.table(results, ["format", "reader"], columns)])
 
 
-def cases() -> dict[str, Any]:
+def formats() -> dict[str, Any]:
     """Return the extension, writer, sensor and other readers of each format."""
     import lz4.frame  # noqa: PLC0415
 
+    packed = {"packet": 4096, "table": False, "other": False}
     return {
         "nmnist": (".bin", writers.nmnist, (34, 34), {"tonic": tonic("nmnist")}),
-        "aedat3": (
-            ".aedat",
-            lambda p, e: writers.aedat3(p, e, 4096, noise=False),
-            (128, 128),
-            {"tonic": aedat3},
-        ),
-        "aedat4": (
-            ".aedat4",
-            lambda p, e: writers.aedat4(
-                p, e, 1, lz4.frame.compress, packet=4096, table=False, other=False
-            ),
-            (346, 260),
-            {"tonic (aedat)": tonic("aedat4")},
-        ),
+        "aedat3": (".aedat", lambda p, e: writers.aedat3(p, e, 4096, noise=False), (128, 128), {"tonic": aedat3}),
+        "aedat4": (".aedat4", lambda p, e: writers.aedat4(p, e, 1, lz4.frame.compress, **packed), (346, 260), {"tonic (aedat)": tonic("aedat4")}),
         "dat": (".dat", writers.dat, (304, 240), {"expelliarmus": expelliarmus("dat")}),
-        "evt2": (
-            ".raw",
-            lambda p, e: writers.evt2(p, e, early=False),
-            (640, 480),
-            {"expelliarmus": expelliarmus("evt2")},
-        ),
-        "evt3": (
-            ".raw",
-            lambda p, e: writers.evt3(p, e, early=False),
-            (640, 480),
-            {"expelliarmus": expelliarmus("evt3")},
-        ),
-    }
+        "evt2": (".raw", lambda p, e: writers.evt2(p, e, early=False), (640, 480), {"expelliarmus": expelliarmus("evt2")}),
+        "evt3": (".raw", lambda p, e: writers.evt3(p, e, early=False), (640, 480), {"expelliarmus": expelliarmus("evt3")}),
+    }  # fmt: skip
 
 
-def compare(name: str, path: Path, peers: dict[str, Read], repeats: int) -> None:
-    """Check that all readers agree, and print their times."""
-    ours: Read = lambda path: datasets.read_events(path, name)
-    events = ours(path)
-    size = path.stat().st_size / 1e6
-    plain = timed(lambda p: np.fromfile(p, np.uint8), path, repeats)
-    seconds = timed(ours, path, repeats)
-    print(
-        f"{name}: {size:.0f} MB, {len(events):,} events; plain {plain:.3f} s, here {seconds:.3f} s, {size / seconds:.0f} MB/s"
-    )
-    for who, read in peers.items():
-        theirs = read(path)
-        names = [k if k in (theirs.dtype.names or ()) else "on" for k in "txyp"]
-        differ = [
-            k
-            for k, other in zip("txyp", names, strict=True)
-            if len(theirs) != len(events) or (events[k] != theirs[other]).any()
-        ]
-        took = timed(read, path, max(1, repeats // 2))
-        print(
-            f"  {who}: {took:.3f} s, {took / seconds:.1f} times ours; {'equal' if not differ else f'DIFFERENT {differ}'}"
-        )
-
-
-def timed(read: Any, path: Path, repeats: int) -> float:
-    """Return the median time of a call."""
-    found = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        read(path)
-        found.append(time.perf_counter() - begin)
-    return statistics.median(found)
+def equal(theirs: NDArray[Any], ours: NDArray[Any]) -> str:
+    """Return in which fields the events of a reader differ from ours."""
+    if len(theirs) != len(ours):
+        return f"{len(theirs)} instead of {len(ours)}"
+    names = [k if k in (theirs.dtype.names or ()) else "on" for k in "txyp"]
+    differ = [k for k, other in zip("txyp", names, strict=True) if (ours[k] != theirs[other]).any()]
+    return f"DIFFERENT {differ}" if differ else "equal"
 
 
 if __name__ == "__main__":
