@@ -5,7 +5,7 @@ https://open-neuromorphic.org/blog/spiking-neural-network-framework-benchmarking
 consists of normal numbers; ``--input spikes`` gives the layer what it gets in a network instead.
 The last columns are CPU time and its ratio to the least (of wall time with several threads).
 Each program runs in a process of its own, with its fastest form of those listed in FORMS; a number
-that it cannot reach within ``--limit`` seconds is left out. First, the spikes and gradients of
+that it cannot reach within ``--limit`` seconds is missing. First, the spikes and gradients of
 spikelet and SpikingJelly, whose neurons are the same, must agree.
 
     python bench/python/open_neuromorphic.py --peers-python ENV/bin/python --norse-python ...
@@ -14,17 +14,18 @@ spikelet and SpikingJelly, whose neurons are the same, must agree.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spikelet.cli.bench_harness import about, headline, run
+from spikelet.cli import bench_harness as harness
+
+WORKER = Path(__file__).with_name("worker.py")
 
 FORMS = {
     "spikelet": ("dense", "sparse", "sparse, bytes"),
@@ -38,6 +39,15 @@ FORMS = {
 
 STEPS, BATCH, TAU = 500, 16, 5.0
 Step = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the table."""
+
+    neurons: int
+    program: str
+    form: str
 
 
 def given(args: argparse.Namespace) -> tuple[Any, Any]:
@@ -199,18 +209,21 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def run(**settings: Any) -> dict[str, Any]:
+    """Return the record of a program."""
+    return measure(argparse.Namespace(**settings))
+
+
 def worker(args: argparse.Namespace, program: str, form: str, **change: Any) -> dict[str, Any]:
     """Run a program in its interpreter."""
-    settings = {"program": program, "form": form, "input": args.input, "density": args.density,
-                "threads": args.threads, "seconds": args.seconds, "steps": args.steps} | change  # fmt: skip
-    peers = args.peers_python or sys.executable
-    python = getattr(args, f"{program}_python") or (
-        sys.executable if program == "spikelet" else peers
-    )
-    command = [python, __file__, *(f"--{k}={v}" for k, v in settings.items())]
+    same = {key: getattr(args, key) for key in ("input", "density", "threads", "seconds", "steps")}
+    settings = {"program": program, "form": form, "save": None, **same, **change}
     # The C library keeps freed memory for the next pass, as spikelet has it.
     kept = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
-    return run(command, args.threads, limit=args.limit, environment=kept)
+    return harness.call(
+        getattr(args, f"{program}_python"), WORKER, "open_neuromorphic.run", settings,
+        threads=args.threads, limit=args.limit, environment=kept,
+    )  # fmt: skip
 
 
 def check(args: argparse.Namespace) -> None:
@@ -239,9 +252,8 @@ def check(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = harness.parser(__doc__, *FORMS)
+    parser.set_defaults(**{f"{name}_python": None for name in FORMS})
     add = parser.add_argument
     add("--input", choices=("normal", "spikes"), default="normal")
     add("--density", type=float, default=0.05, help="of the spikes (default: 0.05)")
@@ -252,42 +264,46 @@ def main() -> None:
     add("--seconds", type=float, default=2.0, help="timed at least (default: 2)")
     add("--limit", type=float, default=900.0, help="longest time of a run [s] (default: 900)")
     add("--peers-python", metavar="PATH", help="interpreter of the other programs")
-    for name in FORMS:
-        add(f"--{name}-python", metavar="PATH")
-    for name, kind in (("program", str), ("form", str), ("neurons", int), ("save", Path)):
-        add(f"--{name}", type=kind, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.program:
-        try:
-            print(json.dumps(measure(args)))
-        except ImportError as error:
-            print(json.dumps({"missing": str(error)}))
-        return
-    print(headline(about()))
+    args, origin = parser.parse_args(), harness.about()
+    harness.share_interpreter(args, "spikelet")
+    harness.share_interpreter(args, *FORMS, given=args.peers_python)
     check(args)
-    print(
-        "\n| neurons | program | forward [ms] | backward [ms] | both [ms] | CPU [ms] | / the least |"
+    cases = [
+        Case(neurons, program, form)
+        for neurons in args.sizes
+        for program in args.programs
+        for form in FORMS[program]
+        if program != "spikelet" or form == "dense" or args.input == "spikes"  # normal numbers are not sparse
+    ]  # fmt: skip
+
+    def once(case: Case, _: int) -> dict[str, Any]:
+        return worker(args, case.program, case.form, neurons=case.neurons)
+
+    found = harness.take_turns(cases, [1], once, "{total:.4f} s", good="total")
+    # One thread's time is its own, whoever else uses the machine.
+    key = "cpu" if args.threads == 1 else "total"
+    least = {
+        n: min((r[key] for c, (r,) in found.items() if c.neurons == n and key in r), default=1.0)
+        for n in args.sizes
+    }
+    columns: dict[str, harness.Column] = {}
+    for title, what in (
+        ("forward", "forward"),
+        ("backward", "backward"),
+        ("both", "total"),
+        ("CPU", "cpu"),
+    ):
+        columns[f"{title} [ms]"] = lambda _, runs, what=what: f"{1e3 * runs[0][what]:.4g}"  # type: ignore[misc]
+    columns["/ the least"] = lambda case, runs: f"{runs[0][key] / least[case.neurons]:.1f}"
+    rows = dict(
+        sorted(found.items(), key=lambda item: (item[0].neurons, item[1][0].get(key, np.inf)))
     )
-    print("|---|---|---|---|---|---|---|")
-    for neurons in args.sizes:
-        rows = []
-        for program in args.programs:
-            for form in FORMS[program]:
-                if program == "spikelet" and form != "dense" and args.input == "normal":
-                    continue  # normal numbers are not sparse
-                record = worker(args, program, form, neurons=neurons)
-                name = f"{program}, {form}"
-                if "total" in record:
-                    # One thread's time is its own, whoever else uses the machine.
-                    key = "cpu" if args.threads == 1 else "total"
-                    rows.append((record[key], name, record))
-                else:
-                    print(f"{name}, {neurons}: {record}", file=sys.stderr)
-        for total, name, record in sorted(rows, key=lambda row: row[0]):
-            times = " | ".join(
-                f"{1e3 * record[k]:.4g}" for k in ("forward", "backward", "total", "cpu")
-            )
-            print(f"| {neurons} | {name} | {times} | {total / min(rows)[0]:.1f} |", flush=True)
+    harness.show(
+        args,
+        origin,
+        found,
+        [harness.table(rows, ["neurons", "program", "form"], columns, good="total")],
+    )
 
 
 if __name__ == "__main__":
