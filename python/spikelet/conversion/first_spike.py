@@ -21,7 +21,7 @@ from spikelet.layers import Activation, FirstSpike, Layer, ReLU
 from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["FirstSpikes", "first_spike_model", "thresholds"]
+__all__ = ["FirstSpikes", "first_spike_model"]
 
 _SHARES = np.linspace(0.1, 1.0, 46)  # candidates: threshold by greatest activation
 _VALUES = 8192  # of a channel, from which its threshold is chosen
@@ -49,7 +49,7 @@ class FirstSpikes(Described, Method):
         return can_spike(layer)
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
-        """Return the neuron, and the layers whose weights were corrected; a trained neuron remains as it is."""
+        """Return the neuron, and the layers whose weights were corrected; trained neurons and their input stay as they are."""
         if isinstance(site.layer, ReLU) and site.layer.levels == self.steps:
             return {site.name: FirstSpike(site.upper, self.steps)}
         changes = correct_weights(site)
@@ -60,32 +60,20 @@ class FirstSpikes(Described, Method):
         if isinstance(site.layer, Activation):
             function, outputs = site.layer, site.layer.of(currents[None, :, ::step])[0]
             reach = usable(np.abs(currents).max(1))
-        found = usable(site.limited(thresholds(rows[:, ::step], outputs, self.steps)))
-        return {**changes, site.name: FirstSpike(found, self.steps, function, reach)}
+        thresholds = usable(site.limited(self._thresholds(rows[:, ::step], outputs)))
+        return {**changes, site.name: FirstSpike(thresholds, self.steps, function, reach)}
 
-
-def thresholds(target: Floats, outputs: Floats, steps: int) -> Floats:
-    """Return the threshold of each channel for which the rounded outputs have the least squared error.
-
-    Parameters
-    ----------
-    target, outputs : array, [channels, n]
-        What neurons should send, and what they round.
-    steps : int
-        Length of the windows T.
-    """
-    step = -(-target.shape[1] // _VALUES)
-    target, outputs = target[:, ::step], outputs[:, ::step]
-    greatest = np.abs(target).max(1)
-    best: Floats = greatest.copy()
-    least = np.full(len(target), np.inf)
-    for share in _SHARES:
-        theta = np.maximum(greatest * share, 1e-30)[:, None]
-        k = np.clip(np.floor(outputs / theta * steps + 0.5), -steps, steps)
-        error = np.square(k / steps * theta - target).mean(1)
-        best[error < least] = (greatest * share)[error < least]
-        least = np.minimum(error, least)
-    return best
+    def _thresholds(self, target: Floats, outputs: Floats) -> Floats:
+        greatest = np.abs(target).max(1)
+        best: Floats = greatest.copy()
+        least = np.full(len(target), np.inf)
+        for share in _SHARES:
+            theta = np.maximum(greatest * share, 1e-30)[:, None]
+            k = np.clip(np.floor(outputs / theta * self.steps + 0.5), -self.steps, self.steps)
+            error = np.square(k / self.steps * theta - target).mean(1)
+            best[error < least] = (greatest * share)[error < least]
+            least = np.minimum(error, least)
+        return best
 
 
 def first_spike_model(
@@ -120,6 +108,10 @@ def first_spike_model(
         "input_shapes": [x.shape[1:] for x in cal.inputs.values()],
         "input_ranges": [range_of(x) for x in cal.inputs.values()],
     }
+    trained = {
+        n.name: n.layer.replace(steps=steps) for n in cal.graph if isinstance(n.layer, FirstSpike)
+    }
+    cal = replace(cal, graph=cal.graph.replaced(trained))
     ann = SpikingModel(cal.graph, threads=cal.threads)
     names = [n.name for n in cal.graph if can_spike(n.layer) and n.name not in cal.graph.outputs]
     names += [n.name for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in names]

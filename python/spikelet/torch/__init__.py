@@ -19,7 +19,7 @@ from spikelet.torch.eprop import EProp
 from spikelet.torch.event_data import EventDataset, pad_frames
 from spikelet.torch.event_prop import EventProp, EventSpikes, first_spike_cross_entropy
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
-from spikelet.torch.first_spike import FirstSpike, count_spikes, to_first_spike
+from spikelet.torch.first_spike import FirstSpike, count_spikes
 from spikelet.torch.functional import integrate, lif
 from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
 from spikelet.torch.modules import (
@@ -99,7 +99,6 @@ __all__ = [
     "spike_linear",
     "tdBN",
     "tdLN",
-    "to_first_spike",
     "to_network",
     "to_onnx",
     "to_spiking_model",

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
+from spikelet.conversion.first_spike_torch import FirstSpike
 from spikelet.layers.base import Spatial
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
@@ -249,11 +250,14 @@ def from_spiking_model(
     ``sl.convert(ann, x, neuron="soft", steps=4)``, train the module for an epoch or two, and convert it back with
     `to_spiking_model`. Weights, biases, thresholds, initial potentials, amplitudes and constants are parameters.
 
+    Of a network with ``neuron="first_spike"``, gradients pass straight through the rounding to times (see `FirstSpike`), and
+    ``sl.convert(module.to_graph(), x, neuron="first_spike", steps=8)`` makes integers of it again, with its thresholds.
+
     Parameters
     ----------
     model : SpikingModel or Graph
-        A model of `spikelet.layers` whose neurons are `IF` and `LIF` with binary spikes, and whose other layers act on each
-        step by itself.
+        A model of `spikelet.layers` whose neurons are `IF` and `LIF` with binary spikes, or `FirstSpike` without a function,
+        and whose other layers act on each step by itself.
     surrogate, alpha
         Surrogate of the neurons, for potentials in units of the threshold; see `spikelet.torch.LIF`.
 
@@ -263,7 +267,7 @@ def from_spiking_model(
         ``module(x)`` takes ``[T, B, ...]`` and returns the output of the last layer at each step, ``[T, B, ...]``, the
         potential of neurons that do not spike; ``.mean(0)`` is the `output` of the model (``[delay:].mean(0)`` if it has
         a delay). For a constant input, pass ``x.expand(T, *x.shape)``: the layers before the first neurons then compute
-        a single step.
+        a single step. If neurons fire once, ``module(x)`` takes ``[B, ...]`` and returns ``[B, ...]``.
 
     Raises
     ------
@@ -305,6 +309,8 @@ class SpikingModule(nn.Module):
             if name in graph.inputs and isinstance(node.layer, Spatial)
         }
         self.steps = nn.ModuleList(_step(node, neuron) for node in graph)
+        # Spikes of all steps make up one number, so that there are no steps to run.
+        self.fires_once = any(isinstance(step, _Once) for step in self.steps)
 
     def forward(self, *x: torch.Tensor) -> Any:
         """Return the output of each step; of a model with several outputs, a tuple of them.
@@ -318,6 +324,8 @@ class SpikingModule(nn.Module):
         if len(x) != len(self.sources):
             rule = f"must be {len(self.sources)} tensors, for {', '.join(self.sources)}"
             fail(where, "x", len(x), rule, error=TypeError)
+        if self.fires_once:
+            x = tuple(tensor[None] for tensor in x)
         for name, tensor in zip(self.sources, x, strict=True):
             if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
                 kind = type(tensor).__name__
@@ -338,9 +346,11 @@ class SpikingModule(nn.Module):
         }
         for (name, sources), step in zip(self.inputs.items(), self.steps, strict=True):
             values[name] = step([values[s] for s in sources], total)
-        outputs = tuple(
-            values[name].expand(total, *values[name].shape[1:]) for name in self.targets
-        )
+        found = [values[name] for name in self.targets]
+        if self.fires_once:
+            outputs = tuple(value[0] for value in found)
+        else:
+            outputs = tuple(value.expand(total, *value.shape[1:]) for value in found)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def to_graph(self) -> Graph:
@@ -424,6 +434,21 @@ def _started(x: torch.Tensor, start: torch.Tensor, total: int) -> torch.Tensor:
     return torch.cat((x[:1] + start, rest))
 
 
+class _Once(_Step):
+    """Neurons that fire at most once."""
+
+    def __init__(self, layer: layers.FirstSpike) -> None:
+        super().__init__(layer)
+        self.neurons = FirstSpike(layer.steps, torch.from_numpy(np.array(layer.threshold)))
+
+    def to_layer(self) -> layers.Layer:
+        return self.layer.replace(threshold=_array(self.neurons.threshold))
+
+    def _each(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.neurons(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return y
+
+
 class _Readout(_Step):
     """Neurons that do not spike: they send their potential."""
 
@@ -463,6 +488,10 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
         if layer.has_synapse:
             refused("has a synaptic current", _TRAIN_AGAIN)
         return _Readout(layer)
+    if isinstance(layer, layers.FirstSpike):
+        if layer.function is not None:
+            refused("has a function", "fine-tuning takes neurons in place of ReLUs")
+        return _Once(layer)
     row = JOINS.get(type(layer)) or row_of(layer)
     if row is None:
         refused("waits for the mean over all steps", _LINEAR)
