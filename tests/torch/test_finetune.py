@@ -258,6 +258,17 @@ def test_channels_that_were_never_active_train_in_single_precision():
     assert module.steps[1].growth.grad[1] != 0
 
 
+def test_neurons_that_fire_once_take_no_steps():
+    once = L.FirstSpike(0.5, 8)
+    module = st.from_spiking_model(sl.SpikingModel([L.AvgPool2d(2), once]))
+    with pytest.raises(
+        ValueError, match=r"\[B, channels, height, width\], got shape \(1, 4, 6, 6, 6\)"
+    ):
+        module(torch.rand(1, 4, 6, 6, 6))
+    with pytest.raises(ValueError, match=r"model: has neurons that fire once, and others; fine-"):
+        st.from_spiking_model(sl.SpikingModel([once, L.Linear(np.eye(3)), L.LI()]))
+
+
 def test_images_without_steps_are_named():
     module = st.from_spiking_model(sl.SpikingModel([L.AvgPool2d(2), L.IF(0.5)]))
     with pytest.raises(

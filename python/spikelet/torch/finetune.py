@@ -233,6 +233,7 @@ ROWS: dict[type[layers.Layer], Row] = {
 _WHERE = "from_spiking_model"
 _SPACE = ("depth", "height", "width")
 _NEURONS = ("v_init", "amplitude")
+_ONE_KIND = "fine-tuning takes either kind in the whole network"
 _TRAIN_AGAIN = "train the module that it was made from"
 _SIMPLER = 'convert with neuron="soft" or "hard" for fine-tuning'
 _LINEAR = "fine-tuning takes ReLU, linear layers, convolutions, pools and layers that move values: use these, and no keep="
@@ -311,33 +312,38 @@ class SpikingModule(nn.Module):
         self.steps = nn.ModuleList(_step(node, neuron) for node in graph)
         # Spikes of all steps make up one number, so that there are no steps to run.
         self.fires_once = any(isinstance(step, _Once) for step in self.steps)
+        if self.fires_once and any(isinstance(step, _Spiking | _Readout) for step in self.steps):
+            refuse(f"{_WHERE}: model", "has neurons that fire once, and others", _ONE_KIND)
 
     def forward(self, *x: torch.Tensor) -> Any:
         """Return the output of each step; of a model with several outputs, a tuple of them.
 
         Parameters
         ----------
-        *x : tensor, [T, B, ...]
+        *x : tensor, [T, B, ...], or [B, ...] if neurons fire once
             One for each input.
         """
         where = "SpikingModule"
         if len(x) != len(self.sources):
             rule = f"must be {len(self.sources)} tensors, for {', '.join(self.sources)}"
             fail(where, "x", len(x), rule, error=TypeError)
+        first, hint = ("T", "B"), "; x.expand(T, *x.shape) is the same input at T steps"
         if self.fires_once:
-            x = tuple(tensor[None] for tensor in x)
+            first, hint = first[1:], ""
         for name, tensor in zip(self.sources, x, strict=True):
             if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
                 kind = type(tensor).__name__
                 fail(where, "x", kind, "must be a dense torch.Tensor", error=TypeError)
-            if tensor.ndim < 3 or len(tensor) == 0 or len(tensor) != len(x[0]):
-                shape = tuple(tensor.shape)
-                fail(where, "x", shape, "must have the shape [T, B, ...]", got="shape")
-            axes = self._axes.get(name)
-            if axes is not None and tensor.ndim != axes + 3:
-                sizes = ", ".join(("T", "B", "channels", *_SPACE[3 - axes :]))
-                rule = f"must have the shape [{sizes}]; x.expand(T, *x.shape) is the same input at T steps"
+            if tensor.ndim <= len(first) or len(tensor) == 0 or len(tensor) != len(x[0]):
+                rule = f"must have the shape [{', '.join(first)}, ...]"
                 fail(where, "x", tuple(tensor.shape), rule, got="shape")
+            axes = self._axes.get(name)
+            if axes is not None and tensor.ndim != len(first) + 1 + axes:
+                sizes = ", ".join((*first, "channels", *_SPACE[3 - axes :]))
+                rule = f"must have the shape [{sizes}]{hint}"
+                fail(where, "x", tuple(tensor.shape), rule, got="shape")
+        if self.fires_once:
+            x = tuple(tensor[None] for tensor in x)
         total = len(x[0])
         # Values that are the same at each step are computed once, and have a first dimension of 1.
         values = {
