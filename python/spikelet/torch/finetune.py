@@ -327,7 +327,7 @@ class SpikingModule(nn.Module):
         if len(x) != len(self.sources):
             rule = f"must be {len(self.sources)} tensors, for {', '.join(self.sources)}"
             fail(where, "x", len(x), rule, error=TypeError)
-        first, hint = ("T", "B"), "; x.expand(T, *x.shape) is the same input at T steps"
+        first, hint = ["T", "B"], "; x.expand(T, *x.shape) is the same input at T steps"
         if self.fires_once:
             first, hint = first[1:], ""
         for name, tensor in zip(self.sources, x, strict=True):
