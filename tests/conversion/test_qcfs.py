@@ -22,8 +22,8 @@ def quantized(levels: int, *widths: int) -> nn.Sequential:
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for m in module:
-            if hasattr(m, "upper"):
-                m.upper.uniform_(0.5, 1.5, generator=generator)
+            if hasattr(m, "threshold"):
+                m.threshold.uniform_(0.5, 1.5, generator=generator)
     return module
 
 
@@ -34,7 +34,7 @@ def test_a_quantized_ann_is_matched_exactly_in_as_many_steps() -> None:
     model = convert(module, V, method="qcfs", steps=8, neuron=Neurons(delay=0))
     (name,) = model.neurons
     layer = model.graph[name].layer
-    upper = module[1].upper.item()
+    upper = module[1].threshold.item()
     assert layer.threshold == pytest.approx(upper)
     assert layer.v_init == pytest.approx(upper / 2)
     np.testing.assert_allclose(model.ann.run(V, 1).output, wanted, rtol=0, atol=1e-5)
@@ -60,6 +60,6 @@ def test_qcfs_is_refused_where_the_ann_has_relu() -> None:
 def test_a_limit_that_training_has_made_negative_is_named() -> None:
     module = quantized(8, 3, 5, 4)
     with torch.no_grad():
-        module[1].upper.fill_(-0.5)
+        module[1].threshold.fill_(-0.5)
     with pytest.raises(ValueError, match=r"layer '1' .*upper must be finite and > 0 .*got -0\.5"):
         convert(module, V, method="qcfs")

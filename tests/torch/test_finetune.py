@@ -102,6 +102,54 @@ def test_fine_tuning_makes_few_steps_enough(digits):
     assert after > 0.9
 
 
+def test_neurons_that_fire_once_are_fine_tuned_to_fewer_spikes(digits):
+    images, _, x, y, model = digits
+    how = {"steps": 3, "neuron": "first_spike", "dtype": "int16"}
+    snn = sl.convert(model, images[:200], **how)
+    module = st.from_spiking_model(snn)
+
+    def check(snn):
+        graded = sl.SpikingModel(snn.graph, dtype="float64").run(x, 1).output
+        found = module.double()(torch.from_numpy(x).double()).detach()
+        module.float()
+        np.testing.assert_allclose(found, graded, rtol=1e-5, atol=1e-5)
+
+    def measured(snn):
+        result = snn.run(x)
+        spikes = sum(work.spikes for work in result.operations.values())
+        return (result.output.argmax(1) == y).mean(), spikes
+
+    check(snn)
+    before = measured(snn)
+    wanted = model(images).detach().softmax(1)
+    weights, others = (
+        [p for name, p in module.named_parameters() if name.endswith("weight") == is_weight]
+        for is_weight in (True, False)
+    )
+    groups = [{"params": weights, "lr": 1e-3}, {"params": others, "lr": 5e-3}]
+    optimizer = torch.optim.Adam(groups)
+    rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, 150)
+    most = 0.8 * st.count_spikes(module, images[:200])[1].item()
+    torch.manual_seed(0)
+    for part in torch.randint(len(images), (150, 64)):
+        optimizer.zero_grad()
+        output, spikes = st.count_spikes(module, images[part])
+        loss = nn.functional.cross_entropy(output, wanted[part])
+        (loss + 20 * (spikes - most).relu()).backward()
+        optimizer.step()
+        rate.step()
+    tuned = sl.convert(module.to_graph(), images[:200], **how)
+    check(tuned)
+    after = measured(tuned)
+    assert after[0] > before[0] - 0.01
+    assert after[1] < 0.8 * before[1]
+    longer = sl.convert(tuned.graph, images[:200], **{**how, "steps": 6})
+    for name in tuned.neurons:
+        layer = longer.graph[name].layer
+        assert layer.steps == 6
+        np.testing.assert_array_equal(layer.threshold, tuned.graph[name].layer.threshold)
+
+
 def test_all_layers_of_a_graph_are_known():
     L, rng = sl.layers, np.random.default_rng(0)
     graph = [
@@ -134,6 +182,10 @@ def test_all_layers_of_a_graph_are_known():
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
+        (
+            sl.layers.FirstSpike(1.0, 8, sl.layers.Activation("silu")),
+            r"layer 'firstspike1' \(FirstSpike\): has a function; fine-tuning takes neurons in",
+        ),
         (sl.layers.ReLU(), r"layer 'relu1' \(ReLU\): waits for the mean"),
         (sl.layers.IF(code="signed"), r"layer 'if1' \(IF\): has signed spikes; convert"),
         (sl.layers.IF(1.0, "value", 0.5), "has another reset, or spikes only above"),
@@ -204,6 +256,17 @@ def test_channels_that_were_never_active_train_in_single_precision():
     for p, q in zip(module.parameters(), double.parameters(), strict=True):
         torch.testing.assert_close(p.grad.double(), q.grad, rtol=1e-5, atol=1e-5)
     assert module.steps[1].growth.grad[1] != 0
+
+
+def test_neurons_that_fire_once_take_no_steps():
+    once = L.FirstSpike(0.5, 8)
+    module = st.from_spiking_model(sl.SpikingModel([L.AvgPool2d(2), once]))
+    with pytest.raises(
+        ValueError, match=r"\[B, channels, height, width\], got shape \(1, 4, 6, 6, 6\)"
+    ):
+        module(torch.rand(1, 4, 6, 6, 6))
+    with pytest.raises(ValueError, match=r"model: has neurons that fire once, and others; fine-"):
+        st.from_spiking_model(sl.SpikingModel([once, L.Linear(np.eye(3)), L.LI()]))
 
 
 def test_images_without_steps_are_named():

@@ -29,7 +29,7 @@ from spikelet.conversion.preparation import (
     relay_sums,
 )
 from spikelet.conversion.selection import Auto, Progress, best_model, candidates, method_of
-from spikelet.layers import Graded
+from spikelet.layers import FirstSpike, Graded, Layer
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -144,11 +144,12 @@ def convert(
 
     methods = chosen.methods if isinstance(chosen, Auto) else (chosen,)
     relays = add_relays if any(getattr(m, "relays", False) for m in methods) else None
+    made: tuple[type[Layer], ...] = ()
     if neurons.kind == FIRST_SPIKE:
-        relays = relay_sums
+        relays, made = relay_sums, (FirstSpike,)
     names = () if callable(keep) else (keep,) if isinstance(keep, str) else tuple(keep)
     graph = prepared(ann, inputs, names, relays)
-    kept = kept_neurons(where, graph, keep if callable(keep) else names)
+    kept = kept_neurons(where, graph, keep if callable(keep) else names, made)
 
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))
     given = {name: by_name[name] for name in graph.inputs}

@@ -49,7 +49,9 @@ class FirstSpikes(Described, Method):
         return can_spike(layer)
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
-        """Return the neuron, and the layers whose weights were corrected."""
+        """Return the neuron, and the layers whose weights were corrected; trained neurons and their input stay as they are."""
+        if isinstance(site.layer, ReLU) and site.layer.levels == self.steps:
+            return {site.name: FirstSpike(site.upper, self.steps)}
         changes = correct_weights(site)
         rows = np.moveaxis(site.target(), 1, 0).reshape(site.shape[0], -1)
         currents = np.moveaxis(site.mean_current(changes=changes), 1, 0).reshape(rows.shape)
@@ -106,6 +108,10 @@ def first_spike_model(
         "input_shapes": [x.shape[1:] for x in cal.inputs.values()],
         "input_ranges": [range_of(x) for x in cal.inputs.values()],
     }
+    trained = {
+        n.name: n.layer.replace(steps=steps) for n in cal.graph if isinstance(n.layer, FirstSpike)
+    }
+    cal = replace(cal, graph=cal.graph.replaced(trained))
     ann = SpikingModel(cal.graph, threads=cal.threads)
     names = [n.name for n in cal.graph if can_spike(n.layer) and n.name not in cal.graph.outputs]
     names += [n.name for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in names]

@@ -22,6 +22,7 @@ from spikelet.layers import (
     Activation,
     Affine,
     Concat,
+    FirstSpike,
     Foreign,
     Graded,
     Layer,
@@ -113,7 +114,8 @@ def relay_sums(work: MutableGraph) -> None:
             made |= {name: f"{name}.relay" for name in among}
             among = set()
         moves = isinstance(node.layer, Movement | Concat | Pool)
-        if not can_spike(node.layer) and (among or not moves):
+        fires = can_spike(node.layer) or isinstance(node.layer, FirstSpike)
+        if not fires and (among or not moves):
             sums.add(node.name)
     nodes: list[Node] = []
     for node in work.nodes.values():
@@ -353,7 +355,10 @@ def prepared(
 
 
 def kept_neurons(
-    where: str, graph: Graph, keep: Iterable[str] | Callable[[str], bool]
+    where: str,
+    graph: Graph,
+    keep: Iterable[str] | Callable[[str], bool],
+    made: tuple[type[Layer], ...] = (),
 ) -> frozenset[str]:
     """Return the names of the neurons that stay analog; there must be others, unless all layers are graded.
 
@@ -364,6 +369,8 @@ def kept_neurons(
     graph : Graph
     keep
         As for `convert`; the reader has checked names that are not those of layers of the graph.
+    made : tuple of type
+        Neurons that remain as they are, so that a network of these need have no others.
     """
     names = [n.name for n in graph if can_spike(n.layer)]
     if callable(keep):
@@ -377,7 +384,7 @@ def kept_neurons(
                 fail(where, "keep", name, rule)
     if set(names) - kept:
         return frozenset(kept)
-    graded = [n.name for n in graph if isinstance(n.layer, Graded)]
+    graded = [n.name for n in graph if isinstance(n.layer, (Graded, *made))]
     if names or not graded:
         rule = "must have a ReLU or another activation that becomes spiking"
         fail(where, "ann", names, rule, got="only the activations")

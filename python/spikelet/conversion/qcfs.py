@@ -26,9 +26,10 @@ def QCFS(levels: int = 8, upper: float = 8.0) -> Any:
     Returns
     -------
     torch.nn.Module
+        A `spikelet.torch.FirstSpike`, whose threshold is the upper limit.
     """
-    from spikelet.conversion.qcfs_torch import QCFSActivation  # noqa: PLC0415  # torch is an extra
+    from spikelet.conversion.first_spike_torch import FirstSpike  # noqa: PLC0415  # torch is an extra
 
     integer("QCFS", "levels", levels, 1, 1 << 20)
     require("QCFS", "upper", number("QCFS", "upper", upper), "finite and > 0")
-    return QCFSActivation(levels, upper)
+    return FirstSpike(levels, upper)

@@ -19,6 +19,7 @@ from spikelet.torch.eprop import EProp
 from spikelet.torch.event_data import EventDataset, pad_frames
 from spikelet.torch.event_prop import EventProp, EventSpikes, first_spike_cross_entropy
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
+from spikelet.torch.first_spike import FirstSpike, count_spikes
 from spikelet.torch.functional import integrate, lif
 from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
 from spikelet.torch.modules import (
@@ -61,6 +62,7 @@ __all__ = [
     "EventDataset",
     "EventProp",
     "EventSpikes",
+    "FirstSpike",
     "History",
     "MaskedPSN",
     "MaxPool2d",
@@ -77,6 +79,7 @@ __all__ = [
     "SpikeLinear",
     "SpikingModule",
     "Table",
+    "count_spikes",
     "evaluate",
     "first_spike_cross_entropy",
     "fit",

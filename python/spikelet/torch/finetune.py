@@ -14,6 +14,7 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
+from spikelet.conversion.first_spike_torch import FirstSpike
 from spikelet.layers.base import Spatial
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
@@ -232,6 +233,7 @@ ROWS: dict[type[layers.Layer], Row] = {
 _WHERE = "from_spiking_model"
 _SPACE = ("depth", "height", "width")
 _NEURONS = ("v_init", "amplitude")
+_ONE_KIND = "fine-tuning takes either kind in the whole network"
 _TRAIN_AGAIN = "train the module that it was made from"
 _SIMPLER = 'convert with neuron="soft" or "hard" for fine-tuning'
 _LINEAR = "fine-tuning takes ReLU, linear layers, convolutions, pools and layers that move values: use these, and no keep="
@@ -249,11 +251,14 @@ def from_spiking_model(
     ``sl.convert(ann, x, neuron="soft", steps=4)``, train the module for an epoch or two, and convert it back with
     `to_spiking_model`. Weights, biases, thresholds, initial potentials, amplitudes and constants are parameters.
 
+    Of a network with ``neuron="first_spike"``, gradients pass straight through the rounding to times (see `FirstSpike`), and
+    ``sl.convert(module.to_graph(), x, neuron="first_spike", steps=8)`` makes integers of it again, with its thresholds.
+
     Parameters
     ----------
     model : SpikingModel or Graph
-        A model of `spikelet.layers` whose neurons are `IF` and `LIF` with binary spikes, and whose other layers act on each
-        step by itself.
+        A model of `spikelet.layers` whose neurons are `IF` and `LIF` with binary spikes, or `FirstSpike` without a function,
+        and whose other layers act on each step by itself.
     surrogate, alpha
         Surrogate of the neurons, for potentials in units of the threshold; see `spikelet.torch.LIF`.
 
@@ -263,7 +268,7 @@ def from_spiking_model(
         ``module(x)`` takes ``[T, B, ...]`` and returns the output of the last layer at each step, ``[T, B, ...]``, the
         potential of neurons that do not spike; ``.mean(0)`` is the `output` of the model (``[delay:].mean(0)`` if it has
         a delay). For a constant input, pass ``x.expand(T, *x.shape)``: the layers before the first neurons then compute
-        a single step.
+        a single step. If neurons fire once, ``module(x)`` takes ``[B, ...]`` and returns ``[B, ...]``.
 
     Raises
     ------
@@ -305,31 +310,40 @@ class SpikingModule(nn.Module):
             if name in graph.inputs and isinstance(node.layer, Spatial)
         }
         self.steps = nn.ModuleList(_step(node, neuron) for node in graph)
+        # Spikes of all steps make up one number, so that there are no steps to run.
+        self.fires_once = any(isinstance(step, _Once) for step in self.steps)
+        if self.fires_once and any(isinstance(step, _Spiking | _Readout) for step in self.steps):
+            refuse(f"{_WHERE}: model", "has neurons that fire once, and others", _ONE_KIND)
 
     def forward(self, *x: torch.Tensor) -> Any:
         """Return the output of each step; of a model with several outputs, a tuple of them.
 
         Parameters
         ----------
-        *x : tensor, [T, B, ...]
+        *x : tensor, [T, B, ...], or [B, ...] if neurons fire once
             One for each input.
         """
         where = "SpikingModule"
         if len(x) != len(self.sources):
             rule = f"must be {len(self.sources)} tensors, for {', '.join(self.sources)}"
             fail(where, "x", len(x), rule, error=TypeError)
+        first, hint = ["T", "B"], "; x.expand(T, *x.shape) is the same input at T steps"
+        if self.fires_once:
+            first, hint = first[1:], ""
         for name, tensor in zip(self.sources, x, strict=True):
             if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
                 kind = type(tensor).__name__
                 fail(where, "x", kind, "must be a dense torch.Tensor", error=TypeError)
-            if tensor.ndim < 3 or len(tensor) == 0 or len(tensor) != len(x[0]):
-                shape = tuple(tensor.shape)
-                fail(where, "x", shape, "must have the shape [T, B, ...]", got="shape")
-            axes = self._axes.get(name)
-            if axes is not None and tensor.ndim != axes + 3:
-                sizes = ", ".join(("T", "B", "channels", *_SPACE[3 - axes :]))
-                rule = f"must have the shape [{sizes}]; x.expand(T, *x.shape) is the same input at T steps"
+            if tensor.ndim <= len(first) or len(tensor) == 0 or len(tensor) != len(x[0]):
+                rule = f"must have the shape [{', '.join(first)}, ...]"
                 fail(where, "x", tuple(tensor.shape), rule, got="shape")
+            axes = self._axes.get(name)
+            if axes is not None and tensor.ndim != len(first) + 1 + axes:
+                sizes = ", ".join((*first, "channels", *_SPACE[3 - axes :]))
+                rule = f"must have the shape [{sizes}]{hint}"
+                fail(where, "x", tuple(tensor.shape), rule, got="shape")
+        if self.fires_once:
+            x = tuple(tensor[None] for tensor in x)
         total = len(x[0])
         # Values that are the same at each step are computed once, and have a first dimension of 1.
         values = {
@@ -338,9 +352,11 @@ class SpikingModule(nn.Module):
         }
         for (name, sources), step in zip(self.inputs.items(), self.steps, strict=True):
             values[name] = step([values[s] for s in sources], total)
-        outputs = tuple(
-            values[name].expand(total, *values[name].shape[1:]) for name in self.targets
-        )
+        found = [values[name] for name in self.targets]
+        if self.fires_once:
+            outputs = tuple(value[0] for value in found)
+        else:
+            outputs = tuple(value.expand(total, *value.shape[1:]) for value in found)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def to_graph(self) -> Graph:
@@ -424,6 +440,21 @@ def _started(x: torch.Tensor, start: torch.Tensor, total: int) -> torch.Tensor:
     return torch.cat((x[:1] + start, rest))
 
 
+class _Once(_Step):
+    """Neurons that fire at most once."""
+
+    def __init__(self, layer: layers.FirstSpike) -> None:
+        super().__init__(layer)
+        self.neurons = FirstSpike(layer.steps, torch.from_numpy(np.array(layer.threshold)))
+
+    def to_layer(self) -> layers.Layer:
+        return self.layer.replace(threshold=_array(self.neurons.threshold))
+
+    def _each(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.neurons(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return y
+
+
 class _Readout(_Step):
     """Neurons that do not spike: they send their potential."""
 
@@ -463,6 +494,10 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
         if layer.has_synapse:
             refused("has a synaptic current", _TRAIN_AGAIN)
         return _Readout(layer)
+    if isinstance(layer, layers.FirstSpike):
+        if layer.function is not None:
+            refused("has a function", "fine-tuning takes neurons in place of ReLUs")
+        return _Once(layer)
     row = JOINS.get(type(layer)) or row_of(layer)
     if row is None:
         refused("waits for the mean over all steps", _LINEAR)

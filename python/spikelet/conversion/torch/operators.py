@@ -13,6 +13,7 @@ from torch import nn
 from torch.fx.operator_schemas import get_signature_for_torch_op
 
 from spikelet.conversion.building import Call, Data, hint_for
+from spikelet.conversion.first_spike_torch import FirstSpike
 from spikelet.conversion.operators import activation as act
 from spikelet.conversion.operators import (
     arithmetic,
@@ -22,7 +23,6 @@ from spikelet.conversion.operators import (
     spatial,
 )
 from spikelet.conversion.operators.activation import affine, negative
-from spikelet.conversion.qcfs_torch import QCFSActivation
 from spikelet.conversion.torch.movements import JOINS
 
 __all__ = ["ELEMENTWISE", "MODULES", "OPERATORS", "Handler", "array", "by_name"]
@@ -485,8 +485,8 @@ def _dropout(c: Call, x: Data, p: float = 0.5, training: bool = True) -> Data:
     return x
 
 
-def _qcfs(c: Call, x: Data, module: QCFSActivation) -> Data:
-    return act.relu(c, x, float(module.upper), module.levels)
+def _first_spike(c: Call, x: Data, module: FirstSpike) -> Data:
+    return act.relu(c, x, array(module.threshold), module.steps)
 
 
 def _cross_map_norm(c: Call, x: Data, module: nn.CrossMapLRN2d) -> Data:
@@ -494,7 +494,7 @@ def _cross_map_norm(c: Call, x: Data, module: nn.CrossMapLRN2d) -> Data:
 
 
 # Modules that are one operator.
-MODULES: dict[Any, Handler] = {QCFSActivation: _qcfs, nn.CrossMapLRN2d: _cross_map_norm}
+MODULES: dict[Any, Handler] = {FirstSpike: _first_spike, nn.CrossMapLRN2d: _cross_map_norm}
 
 
 def _by_names(rows: dict[str, Any]) -> dict[str, Any]:
