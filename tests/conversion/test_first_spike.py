@@ -56,16 +56,49 @@ def test_sums_are_pooled_before_their_neurons_without_rounded_weights() -> None:
     assert error(snn) < 0.06
 
 
-def test_sums_whose_weights_would_be_rounded_are_refused() -> None:
-    rng = np.random.default_rng(1)
-    ann = [
-        ("a", layers.Conv2d(rng.normal(0, 1, (4, 3, 1, 1))), "input"), ("relu", layers.ReLU(), "a"),
-        ("b", layers.Conv2d(rng.normal(0, 1, (4, 4, 3, 3)), padding=1), "relu"),
-        ("add", layers.Add(), ("b", "a")), ("relu2", layers.ReLU(), "add"),
-        ("flat", layers.Flatten(), "relu2"), ("out", layers.Linear(np.ones((2, 256))), "flat"),
-    ]  # fmt: skip
-    with pytest.raises(ValueError, match=r"layer 'relu2', \w+, adds a sum, whose weights would be"):
-        sl.convert(ann, images(20), steps=16, neuron="first_spike", dtype="int16")
+def relayed(kind: str) -> tuple[list[Any], set[str]]:
+    """Return a network with sums that several layers take, or with large means, and the relays that it needs."""
+    rng = np.random.default_rng(2)
+
+    def conv(n: int, group: int, size: int = 3) -> layers.Conv2d:
+        scale = np.sqrt(2 / (group * size**2))
+        return layers.Conv2d(rng.normal(0, scale, (n, group, size, size)), padding=size // 2)
+
+    def block(k: int, name: str) -> list[Any]:
+        scale, shift = rng.uniform(0.5, 1.5, 8), rng.normal(0, 0.2, 8)
+        return [
+            (f"norm{k}", layers.Affine(scale, shift), name), (f"relu{k}", layers.ReLU(), f"norm{k}"),
+            (f"conv{k}", conv(8, 8), f"relu{k}"), (f"add{k}", layers.Add(), (f"conv{k}", name)),
+        ]  # fmt: skip
+
+    def end(name: str, channels: int) -> list[Any]:
+        weight = rng.normal(0, 0.03, (10, channels))
+        return [("mean", layers.AdaptiveAvgPool2d(1), name), ("flat", layers.Flatten(), "mean"), ("out", layers.Linear(weight), "flat")]  # fmt: skip
+
+    if kind == "pre-activation":
+        nodes = [("stem", conv(8, 3), "input"), *block(0, "stem"), *block(1, "add0"), ("last", layers.ReLU(), "add1"), *end("last", 8)]  # fmt: skip
+        return nodes, {"stem.relay", "add0.relay"}
+    if kind == "dense":  # sums that are concatenated and scaled, but added to no weights, stay sums
+        nodes = [
+            ("stem", conv(8, 3), "input"), ("relu0", layers.ReLU(), "stem"), ("conv0", conv(4, 8), "relu0"),
+            ("joined", layers.Concat(0), ("stem", "conv0")), ("relu1", layers.ReLU(), "joined"),
+            ("conv1", conv(12, 12), "relu1"), ("relu2", layers.ReLU(), "conv1"), *end("relu2", 12),
+        ]  # fmt: skip
+        return nodes, set()
+    nodes = [("up", layers.Upsample(2), "input"), ("stem", conv(8, 3), "up"), ("relu", layers.ReLU(), "stem"), *end("relu", 8)]  # fmt: skip
+    return nodes, {"flat.relay"}
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("kind", ["pre-activation", "dense", "mean"])
+def test_sums_that_would_be_rounded_are_relayed_as_spikes(kind: str, dtype: str) -> None:
+    ann, relays = relayed(kind)
+    x = images(300) * np.random.default_rng(3).uniform(0.2, 1.0, (300, 1, 1, 1)).astype(np.float32)
+    snn: Any = sl.convert(ann, x[:200], steps=128, neuron="first_spike", dtype=dtype)
+    assert {name for name in snn.neurons if "." in name} == relays
+    wanted, found = snn.ann.run(x[200:], steps=1).output, snn.run(x[200:]).output
+    assert np.abs(found - wanted).mean() < 0.06 * np.abs(wanted).mean()
+    assert np.isfinite(snn.run(x[200:], 256).output).all()  # for any number of steps
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16"])

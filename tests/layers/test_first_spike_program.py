@@ -172,6 +172,14 @@ def test_a_layer_that_cannot_take_part_is_named() -> None:
     with pytest.raises(ValueError, match=r"layer 'conv2d3', Conv2d, mixes channels"):
         FirstSpikeProgram("convert", graph, graph.shapes((4,)), [(0.0, 1.0)], 8, 8)
 
+    shortcut = [
+        ("a", layers.Linear(np.eye(2)), "input"), ("f", FirstSpike(1.0), "a"),
+        ("b", layers.Linear(np.eye(2)), "f"), ("add", layers.Add(), ("b", "a")), ("g", FirstSpike(1.0), "add"),
+    ]  # fmt: skip
+    graph = Graph(shortcut)
+    with pytest.raises(ValueError, match=r"layer 'g', \w+, adds a sum, whose weights would be"):
+        FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 16)
+
 
 def test_work_is_counted_as_a_referee_would() -> None:
     """Values of the input are multiplied; a pool and what is behind it add once for each spike, or multiply sums."""

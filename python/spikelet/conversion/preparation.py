@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -33,7 +34,7 @@ from spikelet.layers import (
 )
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
-from spikelet.layers.pools import Pool
+from spikelet.layers.pools import Pool, window_places
 
 __all__ = [
     "MAX_POOLS",
@@ -102,25 +103,56 @@ def add_relays(work: MutableGraph) -> None:
 def relay_sums(work: MutableGraph) -> None:
     """Add a relay behind each sum that meets weights or spikes to join, for neurons that send nothing but spikes.
 
-    Such sums are the linear bottlenecks of MobileNetV2, for one. What else takes the sum gets the relay's spikes, too.
+    Such sums are the linear bottlenecks of MobileNetV2, for one. So are sums that several layers take, if one of these adds
+    them to weights, as shortcuts past normalizations do: in its units, their own would be rounded; and so are means of large
+    maps. What else takes the sum gets the relay's spikes, too.
     """
-    sums: set[str] = set()
+    uses = work.uses()
+    sums: dict[str, frozenset[str]] = {}  # and those that are computed by themselves and added
+    weighted: set[str] = set()  # sums of weights, not computed yet
     made: dict[str, str] = {}
     for node in work.nodes.values():
-        among = sums.intersection(node.inputs)
+        among = sums.keys() & set(node.inputs)
         joins = isinstance(node.layer, Concat) and len(among) < len(set(node.inputs))
-        if joins or _weighs(node.layer):
+        weighs = _weighs(node.layer)
+        if joins or weighs:
             made |= {name: f"{name}.relay" for name in among}
             among = set()
         moves = isinstance(node.layer, Movement | Concat | Pool)
-        if not can_spike(node.layer) and (among or not moves):
-            sums.add(node.name)
+        if _adds_many(node, work.shapes):
+            sums[node.name] = frozenset({node.name})
+            continue
+        if can_spike(node.layer) or (moves and not among):
+            continue
+        alone = uses[node.name] == 1 and not moves
+        added = frozenset[str]().union(*(sums[name] for name in among - made.keys()))
+        if weighs or (not moves and weighted.intersection(node.inputs)):
+            made |= {name: f"{name}.relay" for name in added}
+            added = frozenset()
+            weighted |= {node.name} if alone else set()
+        sums[node.name] = added if alone else frozenset({node.name})
     nodes: list[Node] = []
     for node in work.nodes.values():
         nodes.append(Node(node.name, node.layer, tuple(made.get(n, n) for n in node.inputs)))
         if node.name in made:
-            nodes.append(Node(made[node.name], Activation("clip"), (node.name,)))
+            relay = ReLU() if _is_positive(work.nodes, node.name) else Activation("clip")
+            nodes.append(Node(made[node.name], relay, (node.name,)))
     work.update(nodes)
+
+
+def _adds_many(node: Node, shapes: Mapping[str, Shape]) -> bool:
+    """Return whether the sums of a pool need more than 16 bits, which layers with weights take."""
+    if not isinstance(node.layer, Pool):
+        return False
+    shape = shapes[node.inputs[0]]
+    sizes = [places.shape[1] for places in window_places(node.layer, shape)]
+    return any(node.layer.divisors(shape)) and math.prod(sizes) > _ADDED
+
+
+def _is_positive(nodes: Mapping[str, Node], name: str) -> bool:
+    while name in nodes and isinstance(nodes[name].layer, Movement | Pool):
+        name = nodes[name].inputs[0]
+    return name in nodes and isinstance(nodes[name].layer, ReLU)
 
 
 def _weighs(layer: Layer) -> bool:
@@ -243,6 +275,7 @@ _SINGLE: dict[type[Layer], Callable[[Any], bool]] = {
 _ABOVE, _BELOW = 2.0, 20.0
 _SIGNED = 0.1  # of the largest magnitude, which a least value goes below 0 if it says something
 _ENOUGH = 64  # values from which a missing sign is not chance
+_ADDED = 127  # values of up to 256, whose sum has 16 bits
 
 Range: TypeAlias = tuple[float, float]
 
