@@ -85,12 +85,20 @@ def relayed(kind: str) -> tuple[list[Any], set[str]]:
             ("conv1", conv(12, 12), "relu1"), ("relu2", layers.ReLU(), "conv1"), *end("relu2", 12),
         ]  # fmt: skip
         return nodes, set()
+    if kind == "joined":  # interpolations and means that meet spikes, and interpolated inputs
+        nodes = [
+            ("double", layers.Resize(16, "linear"), "input"), ("stem", conv(8, 3), "double"), ("relu", layers.ReLU(), "stem"),
+            ("half", layers.AvgPool2d(3, 2, 1), "relu"), ("low", conv(8, 8), "half"), ("relu1", layers.ReLU(), "low"),
+            ("up", layers.Resize(16, "linear"), "relu1"), ("both", layers.Concat(0), ("up", "relu")),
+            ("conv", conv(8, 16), "both"), ("relu2", layers.ReLU(), "conv"), ("pooled", layers.AvgPool2d(2), "relu2"), *end("pooled", 8),
+        ]  # fmt: skip
+        return nodes, {"double.relay", "up.relay", "flat.relay"}
     nodes = [("up", layers.Upsample(2), "input"), ("stem", conv(8, 3), "up"), ("relu", layers.ReLU(), "stem"), *end("relu", 8)]  # fmt: skip
     return nodes, {"flat.relay"}
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16"])
-@pytest.mark.parametrize("kind", ["pre-activation", "dense", "mean"])
+@pytest.mark.parametrize("kind", ["pre-activation", "dense", "joined", "mean"])
 def test_sums_that_would_be_rounded_are_relayed_as_spikes(kind: str, dtype: str) -> None:
     ann, relays = relayed(kind)
     x = images(300) * np.random.default_rng(3).uniform(0.2, 1.0, (300, 1, 1, 1)).astype(np.float32)
