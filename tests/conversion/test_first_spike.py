@@ -41,6 +41,14 @@ def test_functions_become_pairs_of_neurons(function: str, dtype: str, cosine: fl
     assert found @ wanted / np.linalg.norm(found) / np.linalg.norm(wanted) > cosine
 
 
+@pytest.mark.parametrize("function", ["tanh", "silu"])
+def test_longer_windows_do_not_cut_off_pairs_of_8_bits(function: str) -> None:
+    ann = [layers.Activation(function) if isinstance(x, layers.ReLU) else x for x in network()]
+    steps, options = (128, 256), {"neuron": "first_spike", "dtype": "int8"}
+    short, long = (error(sl.convert(ann, images(200), steps=t, **options)) for t in steps)
+    assert long < 1.05 * short
+
+
 def test_sums_are_pooled_before_their_neurons_without_rounded_weights() -> None:
     rng = np.random.default_rng(1)
 

@@ -277,6 +277,9 @@ class FirstSpikeProgram:
 
     def _fired(self, layer: FirstSpike, value: _Value) -> _Map:
         total, is_byte = self._as_sum(value), self._form == "bytes"
+        if is_byte and layer.function is not None and self._steps > 127:  # coarser, not cut off
+            threshold = np.asarray(layer.threshold, float) * self._steps / 127
+            layer = replace(layer, threshold=threshold, reach=layer.limit)
         n, table = total.extent[0], np.empty(0, np.int16)
         theta = cell = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
         high = min(self._steps, 255) if is_byte else self._steps
