@@ -21,6 +21,8 @@ using Three = std::array<std::size_t, 3>;
 template <class T>
 using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
 
+using Axis = std::pair<Array<std::size_t>, Array<std::int32_t>>;  // places and weights
+
 template <class T>
 std::vector<T> vector_of(const Array<T>& a) {
   return {a.data(), a.data() + a.size()};
@@ -59,9 +61,13 @@ struct Builder {
     }
     operations.push_back({output, std::exchange(sum, {})});
   }
-  void pool(std::size_t map, std::size_t output, Two size, Two stride, Two dilation, Two before,
-            bool largest) {
-    operations.push_back({output, Pool{map, {size, stride, dilation, before, largest}}});
+  void pool(std::size_t map, std::size_t output, Two size, Two stride, Two dilation, Two before) {
+    operations.push_back({output, Pool{map, {size, stride, dilation, before}}});
+  }
+  void mix(std::size_t map, std::size_t output, const Axis& rows, const Axis& columns) {
+    operations.push_back({output, Mix{map,
+                                      {vector_of(rows.first), vector_of(columns.first)},
+                                      {vector_of(rows.second), vector_of(columns.second)}}});
   }
   void move(std::vector<std::size_t> from, std::size_t output, const Array<std::int64_t>& index) {
     operations.push_back({output, Move{std::move(from), vector_of(index)}});
@@ -127,7 +133,9 @@ void bind_first_spike(py::module_& m) {
       .def("end", &Builder::end, "output"_a, "bias"_a, "unit"_a, "high"_a, "zero"_a, "table"_a,
            "End the sum, at which neurons fire if they have units.")
       .def("pool", &Builder::pool, "number"_a, "output"_a, "size"_a, "stride"_a, "dilation"_a,
-           "before"_a, "largest"_a, "Pool a map: the earliest spikes, or sums.")
+           "before"_a, "Pool a map: the earliest spikes.")
+      .def("mix", &Builder::mix, "number"_a, "output"_a, "rows"_a, "columns"_a,
+           "Add up values of a map, by places and weights along both axes, [output, values] each.")
       .def("move", &Builder::move, "from_"_a, "output"_a, "index"_a, "Move the values of maps.");
   py::class_<Program>(m, "FirstSpikeProgram",
                       "A network whose neurons fire at most once, in integers.")

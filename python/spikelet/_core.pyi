@@ -1013,7 +1013,13 @@ class FirstSpikeBuilder:
         stride: Sequence[int],
         dilation: Sequence[int],
         before: Sequence[int],
-        largest: bool,
+    ) -> None: ...
+    def mix(
+        self,
+        number: int,
+        output: int,
+        rows: tuple[npt.ArrayLike, npt.ArrayLike],
+        columns: tuple[npt.ArrayLike, npt.ArrayLike],
     ) -> None: ...
     def move(self, from_: Sequence[int], output: int, index: npt.ArrayLike) -> None: ...
     def program(self) -> FirstSpikeProgram: ...

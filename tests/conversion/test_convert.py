@@ -319,6 +319,7 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (CNN, {"neuron": 3}, TypeError, ("neuron", "conversion.Neurons", "3")),
     (CNN, {"neuron": Neurons(delay=16)}, ValueError, ("delay", "<= 15", "16")),
     (CNN, {"steps": 0}, ValueError, ("steps", ">= 1", "0")),
+    (CNN, {"steps": 10**9}, ValueError, ("steps", "<= 65536", "1000000000")),
     (CNN, {"steps": 2.5}, TypeError, ("steps", "integer", "2.5")),
     (CNN, {"coding": "ttfs"}, ValueError, ("coding", "latency", "'ttfs'")),
     (CNN, {"dtype": "float16"}, ValueError, ("dtype", "float32", "'float16'")),

@@ -98,6 +98,19 @@ def networks() -> dict[str, tuple[Graph, tuple[int, ...]]]:
         layers.Linear(w(8, 8)), signed(8, "tanh"), layers.Linear(w(8, 8)), signed(8, "sigmoid"),
         layers.Linear(w(5, 8)),
     ]), (3, 5, 7)  # fmt: skip
+    found["pooled"] = Graph([
+        ("a", conv(w(20, 3, 3, 3), padding=1), ("input",)), ("fa", fire(20), ("a",)),
+        ("mean", layers.AvgPool2d(3, 2, 1, ceil_mode=True), ("fa",)),
+        ("b", conv(w(9, 20, 1, 1)), ("mean",)), ("fb", signed(9, "leaky_relu", 0.3), ("b",)),
+        ("max", layers.MaxPool2d(3, 2, (1, 0, 1, 1), dilation=(1, 2)), ("fb",)), ("c", conv(w(6, 9, 1, 1)), ("fb",)),
+        ("inside", layers.AvgPool2d(3, 1, 1, count_include_pad=False), ("fb",)), ("uneven", layers.AdaptiveAvgPool2d((3, 2)), ("c",)), ("most", layers.AdaptiveMaxPool2d((2, 3)), ("c",)),
+    ], outputs=["max", "inside", "uneven", "most"]), (3, 7, 9)  # fmt: skip
+    found["resized"] = Graph([
+        ("up", layers.Resize((9, 11), "linear"), ("input",)), ("fi", fire(3), ("up",)), ("a", conv(w(17, 3, 3, 3)), ("fi",)),
+        ("fa", signed(17, "silu"), ("a",)), ("twice", layers.Resize(14, "linear"), ("fa",)),
+        ("b", conv(w(5, 17, 1, 1)), ("twice",)), ("sums", layers.Resize((7, 28), "linear"), ("b",)), ("fb", fire(5), ("sums",)),
+        ("cubic", layers.Resize((4, 9), "cubic"), ("fb",)), ("near", layers.Resize((7, 5)), ("fb",)),
+    ], outputs=["near", "cubic"]), (3, 5, 4)  # fmt: skip
     found["dense"] = Graph([layers.Linear(w(40, 30)), fire(40), layers.Linear(w(7, 40))]), (30,)
     return found
 
@@ -171,6 +184,14 @@ def test_a_layer_that_cannot_take_part_is_named() -> None:
     graph = Graph(mixed)
     with pytest.raises(ValueError, match=r"layer 'conv2d3', Conv2d, mixes channels"):
         FirstSpikeProgram("convert", graph, graph.shapes((4,)), [(0.0, 1.0)], 8, 8)
+
+    shortcut = [
+        ("a", layers.Linear(np.eye(2)), "input"), ("f", FirstSpike(1.0), "a"),
+        ("b", layers.Linear(np.eye(2)), "f"), ("add", layers.Add(), ("b", "a")), ("g", FirstSpike(1.0), "add"),
+    ]  # fmt: skip
+    graph = Graph(shortcut)
+    with pytest.raises(ValueError, match=r"layer 'g', \w+, adds a sum, whose weights would be"):
+        FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 16)
 
 
 def test_work_is_counted_as_a_referee_would() -> None:

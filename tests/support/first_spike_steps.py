@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ class StepByStep:
 
     def pool(self, number: int, output: int, *call: Any) -> None:
         self.operations.append(("pool", output, number, call))
+
+    def mix(self, number: int, output: int, *axes: Any) -> None:
+        self.operations.append(("mix", output, number, axes))
 
     def move(self, numbers: Any, output: int, index: Any) -> None:
         self.operations.append(("move", output, list(numbers), np.asarray(index)))
@@ -120,9 +124,9 @@ class StepByStep:
         return potential
 
     def _pool(self, values: dict[int, Array], output: int, number: int, call: Any) -> Any:
-        size, stride, dilation, before, largest = call
+        size, stride, dilation, before = call
         k = values[number]
-        found, added = np.zeros(self.shapes[output], np.int64), 0
+        found = np.zeros(self.shapes[output], np.int64)
         for c, y, x in np.ndindex(found.shape):
             window: list[int] = []
             for i, j in np.ndindex(*size):
@@ -130,9 +134,20 @@ class StepByStep:
                 at_x = x * stride[1] + j * dilation[1] - before[1]
                 inside = 0 <= at_y < k.shape[1] and 0 <= at_x < k.shape[2]
                 window.append(k[c, at_y, at_x] if inside else 0)
-            zero = 0 if largest else int(self.zeros[number][c])
-            found[c, y, x] = max(window) if largest else sum(window) + zero * len(window)
-            added += 0 if largest else np.count_nonzero(window)
+            found[c, y, x] = max(window)
+        values[output] = found
+        return [], 0
+
+    def _mix(self, values: dict[int, Array], output: int, number: int, axes: Any) -> Any:
+        k, found, added = values[number], np.zeros(self.shapes[output], np.int64), 0
+        (rows, heights), (columns, widths) = axes
+        for y, x in np.ndindex(found.shape[1:]):
+            for (at_y, h), (at_x, w) in product(
+                zip(rows[y], heights[y], strict=True), zip(columns[x], widths[x], strict=True)
+            ):
+                if h * w:  # a synapse of this weight
+                    found[:, y, x] += int(h) * int(w) * k[:, at_y, at_x]
+                    added += np.count_nonzero(k[:, at_y, at_x])
         values[output] = found
         return [added], 0
 

@@ -70,12 +70,20 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
   } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
     const Map& in = maps[pool->map];
     require(in.shape.channels == out.shape.channels, "a pool keeps the channels");
-    require(
-        pool->window.largest ? in.form == out.form && in.zero == out.zero : out.form != Form::bytes,
-        "the form of a pool does not fit");
+    require(in.form == out.form && in.zero == out.zero, "a pool keeps the form");
     require(pool->window.size[0] > 0 && pool->window.size[1] > 0 && pool->window.stride[0] > 0 &&
                 pool->window.stride[1] > 0,
             "a window must not be empty");
+  } else if (const auto* mix = std::get_if<Mix>(&operation.what)) {
+    const Shape &in = maps[mix->map].shape, &to = out.shape;
+    require(in.channels == to.channels && out.form != Form::bytes, "a mix has sums of channels");
+    for (std::size_t a = 0; a < 2; ++a) {
+      const std::size_t end = a == 0 ? in.height : in.width, count = a == 0 ? to.height : to.width;
+      require(mix->from[a].size() == mix->weights[a].size() && mix->from[a].size() % count == 0,
+              "a mix needs weights for all places");
+      require(std::ranges::all_of(mix->from[a], [&](auto at) { return at < end; }),
+              "a mix must stay within its map");
+    }
   } else {
     const auto& move = std::get<Move>(operation.what);
     require(!move.maps.empty() && move.from.size() == out.shape.size(),
@@ -93,6 +101,9 @@ void check(const std::vector<Map>& maps, const Operation& operation) {
 std::vector<std::size_t> inputs_of(const Operation& operation) {
   if (const auto* pool = std::get_if<Pool>(&operation.what)) {
     return {pool->map};
+  }
+  if (const auto* mix = std::get_if<Mix>(&operation.what)) {
+    return {mix->map};
   }
   if (const auto* move = std::get_if<Move>(&operation.what)) {
     return move->maps;

@@ -26,9 +26,7 @@ void reserve(Place& place, const Shape& shape, const Window& w, const Shape& pla
   }
 }
 
-Window window_of(const Kernel& k) {
-  return {{k.height, k.width}, k.stride, k.dilation, k.before, false};
-}
+Window window_of(const Kernel& k) { return {{k.height, k.width}, k.stride, k.dilation, k.before}; }
 
 Packed pack(const Kernel& kernel, const Shape& in, const Shape& out, Form form) {
   const std::size_t each = form == Form::bytes ? 4 : 2;  // values of a lane
@@ -86,6 +84,16 @@ FanOut fan_out(const Window& w, const Shape& in, const Shape& places) {
     }
   }
   return {seen[0], seen[1]};
+}
+
+FanOut fan_out(const Mix& mix, const Shape& in) {
+  FanOut seen{std::vector<std::uint64_t>(in.height), std::vector<std::uint64_t>(in.width)};
+  for (std::size_t a = 0; a < 2; ++a) {
+    for (std::size_t i = 0; i < mix.from[a].size(); ++i) {
+      (a == 0 ? seen.rows : seen.columns)[mix.from[a][i]] += mix.weights[a][i] != 0;
+    }
+  }
+  return seen;
 }
 
 // Where value i of maps after each other lies.
@@ -177,8 +185,8 @@ std::vector<Program::Plan> plans_of(const std::vector<Map>& maps,
           plan.sum.inverse.push_back(1.0F / static_cast<float>(unit));
         }
       }
-    } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
-      plan.sum.fans.push_back(fan_out(pool->window, maps[pool->map].shape, out.shape));
+    } else if (const auto* mix = std::get_if<Mix>(&operation.what)) {
+      plan.sum.fans.push_back(fan_out(*mix, maps[mix->map].shape));
     } else if (const auto* move = std::get_if<Move>(&operation.what)) {
       const std::size_t bytes = value_bytes(out.form);
       const std::vector<std::size_t> own{operation.output};

@@ -59,7 +59,7 @@ class Sample {
         memory_(initial.begin(), initial.end()) {
     std::size_t width = 0;
     for (const Map& map : maps) {
-      width = std::max(width, map.shape.width);
+      width = std::max({width, map.shape.width, blocks_of(map)});
     }
     sums_.resize(width * block);
   }
@@ -92,6 +92,8 @@ class Sample {
       add(*sum, plan, operation.output);
     } else if (const auto* pool = std::get_if<Pool>(&operation.what)) {
       pool_map(*pool, operation.output);
+    } else if (const auto* mix = std::get_if<Mix>(&operation.what)) {
+      mix_map(*mix, operation.output);
     } else {
       for (const Run& run : runs) {
         std::memcpy(memory_.data() + run.to, memory_.data() + run.from, run.length);
@@ -101,9 +103,9 @@ class Sample {
 
   // Counts what an operation did.
   void count(const Operation& operation, const SumPlan& plan, Work& work) const {
-    if (const auto* pool = std::get_if<Pool>(&operation.what)) {
+    if (const auto* mix = std::get_if<Mix>(&operation.what)) {
       work.operations.resize(1);
-      work.operations[0] += pool->window.largest ? 0 : synapses(pool->map, plan.fans[0]);
+      work.operations[0] += synapses(mix->map, plan.fans[0]);
     }
     const auto* sum = std::get_if<Sum>(&operation.what);
     if (sum == nullptr) {
@@ -285,7 +287,6 @@ class Sample {
     const std::size_t channels = padded(shape.channels);
     const Window& w = pool.window;
     std::vector<T> largest(channels);
-    Sums total(channels);
     for (std::size_t y = 0; y < shape.height; ++y) {
       for (std::size_t x = 0; x < shape.width; ++x) {
         const std::uint8_t* corner = pixel(
@@ -293,17 +294,11 @@ class Sample {
             static_cast<std::ptrdiff_t>(y * w.stride[0]) - static_cast<std::ptrdiff_t>(w.before[0]),
             static_cast<std::ptrdiff_t>(x * w.stride[1]) -
                 static_cast<std::ptrdiff_t>(w.before[1]));
-        std::uint8_t* at = memory_.data() + to.begin + y * to.row + x * to.pixel;
-        std::fill(total.begin(), total.end(), 0);
         for (std::size_t i = 0; i < w.size[0]; ++i) {
           for (std::size_t j = 0; j < w.size[1]; ++j) {
             const auto* values = reinterpret_cast<const T*>(corner + i * w.dilation[0] * from.row +
                                                             j * w.dilation[1] * from.pixel);
-            if (!w.largest) {
-              for (std::size_t c = 0; c < channels; ++c) {
-                total[c] += values[c];
-              }
-            } else if (i + j == 0) {
+            if (i + j == 0) {
               std::copy_n(values, channels, largest.begin());
             } else {
               for (std::size_t c = 0; c < channels; ++c) {
@@ -312,15 +307,8 @@ class Sample {
             }
           }
         }
-        if (w.largest) {
-          std::memcpy(at, largest.data(), channels * sizeof(T));
-        } else if (maps_[output].form == Form::words) {
-          auto* words = reinterpret_cast<std::int16_t*>(at);
-          std::transform(total.begin(), total.end(), words,
-                         [](std::int32_t v) { return static_cast<std::int16_t>(v); });
-        } else {
-          std::memcpy(at, total.data(), channels * sizeof(std::int32_t));
-        }
+        std::memcpy(memory_.data() + to.begin + y * to.row + x * to.pixel, largest.data(),
+                    channels * sizeof(T));
       }
     }
   }
@@ -333,6 +321,59 @@ class Sample {
         return pool_values<std::int16_t>(pool, output);
       default:
         return pool_values<std::int32_t>(pool, output);
+    }
+  }
+
+  void mix_map(const Mix& mix, std::size_t output) {
+    const Map &in = maps_[mix.map], &out = maps_[output];
+    const Place& to = places_[output];
+    const std::size_t channels = padded(out.shape.channels);
+    const std::array<std::size_t, 2> taps{mix.from[0].size() / out.shape.height,
+                                          mix.from[1].size() / out.shape.width};
+    for (std::size_t y = 0; y < out.shape.height; ++y) {
+      for (std::size_t x = 0; x < out.shape.width; ++x) {
+        std::fill_n(sums_.begin(), channels, 0);
+        std::int32_t total = 0;
+        for (std::size_t i = y * taps[0]; i < (y + 1) * taps[0]; ++i) {
+          for (std::size_t j = x * taps[1]; j < (x + 1) * taps[1]; ++j) {
+            const std::int32_t weight = mix.weights[0][i] * mix.weights[1][j];
+            total += weight;
+            if (weight != 0) {
+              add_pixel(mix.map, mix.from[0][i], mix.from[1][j], weight);
+            }
+          }
+        }
+        for (std::size_t c = 0; c < in.zero.size(); ++c) {
+          sums_[c] -= total * in.zero[c];
+        }
+        std::uint8_t* at = memory_.data() + to.begin + y * to.row + x * to.pixel;
+        if (out.form == Form::words) {
+          std::transform(sums_.begin(), sums_.begin() + static_cast<std::ptrdiff_t>(channels),
+                         reinterpret_cast<std::int16_t*>(at),
+                         [](std::int32_t v) { return static_cast<std::int16_t>(v); });
+        } else {
+          std::memcpy(at, sums_.data(), channels * sizeof(std::int32_t));
+        }
+      }
+    }
+  }
+
+  // Adds all channels of a pixel: the kernels take its blocks for the places of a row.
+  void add_pixel(std::size_t map, std::size_t y, std::size_t x, std::int32_t weight) {
+    const std::uint8_t* at =
+        pixel(map, static_cast<std::ptrdiff_t>(y), static_cast<std::ptrdiff_t>(x));
+    std::array<std::int32_t, block> gain;
+    gain.fill(weight);
+    const std::size_t blocks = blocks_of(maps_[map]);
+    switch (maps_[map].form) {
+      case Form::bytes:
+        return kernels_.add_bytes(at, block, blocks, gain.data(), sums_.data());
+      case Form::words:
+        return kernels_.add_words(reinterpret_cast<const std::int16_t*>(at), block, blocks,
+                                  gain.data(), sums_.data());
+      default:
+        return kernels_.add_sums(reinterpret_cast<const std::int32_t*>(at), block, blocks,
+                                 gain.data(), sums_.data());
     }
   }
 

@@ -45,6 +45,29 @@ TEST_CASE("first-spike program: pairs of neurons, and functions of a potential")
   CHECK(k == std::vector<std::int32_t>{4, -8, 100});
 }
 
+TEST_CASE("first-spike program: weighted sums along both axes") {
+  const std::vector<Map> maps{{{1, 2, 3}, Form::bytes, {5}}, {{1, 1, 2}, Form::sums, {}}};
+  const Mix mix{0, {{{0, 1}, {0, 2, 1, 1}}}, {{{1, -2}, {3, 1, 2, 0}}}};
+  const std::vector<Input> inputs{{0, {1.0F}, -5, 250}};
+  const std::vector<float> x{1.0F, 2.0F, 0.0F, -4.0F, 0.0F, 7.0F};
+  const float* input = x.data();
+  std::vector<std::int32_t> sums(2);
+  std::int32_t* out = sums.data();
+  const std::size_t wanted = 1;
+  const auto work =
+      Program(maps, inputs, {{1, mix}}).run({&input, 1}, 1, 1, {&wanted, 1}, {&out, 1});
+  CHECK(sums == std::vector<std::int32_t>{3 + 0 - 2 * (-12 + 7), 2 * 2 - 0});
+  CHECK(work[0].operations == std::vector<std::uint64_t>{4});
+  const auto refused = [&](auto change) {
+    Mix wrong = mix;
+    change(wrong);
+    CHECK_THROWS_AS(Program(maps, inputs, {{1, wrong}}), std::invalid_argument);
+  };
+  refused([](Mix& m) { m.from[1][1] = 3; });
+  refused([](Mix& m) { m.weights[0].pop_back(); });
+  refused([](Mix& m) { m.map = 1; });
+}
+
 TEST_CASE("first-spike program: what does not fit is refused") {
   const auto refused = [](auto change) {
     Parts parts;

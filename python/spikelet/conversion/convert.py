@@ -35,6 +35,8 @@ from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Coding", "convert"]
 
+_MOST_STEPS = 1 << 16  # means of more spikes gain nothing
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Coding(Described):
@@ -85,7 +87,7 @@ def convert(
         Representative inputs, preprocessed as for the ANN; a few hundred are enough. For an ANN of several inputs, a tuple
         with one array for each, or a mapping by name.
     steps : int
-        Number of steps T that the network is fitted for; all but "predictive" and "alternating" neurons also run for another
+        Number of steps T that the network is fitted for, up to 65536; all but "predictive" and "alternating" neurons also run for another
         number.
     method : str or method
         Chooses the thresholds: "auto", "fitted", "maxnorm", "percentile", "least_error", "threshold_iteration", "ltb", "rmp",
@@ -132,7 +134,7 @@ def convert(
     """
     where = "convert"
     inputs = calibration_inputs(where, calibration)
-    integer(where, "steps", steps, 1)
+    integer(where, "steps", steps, 1, _MOST_STEPS)
     chosen, neurons = method_of(where, method), Neurons.of(where, neuron)
     delay = (
         None if neurons.delay == "auto" else integer(where, "delay", neurons.delay, 0, steps - 1)

@@ -6,10 +6,11 @@ They do not depend on the number of steps; only biases do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ from spikelet.layers.graded import Activation
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Add, Affine, Concat, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape
-from spikelet.layers.pools import Pool
+from spikelet.layers.pools import Pool, whole_maps, window_places
+from spikelet.layers.resize import Resize
 from spikelet.layers.spiking_result import Operations
 from spikelet.layers.views import Shape, extent_of
 
@@ -33,6 +35,8 @@ _LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all st
 _ROOM = 1 << 28  # of sums
 _ENTRIES = 16  # of the table of a function, for each step
 _PART = 256  # samples that run at once
+_BITS = 100  # of the largest weight, in units of the potential, before a mean of sums
+_MANY = "adds up sums, which need more than 32 bits, so a ReLU must stand before it"
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -98,6 +102,15 @@ class _Sum:
     def is_scaled(self) -> bool:
         """Return whether it is a single map, scaled."""
         return len(self.maps) == 1 and not self.kernels
+
+
+class _Taken(NamedTuple):
+    """A movement that takes some rows and columns."""
+
+    places: list[NDArray[np.int64]]
+
+    def moved(self, values: NDArray[Any], _beyond: int) -> NDArray[Any]:
+        return values[np.ix_(np.arange(len(values)), *self.places)]
 
 
 _Value: TypeAlias = "_Map | _Sum"
@@ -264,6 +277,9 @@ class FirstSpikeProgram:
 
     def _fired(self, layer: FirstSpike, value: _Value) -> _Map:
         total, is_byte = self._as_sum(value), self._form == "bytes"
+        if is_byte and layer.function is not None and self._steps > 127:  # coarser, not cut off
+            threshold = np.asarray(layer.threshold, float) * self._steps / 127
+            layer = replace(layer, threshold=threshold, reach=layer.limit)
         n, table = total.extent[0], np.empty(0, np.int16)
         theta = cell = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
         high = min(self._steps, 255) if is_byte else self._steps
@@ -306,9 +322,13 @@ class FirstSpikeProgram:
             signed=bool(zero.any()),
         )  # fmt: skip
 
-    def _potential(self, total: _Sum) -> _Map:
+    def _potential(self, total: _Sum, grown: float = 1.0) -> _Map:
         n = total.extent[0]
-        size = self._least_unit(total)
+        size = self._least_unit(total, grown)
+        if grown > 1 and total.kernels:
+            finest = np.max([np.abs(k.weight).reshape(n, -1).max(1) for k in total.kernels], axis=0)
+            if (size * _BITS > finest)[finest > 0].any():
+                self._refuse(_MANY)
         number = self._map(total.extent, "sums")
         offset, most = self._emit(total, size)
         self._end(number, total)
@@ -353,8 +373,11 @@ class FirstSpikeProgram:
             return value
         return _Sum(value.shape, value.extent, (), ((value, value.coefficient),), value.bias)
 
-    def _least_unit(self, total: _Sum) -> Floats:
-        """Return the value of the smallest unit of a potential, times T, for which weights have enough bits and sums 32."""
+    def _least_unit(self, total: _Sum, grown: float = 1.0) -> Floats:
+        """Return the value of the smallest unit of a potential, times T, for which weights have enough bits and sums 32.
+
+        The potential may be `grown` times larger.
+        """
         n = total.extent[0]
         most = np.zeros(n)  # of the real potential, times T
         least = np.zeros(n)
@@ -365,7 +388,7 @@ class FirstSpikeProgram:
             most += rows.sum(1) * kernel.map.most.max()
         for m, gain in total.maps:
             most += np.abs(gain) * m.most
-        least = np.maximum(least, most / _ROOM)  # weights of maps have as many bits as fit
+        least = np.maximum(least, most * grown / _ROOM)  # weights of maps have as many bits as fit
         if total.is_scaled:  # a scale is not rounded: few bits are left for that of a sum
             gain = np.abs(total.maps[0][1])
             least = gain / np.maximum(np.floor(gain / np.where(least > 0, least, 1.0)), 1.0)
@@ -428,8 +451,13 @@ class FirstSpikeProgram:
             return _Sum(shape, sums[0].extent, kernels, maps, sum(s.bias for s in sums))
         if isinstance(layer, (Flatten, Reshape)) and isinstance(first, _Map):
             return replace(first, shape=shape)
-        if isinstance(layer, Pool):
-            return self._pooled(layer, shape, first)
+        if isinstance(layer, Resize) and layer.mode == "nearest":
+            return self._moved(
+                _Taken([p[:, 0] for p, _ in layer.maps(first.shape)]), shape, [first]
+            )
+        if isinstance(layer, (Pool, Resize)) and len(first.shape) <= 3:
+            largest = isinstance(layer, Pool) and not layer.divisors(first.shape)[0]
+            return (self._pooled if largest else self._mixed)(layer, shape, first)
         if isinstance(layer, (Movement, Concat)):
             return self._moved(layer, shape, given)
         return self._refuse("cannot be computed with neurons that fire once")
@@ -485,55 +513,58 @@ class FirstSpikeProgram:
         maps = tuple((m, gain * scale) for m, gain in total.maps)
         return _Sum(shape, total.extent, kernels, maps, total.bias * scale + shift)
 
-    def _pooled(self, layer: Pool, shape: Shape, value: _Value) -> _Map:
+    def _pooled(self, layer: Any, shape: Shape, value: _Value) -> _Map:
         m = self._potential(value) if isinstance(value, _Sum) else value
-        lead = 2 - layer.axes
-        windows = layer.windows(m.shape)
-        divisors = layer.divisors(m.shape)
-        largest = not divisors[0]
-        if any(len(set(d)) > 1 for d in divisors):
-            self._refuse("has windows of different sizes")
-        size, stride, before = [1] * lead, [1] * lead, (0, 0)
-        for w in windows:
-            lengths = {e - b for b, e in zip(w.begin, w.end, strict=True)}
-            steps = {b - a for a, b in pairwise(w.begin)} or {1}
-            if len(lengths) > 1 or len(steps) > 1 or 0 in steps or w.step != 1:
-                return self._pooled_with_padding(layer, shape, m)
-            size.append(lengths.pop())
-            stride.append(steps.pop())
+        lead = (1,) * (2 - layer.axes)
+        lengths, steps, gaps = [], [], []
+        for w in layer.windows(m.shape):
+            lengths.append({e - b for b, e in zip(w.begin, w.end, strict=True)})
+            steps.append({b - a for a, b in pairwise(w.begin)} or {1})
+            gaps.append(w.step)
+        if {len(s) for s in (*lengths, *steps)} == {1} and set(gaps) == {1} and {0} not in steps:
+            size, stride = ([v.pop() for v in values] for values in (lengths, steps))
+            dilation, before = (1,) * layer.axes, (0,) * layer.axes
+        elif hasattr(layer, "sides") and m.spikes and not m.signed:  # 0 at the border is no spike
+            size, stride, dilation = layer.kernel_size, layer.stride, layer.dilation
+            before = tuple(a for a, _ in layer.sides)
+        else:  # each window gets values of its own
+            places = window_places(layer, m.shape)
+            size = stride = [p.shape[1] for p in places]
+            dilation, before = (1,) * layer.axes, (0,) * layer.axes
+            seen = m.shape[0], *(p.size for p in places)
+            m = self._moved(_Taken([p.ravel() for p in places]), seen, [m])
         extent = _extent(shape)
-        stored = np.where(m.zero, 255.0, m.most) if m.form == "bytes" else m.most
-        most = stored * float(np.prod(size))
-        # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
-        form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
-        number = self._map(extent, m.form if largest else form, m.zero if largest else 0)
-        self._builder.pool(m.number, number, size, stride, (1, 1), before, largest)
-        self._operations.append((self._name, [(self._name, True)]))
-        if largest:
-            return replace(m, number=number, shape=shape, extent=extent)
-        times = float(np.prod([d[0] for d in divisors]))
-        zero = m.zero.astype(float) * np.prod(size) if m.form == "bytes" else 0.0
-        return replace(
-            m, number=number, shape=shape, extent=extent, form=form,
-            coefficient=m.coefficient / times, most=most, spikes=False,
-            bias=m.bias - m.coefficient / times * zero / self._steps, zero=np.empty(0, np.uint8),
-        )  # fmt: skip
-
-    def _pooled_with_padding(self, layer: Any, shape: Shape, m: _Map) -> _Map:
-        if layer.divisors(m.shape)[0] or not hasattr(layer, "sides"):
-            self._refuse("has windows of different sizes")
-        if not m.spikes:
-            self._refuse("pads values that are no spikes, so a ReLU must stand before it")
-        if m.signed:
-            self._refuse("pads values that may be negative")
-        before = [a for a, _ in layer.sides]
-        extent = _extent(shape)
-        number = self._map(extent, m.form)
-        self._builder.pool(
-            m.number, number, layer.kernel_size, layer.stride, layer.dilation, before, True
-        )
+        number = self._map(extent, m.form, m.zero)
+        windows = [(*lead, *v) for v in (size, stride, dilation)]
+        self._builder.pool(m.number, number, *windows, (*(0 for _ in lead), *before))
         self._operations.append((self._name, []))
         return replace(m, number=number, shape=shape, extent=extent)
+
+    def _mixed(self, layer: Any, shape: Shape, value: _Value) -> _Map:
+        """Add weighted sums along both axes: means, and interpolations."""
+        maps = whole_maps(layer, value.shape)
+        grown = math.prod(float(np.abs(q).sum(1).max()) for _, q, _ in maps)
+        m = self._potential(value, grown) if isinstance(value, _Sum) else value
+        most = m.most * grown
+        if most.max() > _LARGEST:
+            self._refuse(_MANY)
+        if m.bias.any() and any(len(set(q.sum(1))) > 1 for _, q, _ in maps):
+            self._refuse("pads values that are no spikes, so a ReLU must stand before it")
+        share = math.prod(q[0].sum() / scale for _, q, scale in maps)
+        coefficient = m.coefficient / math.prod(scale for *_, scale in maps)
+        # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
+        form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
+        extent = _extent(shape)
+        number = self._map(extent, form)
+        single = np.zeros((1, 1), np.int64), np.ones((1, 1), np.int32)
+        axes = [single] * (2 - len(maps)) + [(places, _int32(q)) for places, q, _ in maps]
+        self._builder.mix(m.number, number, *axes)
+        adds = m.spikes or all(np.isin(q, (0, 1)).all() for _, q, _ in maps)
+        self._operations.append((self._name, [(self._name, adds)]))
+        return replace(
+            m, number=number, shape=shape, extent=extent, form=form, coefficient=coefficient,
+            most=most, spikes=False, bias=m.bias * share, zero=np.empty(0, np.uint8),
+        )  # fmt: skip
 
     def _in_order(self, value: _Value) -> _Value:
         """Return a map whose extent is that of its shape; `Flatten` and `Reshape` alone move nothing."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import encode
 from spikelet._util.checks import choice, fail, integer, representable
+from spikelet._util.memory import require_memory
 from spikelet._util.tensors import array_of
 from spikelet.layers.first_spike import FirstSpike
 from spikelet.layers.graph import Graph
@@ -191,6 +192,7 @@ def _encoded(
     if coding == "poisson":
         raster = np.asarray(encode.rate(size, total, seed=seed)).astype(np.int8)
     else:
+        require_memory(where, (total, *array.shape), 8, "give fewer steps")
         # An input is on for the last part of the run, whose share of the run is its value.
         on = total - np.rint(size * total)
         raster = (np.arange(total).reshape(-1, *[1] * array.ndim) >= on).astype(np.int8)

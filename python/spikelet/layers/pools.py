@@ -82,6 +82,9 @@ _ADAPTIVE = """
 _GREATEST = "\n\n    Spikes are pooled as by `MaxPool2d`.\n" + _ADAPTIVE[1:] + _OF
 
 
+_SCALE, _CLOSE = 256, 1e-6  # of weights in integers
+
+
 class Windows(NamedTuple):
     """Windows along one axis: window i sees ``begin[i], begin[i] + step, ...`` below ``end[i]``."""
 
@@ -332,6 +335,25 @@ def axis_matrices(layer: Any, shape: Shape) -> list[Floats]:
         np.add.at(matrix, (np.arange(len(taps))[:, None], taps), weights)
         matrices.append(matrix)
     return matrices
+
+
+def whole_maps(layer: Any, shape: Shape) -> list[tuple[NDArray[np.int64], NDArray[np.int64], int]]:
+    """Return places and weights of a mean pool or `Resize` along each spatial axis, in integers.
+
+    Returns
+    -------
+    list of (places, weights, scale), [out, taps] each
+        Weights are the integers by the scale: exactly if a scale of up to 256 allows, else rounded so that each row keeps its
+        sum.
+    """
+    found = []
+    for places, weights in layer.maps(shape):
+        scale = 1
+        while scale < _SCALE and np.abs(scale * weights - np.rint(scale * weights)).max() > _CLOSE:
+            scale += 1
+        whole = np.diff(np.rint(np.cumsum(scale * weights, 1)), prepend=0).astype(np.int64)
+        found.append((np.maximum(places, 0), whole, scale))
+    return found
 
 
 def window_places(layer: Any, shape: Shape, beyond: int | None = None) -> list[NDArray[np.int64]]:

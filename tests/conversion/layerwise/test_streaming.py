@@ -83,3 +83,10 @@ def test_weights_that_overflow_are_refused() -> None:
     cal = Calibration(great, {"input": IMAGES * 1e3}, steps=4, threads=1)
     with pytest.raises(ValueError, match="test: the input of 'r3' must be finite"):
         fit_layers("test", cal, Spy())
+
+
+def test_spikes_that_cannot_be_kept_are_refused_at_once() -> None:
+    given = Calibration(branched(), {"input": IMAGES}, 10**14, 1)
+    rule = r"^convert: .* GiB, more than the memory .*; give fewer steps, or fewer samples"
+    with pytest.raises(ValueError, match=rule):
+        fit_layers("convert", given, Spy())

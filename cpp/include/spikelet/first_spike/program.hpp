@@ -64,14 +64,22 @@ struct Sum {
   std::optional<Neurons> neurons;
 };
 
-// Windows of a pool, which lie within the input and its padding.
+// The earliest spikes of windows, which lie within the input and its padding.
 struct Window {
   std::array<std::size_t, 2> size, stride, dilation, before;
-  bool largest;  // the earliest spike, or else the sum
 };
 struct Pool {
   std::size_t map;
   Window window;
+};
+
+// Weighted sums along both axes, vertical and horizontal, such as means and interpolations: the
+// output at (y, x) is the sum of weights[0][y][i] * weights[1][x][j] times the value at
+// (from[0][y][i], from[1][x][j]) over all i and j.
+struct Mix {
+  std::size_t map;
+  std::array<std::vector<std::size_t>, 2> from;
+  std::array<std::vector<std::int32_t>, 2> weights;
 };
 
 // Value i of the output, [height][width][channels], is the value from[i] of the maps after each
@@ -83,7 +91,7 @@ struct Move {
 
 struct Operation {
   std::size_t output;
-  std::variant<Sum, Pool, Move> what;
+  std::variant<Sum, Pool, Mix, Move> what;
 };
 
 // Values k = floor(x scale + 1/2), limited to low .. high, of the inputs of a network.
@@ -93,8 +101,8 @@ struct Input {
   std::int32_t low, high;
 };
 
-// What an operation did: synaptic operations of each term of a sum, or of a pool that adds, one for
-// each value that is not zero and each synapse; and spikes of its output.
+// What an operation did: synaptic operations of each term of a sum, or of a mix, one for each value
+// that is not zero and each synapse; and spikes of its output.
 struct Work {
   std::vector<std::uint64_t> operations;
   std::uint64_t spikes = 0;

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
+from spikelet._util.memory import require_memory
 from spikelet.conversion.layerwise.activity import Activity, Calibration, plan
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.layers import Activation, Layer, Neuron, ReLU
@@ -46,9 +48,15 @@ def fit_layers(
     Raises
     ------
     ValueError
-        If a neuron's input is not finite, or no calibration input activates a layer.
+        If a neuron's input is not finite, no calibration input activates a layer, or the spikes of a layer need more memory
+        than there is.
     """
-    stages = plan(cal.graph, spiking_names(cal, method), frozenset(cal.coded))
+    names = spiking_names(cal, method)
+    # The spikes of a layer are kept, one bit each.
+    largest = max((math.prod(cal.shapes[name]) for name in names), default=0)
+    way_out = "give fewer steps, or fewer samples to calibrate with"
+    require_memory(where, (cal.count, cal.steps, largest / 8), 1, way_out)
+    stages = plan(cal.graph, names, frozenset(cal.coded))
     ann = Activity(cal.graph, 1, cal.threads, cal.inputs, {})
     constants = {k: v for k, v in cal.inputs.items() if k not in cal.coded}
     snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded)

@@ -103,8 +103,12 @@ class CBuilder:
         self._terms = []
 
     def pool(self, number: int, output: int, *window: Any) -> None:
-        """Pool a map: size, stride, dilation, padding, and whether the largest counts, or the sum."""
+        """Pool a map, the largest of each window: size, stride, dilation and padding."""
         self._operations.append(_Operation("pool", output, (number,), window))
+
+    def mix(self, number: int, output: int, *axes: Any) -> None:
+        """Add up values of a map: places and weights along both axes."""
+        self._operations.append(_Operation("mix", output, (number,), axes))
 
     def move(self, numbers: Sequence[int], output: int, index: NDArray[np.int64]) -> None:
         """Move values of maps."""
@@ -251,20 +255,30 @@ class CBuilder:
         )
 
     def _pool(self, _k: int, operation: _Operation) -> None:
-        *window, largest = operation.arguments
         (source,), out = operation.sources, self._maps[operation.output]
-        m, channels = self._maps[source], out.extent[0]
-        kernel = self._kernel(source, operation.output, window, 1)
-        pixel = f"{self._place(operation.output)} + p * {channels}"
+        m, kernel = (
+            self._maps[source],
+            self._kernel(source, operation.output, operation.arguments, 1),
+        )
+        pixel = f"{self._place(operation.output)} + p * {out.extent[0]}"
         call = (kernel, m.place, "y", "x", pixel)
-        if largest:
-            self._each_pixel(out.extent, self._call("max_window", *call, value=m.ctype))
-            return
-        start = m.zero * int(np.prod(window[0]))
-        first = self.constants.add(start, "start", out.ctype)
-        begin = f"memcpy({pixel}, {first}, sizeof {first});"
+        self._each_pixel(out.extent, self._call("max_window", *call, value=m.ctype))
+
+    def _mix(self, _k: int, operation: _Operation) -> None:
+        (source,), out = operation.sources, self._maps[operation.output]
+        m, place, channels = self._maps[source], self._place(operation.output), out.extent[0]
+        ctype = "int16_t" if max(m.extent[1:]) < 2**15 else "int32_t"
+        axes = []
+        for at, (places, weights) in zip("yx", operation.arguments, strict=True):
+            taps = places.shape[1]
+            table = self.constants.add(np.stack([places, weights], 2), "taps", ctype)
+            axes += [f"{table} + {at} * {2 * taps}", taps]
+        pixel = f"{place} + p * {channels}"
+        call = (channels, m.extent[2], *axes, m.place, pixel)
         self._each_pixel(
-            out.extent, begin, self._call("sum_window", *call, value=m.ctype, sum=out.ctype)
+            out.extent,
+            f"memset({pixel}, 0, {channels} * sizeof *{place});",
+            self._call("add_pixels", *call, place=ctype, value=m.ctype, sum=out.ctype),
         )
 
     def _move(self, _k: int, operation: _Operation) -> None:
