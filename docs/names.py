@@ -1,4 +1,4 @@
-"""Write the names of models and rules into the tables of README.md: ``python docs/names.py``.
+"""Write the names of models and rules into the table of docs/api.md: ``python docs/names.py``.
 
 A list between ``<!-- names: MODULE -->`` and ``<!-- /names -->`` follows from ``MODULE.__all__``, without the base
 classes. Needs the package.
@@ -10,7 +10,7 @@ import importlib
 import re
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).with_name("api.md")
 LIST = re.compile(r"(<!-- names: ([a-z.]+) -->).*?(<!-- /names -->)", re.DOTALL)
 
 
@@ -34,4 +34,4 @@ def derived(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(derived(README.read_text("utf-8")), encoding="utf-8")
+    PAGE.write_text(derived(PAGE.read_text("utf-8")), encoding="utf-8")

@@ -6,7 +6,7 @@
     python examples/detect_faces.py --pictures party.jpg
     python examples/detect_faces.py --digits     # digits, with a detector that is trained here: needs PyTorch
 
-CenterFace (Xu et al., arXiv:1911.03599) has 60 convolutions and 7 million weights. Its outputs, at each fourth
+CenterFace (Xu et al., arXiv:1911.03599) has 60 convolutions and 1.8 million weights. Its outputs, at each fourth
 pixel, are the probability that a face is centred there, its size, and the offset of its centre. Conversion takes a minute on
 one core.
 """

@@ -1,4 +1,4 @@
-"""The lists of README.md name every model and rule, and the lists of rules in Python and in the core agree."""
+"""The lists of docs/api.md name every model and rule, and the lists of rules in Python and in the core agree."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "names.py"))
 
 
-def test_readme_is_up_to_date() -> None:
-    text = SCRIPT["README"].read_text("utf-8")
+def test_the_page_is_up_to_date() -> None:
+    text = SCRIPT["PAGE"].read_text("utf-8")
     assert len(SCRIPT["LIST"].findall(text)) == 3
     assert text == SCRIPT["derived"](text), "run python docs/names.py"
 
