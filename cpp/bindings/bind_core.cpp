@@ -1,4 +1,4 @@
-// SIMD levels, the list of neuron models, random numbers.
+// SIMD levels, memory, the list of neuron models, random numbers.
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "spikelet/core/cpu.hpp"
+#include "spikelet/core/memory.hpp"
 #include "spikelet/core/model.hpp"
 #include "spikelet/core/random.hpp"
 
@@ -29,6 +30,8 @@ void bind_core(py::module_& m) {
         return names;
       },
       "The SIMD levels that this processor can run, lowest first.");
+  m.def("available_memory", &available_memory, py::arg("root") = "",
+        "What this process can still allocate [bytes]. root: of the files that tell.");
   m.def(
       "neuron_models",
       [] {

@@ -16,15 +16,14 @@ import spikelet as sl
 NEURON = sl.Equations(
     """
     dV_m/dt = (mu - V_m + sigma*sqrt(tau)*xi)/tau
-    dheld/dt = 0 (unless refractory)  # so that V_m is not
     """,
     threshold="V_m > V_th",
     reset="V_m = V_reset",
-    refractory="t_ref",
+    refractory="t_ref - dt",
     receptors={"in": "V_m += weight"},
     parameters={
         "mu": (25.0, "mV"), "sigma": (1.0, "mV"), "tau": (20.0, "ms"), "V_th": (20.0, "mV"), "V_reset": (10.0, "mV"),
-        "t_ref": (1.9, "ms"),
+        "t_ref": (2.0, "ms"),
     },
     initial={"V_m": "V_reset"},
     schedule="brian2",

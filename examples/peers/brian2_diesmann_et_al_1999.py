@@ -21,14 +21,13 @@ NEURON = sl.Equations(
     dV_m/dt = (-(V_m - E_L) + x)/tau_m : mV
     dx/dt = (-x + y)/tau_psp : mV
     dy/dt = -y/tau_psp + mean + sigma*xi : mV
-    dheld/dt = 0 (unless refractory)  # so that V_m is not
     """,
     threshold="V_m > V_th",
     reset="V_m = E_L",
-    refractory="t_ref",
+    refractory="t_ref - dt",
     receptors={"ex": "y += weight"},
     parameters={
-        "E_L": (-70.0, "mV"), "V_th": (-55.0, "mV"), "t_ref": (0.9, "ms"), "tau_m": (10.0, "ms"),
+        "E_L": (-70.0, "mV"), "V_th": (-55.0, "mV"), "t_ref": (1.0, "ms"), "tau_m": (10.0, "ms"),
         "tau_psp": (0.325, "ms"), "mean": (25.27, "mV/ms"), "sigma": 39.24,
     },
     initial={"V_m": "E_L + rand()*(V_th - E_L)"},

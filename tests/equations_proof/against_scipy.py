@@ -63,6 +63,11 @@ def schedule_of(model: RandomEquations) -> str:
     return "brian2" if model.seed % 3 == 0 else "nest"
 
 
+def held_by(model: RandomEquations) -> tuple[str, ...]:
+    """Return the states that stay while a neuron is refractory: with Brian2's order, the flagged ones only."""
+    return getattr(model, "flagged", ()) if schedule_of(model) == "brian2" else model.held
+
+
 def simulate(model: RandomEquations, method: str, dt: float, dtype: str = "float64") -> Run:
     """Run a network of some neurons with events at all receptors and currents, and note everything."""
     made = equations(model, method=method, schedule=schedule_of(model))
@@ -124,7 +129,7 @@ def integrated(model: RandomEquations, run: Run, held: npt.NDArray[np.bool_]) ->
     start = np.swapaxes(run.states[:-1], 0, 1).reshape(len(model.states), -1)  # [states, steps * n]
     began = np.repeat(np.arange(steps) * run.dt, n)
     result = np.empty_like(start)
-    for mask, names in ((~held.ravel(), ()), (held.ravel(), model.held)):
+    for mask, names in ((~held.ravel(), ()), (held.ravel(), held_by(model))):
         if not mask.any():
             continue
         values: Any = {**model.parameters, "I_e": run.currents.ravel()[mask]}
@@ -173,8 +178,14 @@ def check(
         for i in range(n):
             sums = {name: (a[k, i], b[k, i]) for name, (a, b) in run.events.items()}
             if any(b for _, b in sums.values()):
-                free = {"free": not held[k, i]} if isinstance(model, VariedEquations) else {}
-                after[k, :, i] = model.after_events(after[k, :, i], sums, **free)
+                if isinstance(model, VariedEquations):
+                    free = not (held[k, i] or (brian2 and run.spikes[k, i]))
+                    closed = model.flagged if brian2 else ()
+                    after[k, :, i] = model.after_events(
+                        after[k, :, i], sums, free=free, closed=closed
+                    )
+                else:
+                    after[k, :, i] = model.after_events(after[k, :, i], sums)
     if not brian2:
         tested = after
     found = Found(model, method, 0.0, 0.0, int(run.spikes.sum()), int(held.sum()))

@@ -71,20 +71,29 @@ class VariedEquations(RandomEquations):
         return distance > 0 if self.strict else distance >= 0
 
     def after_events(
-        self, y: Array, sums: dict[str, tuple[float, float]], *, free: bool = True
+        self,
+        y: Array,
+        sums: dict[str, tuple[float, float]],
+        *,
+        free: bool = True,
+        closed: tuple[str, ...] = (),
     ) -> Array:
-        """Return the state after events: receptors and their effects one after another."""
+        """Return the state after events: receptors and their effects one after another.
+
+        A neuron that is not `free` ignores them at guarded receptors, and in states that are `closed`.
+        """
         new = np.array(y, dtype=float)
         order = sorted(sums) if set(sums) == {"ex", "in"} else list(self.receptors)
         for name in order:
             state, factor, magnitude = self.receptors[name]
             weight = sums[name][magnitude]
             gain = 2 - new[self.states.index(self.gains[name])] if name in self.gains else 1.0
-            if free or name not in self.guarded:
+            if free or (name not in self.guarded and state not in closed):
                 new[self.states.index(state)] += factor * gain * weight
             if name in self.second:
                 other, share = self.second[name]
-                new[self.states.index(other)] += share * weight
+                if free or other not in closed:
+                    new[self.states.index(other)] += share * weight
         return new
 
     @property

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Floats, Ints, make, trace
 
 import spikelet as sl
+from spikelet import _core
 
 FLEETING: dict[str, Any] = {"V_th": 1e6, "tau_syn_ex": 1e-4, "tau_syn_in": 1e-4}
 
@@ -284,6 +285,42 @@ def test_a_rule_that_exceeds_the_memory_is_refused(rule: sl.Rule, n: int) -> Non
         net.connect(cells, cells, rule)
     assert net.projections == ()
     net.connect(cells, cells, sl.FixedIndegree(2))
+
+
+_DRAWN = {"weight": sl.Normal(1.0, 0.1, clip=(0, 2))}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "options", "each", "listed"),
+    [
+        ("float32", {}, 2, 4),
+        ("float32", _DRAWN, 6, 8),
+        ("float64", _DRAWN, 10, 12),
+        ("float32", {**_DRAWN, "weight_dtype": "int16"}, 2, 8),
+        ("float32", {"plasticity": sl.STDP(w_max=2.0), "delay": sl.Uniform(1.0, 2.0)}, 10, 10),
+    ],
+)
+def test_synapses_have_to_fit_into_the_memory_that_is_left(
+    dtype: Any, options: dict[str, Any], each: int, listed: int
+) -> None:
+    """With what other projections will need, which are drawn when the network runs."""
+    net = make(dtype=dtype)
+    left = _core.available_memory()
+    big, parts, small = (
+        net.population(int(np.sqrt(share * left / size)) + 1, sl.LIF())
+        for share, size in ((1.5, each), (1.5, listed), (0.7, each))
+    )
+    parts = parts[:-1]
+    refused = r"would make about .* synapses, .* GB left: make fewer"
+    for cells in (big, parts):
+        with pytest.raises(ValueError, match=refused):
+            net.connect(cells, cells, sl.AllToAll(), **options)
+    if "plasticity" not in options:
+        net.connect(small, small, sl.AllToAll(), **options)
+        rest = r"GB left, of which the other synapses of the network need .*: make fewer"
+        with pytest.raises(ValueError, match=rest):
+            net.connect(small, small, sl.AllToAll(), **options)
+    assert len(net.projections) == ("plasticity" not in options)
 
 
 @pytest.mark.parametrize("weight", [1e39, [1.0, 1e39]])

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
 #include "network/build_table.hpp"
 #include "network/draws.hpp"
-#include "network/require_memory.hpp"
+#include "spikelet/core/memory.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet {
@@ -59,7 +60,7 @@ Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, b
     post_.sort();
   }
   const std::size_t n = pre_.size(), m = post_.size();
-  require_memory(expected());
+  require_memory(2, 0);
   switch (rule_.kind) {
     case ConnectionRule::Kind::fixed_total_number:
       split_total(threads);
@@ -82,6 +83,24 @@ Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, b
   if (rule_.by_source()) {
     size_ = owns_all() ? total(threads) : count(own_, threads);
   }
+}
+
+template <class R>
+double Drawing<R>::require_memory(double each, double promised) const {
+  const double bytes = each * static_cast<double>(expected());
+  if (fits_in_memory(bytes + promised)) {
+    return bytes;
+  }
+  std::ostringstream message;
+  message.precision(3);
+  message << "the rule would make about " << static_cast<double>(expected())
+          << " synapses, which need at least " << bytes / 1e9 << " GB; this machine has "
+          << available_memory() / 1e9 << " GB left";
+  if (promised > 0) {
+    message << ", of which the other synapses of the network need " << promised / 1e9;
+  }
+  message << ": make fewer, or share the network between machines (comm=)";
+  throw std::length_error(message.str());
 }
 
 // About how many synapses there are onto own targets.

@@ -287,11 +287,17 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
   }
   if (rule || (low < 0 && high > 0 && !ends.by_sign()) ||
       !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
+    drawing.require_memory(
+        4.0 + (rule || drawing.draws_weights() ? sizeof(R) : 0) + (drawing.draws_delays() ? 2 : 0),
+        promised);
     if (step > 0) {  // no value of the table may choose another one
       bits.largest = step * most_grid_steps;
     }
     return connect(pre, post, drawing.table(threads), receptor, rule, {}, std::move(total), bits);
   }
+  // At least a target of 2 bytes, and a weight where it is not that of all.
+  const double bytes = drawing.require_memory(
+      step == 0 && drawing.draws_weights() ? 2.0 + sizeof(R) : 2.0, promised);
   const auto [shortest, longest] = drawing.delays();
   Projection<R> projection = make_projection(pre, post, drawing.size(), receptor, {});
   projection.shortest = shortest;
@@ -299,7 +305,9 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
   projection.total = std::move(total);
   projection.step = step;
   projection.drawing = std::move(drawing);
-  return add(std::move(projection));
+  const std::size_t index = add(std::move(projection));
+  promised += bytes;
+  return index;
 }
 
 template <class R>

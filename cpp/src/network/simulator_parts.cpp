@@ -70,6 +70,7 @@ void SimulatorParts<R>::lay_out() {
   }));
   access.forget_tables();
   network.changed = network.inputs_changed = behind = false;
+  network.promised = 0;
   ++layouts;
 #if defined(__GLIBC__)
   if (!is_small(network)) {

@@ -7,12 +7,15 @@ from typing import Any
 
 from spikelet import neurons
 from spikelet._util.checks import fail, integer, named, representable
+from spikelet._util.memory import require_memory
 from spikelet.network.contents import NetworkContents
 from spikelet.network.input_kinds import Input
 from spikelet.network.population import Population, check_length
 from spikelet.network.source_kinds import is_source, send_source
 from spikelet.neurons import NeuronModel
 from spikelet.rules import Normal, Uniform
+from spikelet.sources import PoissonSource
+from spikelet.sources.rates import ChangingRate
 from spikelet.sources.window import require_ahead
 from spikelet.spatial import Free, Grid, Positions
 
@@ -36,6 +39,18 @@ def _hidden(names: tuple[str, ...]) -> str | None:
     return next((name for name in names if hasattr(Population, name) or name in taken), None)
 
 
+def _require_memory(where: str, net: NetworkContents, n: int, model: Any) -> None:
+    """Check that there is memory for what the core keeps of the elements of this process."""
+    if isinstance(model, NeuronModel):
+        # States, but for a fixed threshold, what reset() restores of them, and arrivals.
+        values = 2 * len(model.states) - 1 + model.channels
+        n, each = n // net.ranks.size, values * net.dtype.itemsize
+    else:
+        each = 22 if isinstance(model, (PoissonSource, ChangingRate)) else 0
+    way_out = "make fewer, or share the network between machines (comm=)"
+    require_memory(where, (n,), each, way_out, "the elements")
+
+
 def populate(
     net: NetworkContents, n: Any, model: Any, name: str | None, positions: Any = None
 ) -> Population:
@@ -47,6 +62,7 @@ def populate(
     given = name is not None
     name = f"{type(model).__name__}{len(net.contents.populations)}" if name is None else str(name)
     where, sim = f"population {name}", net.engine.sim
+    _require_memory(where, net, n, model)
     space = None if positions is None else _placed(where, positions, n, net)
     drawn = net.engine.drawn
     if isinstance(model, NeuronModel):

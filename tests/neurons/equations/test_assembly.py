@@ -20,8 +20,8 @@ LINEAR = "dv/dt = -v/10 + g; dg/dt = -g/2; dh/dt = -h/3"
 
 def receptors(effects: dict[str, str], schedule: str = "nest", **options: Any) -> list[Receptor]:
     options.setdefault("threshold", "v >= 1")
-    model = read_model(options.pop("text", LINEAR), receptors=effects, **options)
-    return list(assemble(model, "auto", None, schedule).listing.receptors)
+    model = read_model(options.pop("text", LINEAR), receptors=effects, schedule=schedule, **options)
+    return list(assemble(model, "auto", None).listing.receptors)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_a_receptor_counts_weights_or_magnitudes() -> None:
 
 
 def machine(schedule: str, **options: Any) -> Interpreter:
-    model = read_model(**options)
-    made = assemble(model, "auto", None, schedule)
+    model = read_model(**options, schedule=schedule)
+    made = assemble(model, "auto", None)
     values = {name: p.default for name, p in model.parameters.items()}
     return Interpreter(made.listing, Coefficients(made, values).of(values, 0.1), 1, 0.1, 0.3)
 
@@ -180,7 +180,69 @@ def test_events_may_lift_a_refractory_neuron_over_its_threshold(method: str, sch
     neuron = net.population(1, model())
     net.connect(source(net, [4]), neuron, sl.AllToAll(), weight=7.5, delay=0.1)
     v = trace(net, neuron, "v", 2.0)[:, 0]
-    np.testing.assert_array_equal(v, [0.0] * 4 + [7.5] * 16)
+    if schedule == "nest":
+        np.testing.assert_array_equal(v, [0.0] * 4 + [7.5] * 16)
+    else:  # as Brian2, it holds nothing without a flag
+        assert (np.diff(v) > 0.3).all()
+        assert v[4] > 7.5
+
+
+@pytest.mark.parametrize("method", ["heun", "rk2", "rk4"])
+def test_an_upstroke_that_is_not_held_stays_finite(method: str) -> None:
+    """The other state sees v at its limit, not where a step of exp(v) leads."""
+    net = make()
+    model = sl.Equations(
+        "dv/dt = exp(v) - v + 3; dw/dt = v + 0*w*w", threshold="v >= 3", reset="v = -1", refractory="0.5 - dt",
+        method=method, schedule="brian2",
+    )  # fmt: skip
+    neuron = net.population(1, model())
+    spikes = net.record(neuron, "spikes")
+    w = trace(net, neuron, "w", 20.0)
+    assert len(spikes.times) > 5
+    at = np.rint(spikes.times / 0.1).astype(int) - 1
+    assert (np.diff(w, axis=0, prepend=0.0)[at] <= 0.31).all()
+
+
+# Models as in Brian2's scripts; spikes as Brian2 2.9 prints them for its refractory periods of 2.2 and 6 ms, as steps of 0.1
+# ms. Its NeuronGroup has the equations and the reset, its Synapses `on_pre` with a weight of 1 and a delay of 0.1 ms; a
+# SpikeGeneratorGroup spikes in the steps of `_GIVEN`. Method: "exponential_euler".
+_GIVEN = [3, 20, 21, 40, 41, 42, 77, 120, 121, 150, 151, 152, 153, 200, 240, 241, 300, 301]
+_HELD = "(unless refractory)"
+_LEAK, _COND = "dv/dt = (1.3 - v)/(10*ms)", "dv/dt = (1.2 - v + g*(3 - v))/(10*ms)"
+_ADAPT, _A, _G = "dv/dt = (1.6 - v - a)/(10*ms)", "da/dt = -a/(50*ms)", "dg/dt = -g/(5*ms)"
+_V, _VA, _WEAK = "v = 0", "v = 0; a += 0.1", "v += 0.1*weight"
+
+
+@pytest.mark.parametrize(
+    ("text", "reset", "on_pre", "after_2_2", "after_6"),
+    [
+        (_LEAK, _V, _WEAK, [47, 138, 216, 303], [47, 138, 216, 303]),
+        (f"{_LEAK} {_HELD}", _V, _WEAK, [47, 152, 268], [47, 155, 303]),
+        (_LEAK, "v -= 0.5", "v += weight", [5, *range(27, 400, 22)], [5, *range(65, 400, 60)]),
+        (f"{_ADAPT} {_HELD}\n{_A}", _VA, f"{_WEAK}; a += 0.02*weight", [44, 152, 288], [44, 155, 303]),
+        (f"{_ADAPT}\n{_A} {_HELD}", _VA, f"{_WEAK}; a += 0.02*weight", [44, 123, 202, 303], [44, 123, 202, 303]),
+        (f"{_COND}\n{_G}", _V, "g += 0.2*weight", [57, 110, 160, 204, 260, 324], [57, 117, 177, 237, 302, 378]),
+        (f"{_COND} {_HELD}\n{_G} {_HELD}", _V, "g += 0.2*weight", [57, 132, 209, 288], [57, 155, 247, 350]),
+        (f"{_COND}\n{_G} {_HELD}", _V, "g += 0.2*weight", [57, 104, 161, 199, 248, 295, 372], [57, 117, 177, 237, 297, 357]),
+    ],
+)  # fmt: skip
+def test_flags_mean_what_they_do_in_brian2(
+    text: str, reset: str, on_pre: str, after_2_2: list[int], after_6: list[int]
+) -> None:
+    """Flagged states are held and ignore events, others do neither."""
+    model = sl.Equations(
+        text, threshold="v > 1", reset=reset, refractory="t_ref - dt", receptors={"ex": on_pre},
+        parameters={"t_ref": (2.2, "ms")}, method="exponential_euler" if "g" in on_pre else "auto", schedule="brian2",
+    )  # fmt: skip
+    net = make()
+    cells = net.population(2, model(t_ref=[2.2, 6.0]))
+    net.connect(
+        source(net, [step + 1 for step in _GIVEN]), cells, sl.AllToAll(), weight=1.0, delay=0.1
+    )
+    spikes = net.record(cells, "spikes")
+    net.run(40.0)
+    steps = np.rint(spikes.times / 0.1).astype(int) - 1  # stamped a step later than in Brian2
+    assert [steps[spikes.ids == k].tolist() for k in (0, 1)] == [after_2_2, after_6]
 
 
 def test_effects_are_in_order_and_see_each_other() -> None:
@@ -242,7 +304,7 @@ def test_a_lif_takes_no_more_than_a_kernel() -> None:
         refractory=2.0, receptors={"ex": "I += weight", "in": "K += weight"},
         parameters={"tau": 10.0, "tau_I": 2.0, "tau_K": 3.0, "C": 250.0, "I_e": 1.0, "th": 15.0},
     )  # fmt: skip
-    listing = assemble(model, "auto", "I_e", "nest").listing
+    listing = assemble(model, "auto", "I_e").listing
     assert len(listing.step) == 8, text(listing)
     assert len(listing.reset) == 1
     assert listing.registers <= 2

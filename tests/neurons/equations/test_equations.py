@@ -56,10 +56,12 @@ def test_what_it_says_of_itself() -> None:
     assert AdEx.reset == "V_m = V_reset; w += b"
     assert (
         repr(AdEx)
-        == "Equations(AdEx: V_m, w, I_syn_ex, I_syn_in; rk2, order 2; I_syn_ex, I_syn_in exact)"
+        == "Equations(AdEx: V_m, w, I_syn_ex, I_syn_in; rk2, order 2; I_syn_ex, I_syn_in exact; V_m held while refractory)"
     )
     assert repr(sl.Equations("dx/dt = -x")) == "Equations(Equations: x; exact)"
     assert repr(sl.Equations("dx/dt = -x*x")) == "Equations(Equations: x; rk2, order 2)"
+    free = adex(schedule="brian2", name="Free")
+    assert repr(free).endswith("; I_syn_ex, I_syn_in exact; nothing held while refractory)")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,25 @@ def test_values_that_no_step_can_use() -> None:
     )
     with pytest.raises(ValueError, match=r"^P: refractory must be finite and >= 0 ms, got -1.0"):
         period(tau=4.0)
+
+
+@pytest.mark.parametrize(("dt", "steps"), [(0.1, 21), (0.25, 8), (2.2, 0)])
+def test_a_refractory_period_may_depend_on_the_step(dt: float, steps: int) -> None:
+    kind = sl.Equations(
+        "dx/dt = 1", threshold="x >= 0", reset="x = 0", refractory="t_ref - dt", parameters={"t_ref": 2.2}, name="P"
+    )  # fmt: skip
+    net = make(dt)
+    cells = net.population(1, kind())
+    spikes = net.record(cells, "spikes")
+    net.run(30 * dt)
+    assert np.diff(np.rint(spikes.times / dt))[0] == steps + 1
+    message = rf"^P: refractory must be finite and >= 0 ms, got {1.0 - dt:g}"
+    if dt > 1:
+        with pytest.raises(ValueError, match=message):
+            cells.t_ref = 1.0
+        with pytest.raises(ValueError, match=message):
+            net.population(1, kind(t_ref=1.0))
+        assert (cells.t_ref, len(net.populations)) == (2.2, 1)
 
 
 # Copies

@@ -94,6 +94,8 @@ def test_bad_resets(text: str, message: str) -> None:
     [
         ("tau", "tau"),
         ("fixed + tau", "2*tau + tau"),
+        ("tau - dt", "tau - dt"),
+        ("2.2 - dt", "2.2 - dt"),
         (2, "2"),
         (2.5, "2.5"),
         ("2*ms", "2"),
@@ -113,7 +115,7 @@ def test_refractory_periods(given: Any, period: str) -> None:
     ("text", "message"),
     [
         ("§V_m", "an expression of parameters, but depends on 'V_m'"), ("§d", "depends on 'V_m'"), ("2*§rand()", "this value does not change"), ("§noisy", "depends on random numbers"),
-        ("§t", "depends on 't'"), ("§random", "'random' has noise in it"), ("§tau + dt", "depends on 'dt'"), ("§E_L", "'E_L' is in mV, but has to be in ms"), ("§tau > 3", "is a truth value"),
+        ("§t", "depends on 't'"), ("§random", "'random' has noise in it"), ("§E_L", "'E_L' is in mV, but has to be in ms"), ("§tau > 3", "is a truth value"),
     ],
 )  # fmt: skip
 def test_bad_refractory_periods(text: str, message: str) -> None:

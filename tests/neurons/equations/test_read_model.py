@@ -72,6 +72,28 @@ def test_the_potential_is_held_and_not_its_threshold(threshold: str, reset: str,
         assert model.held == ((held,) if held else ())
 
 
+@pytest.mark.parametrize(
+    ("schedule", "refractory", "flag", "held", "effects"),
+    [
+        ("nest", 2.0, "", ("v",), [False, False, True]),
+        ("nest", 2.0, "(unless refractory)", ("w",), [False, False, True]),
+        ("brian2", 2.0, "", (), [False, False, True]),
+        ("brian2", 2.0, "(unless refractory)", ("w",), [False, True, True]),
+        ("brian2", 0, "(unless refractory)", ("w",), [False, True, True]),
+        ("brian2", None, "(unless refractory)", ("w",), [False, False, True]),  # as without a flag
+    ],
+)
+def test_what_a_flag_holds_and_which_events_it_ignores(
+    schedule: str, refractory: Any, flag: str, held: tuple[str, ...], effects: list[bool]
+) -> None:
+    model = read_model(
+        f"dv/dt = -v/(10*ms); dw/dt = -w/(5*ms) {flag}", threshold="v >= 1", reset="v = 0", refractory=refractory,
+        receptors={"a": "v += weight; w += weight", "b": "v += weight (unless refractory)"}, schedule=schedule,
+    )  # fmt: skip
+    assert model.held == held
+    assert [e.held for r in model.receptors for e in r.effects] == effects
+
+
 def test_cobahh_as_brian2_prints_it() -> None:
     model = read(COBAHH)
     assert model.held == ()  # nothing is reset

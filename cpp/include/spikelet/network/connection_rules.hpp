@@ -68,6 +68,10 @@ class Drawing {
   std::pair<Step, Step> delays() const;  // if deferrable: shortest, longest
   bool draws_weights() const { return weight_.drawn(); }
   std::pair<double, double> weights() const { return weight_.range(); }
+  bool draws_delays() const { return delay_.drawn(); }
+  // Returns what its synapses need, of so many bytes each. Throws std::length_error if that and
+  // `promised` bytes for others are not left.
+  double require_memory(double each, double promised) const;
   void round_weights(double step) { weight_.step = step; }  // to the multiples of it
 
   // Appends the synapses of source i onto targets [begin, end), in an order that does not depend on

@@ -190,6 +190,7 @@ class Network {
   Step kernels_due = std::numeric_limits<Step>::min();  // when to look at what kernels move
   std::vector<Node<R>> nodes;
   std::vector<Projection<R>> projections;
+  double promised = 0;  // bytes that drawn synapses need at least, until they are laid out
   std::map<std::uint32_t, Input<R>> inputs;  // by number, which is in order of creation
   std::uint32_t streams = 0;                 // of inputs, given out so far
   // Of all processes: steps between two synchronisation points (the shortest delay) and the longest

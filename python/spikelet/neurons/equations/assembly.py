@@ -76,7 +76,7 @@ class Assembled(NamedTuple):
         return self.linear.values(used, dt, lambda expr: np.atleast_1d(evaluate(expr, values)))
 
 
-def assemble(model: Model, method: str, current: str | None, schedule: str) -> Assembled:
+def assemble(model: Model, method: str, current: str | None) -> Assembled:
     """Return the program of a model.
 
     Parameters
@@ -87,8 +87,6 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
         One of `schemes.METHODS`.
     current : str or None
         Parameter that the external current is added to.
-    schedule : str
-        "nest": events before the threshold test; "brian2": after it.
     """
     fixed = frozenset(model.parameters) | {"dt"}
     equations = _equations(model, current)
@@ -123,12 +121,12 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     new = schemes.step(problem, method)
     arranger = Arranger(fixed | linear.coefficients)
     new = {name: arranger.rate(new[name]) for name in model.states}
-    receptors = _receptors(model, schedule)
+    receptors = _receptors(model)
 
     def uncut(states: Mapping[str, Expr]) -> dict[str, Expr]:
         return {**states, **{name: _unless_held(states[name])[0] for name in reset}}
 
-    if schedule == "brian2":
+    if model.schedule == "brian2":
         tested = uncut(new)
         spiked = _spiked(model, others, arranger, tested)
         begins = _refractory_begins(model, spiked)
@@ -169,11 +167,7 @@ def _limits(model: Model, others: Mapping[str, Equation]) -> dict[str, Expr]:
     if not isinstance(test, Call) or test.op not in ("le", "lt"):
         return {}
     limit, variable = test.args
-    if (
-        not isinstance(variable, Name)
-        or variable.name not in others
-        or variable.name not in model.held
-    ):
+    if not isinstance(variable, Name) or variable.name not in others:
         return {}
     after = _assigned(model).get(variable.name)
     if after is None or variable.name in after.names or not limit.names <= set(model.parameters):
@@ -184,7 +178,7 @@ def _limits(model: Model, others: Mapping[str, Equation]) -> dict[str, Expr]:
 def _cut(limits: Mapping[str, Expr], values: Mapping[str, Expr]) -> dict[str, Expr]:
     """Return values with those that spikes will reset not beyond their limit: an upstroke stays finite.
 
-    Refractory neurons keep what events add.
+    Refractory neurons are not reset, and so not cut.
     """
     cut = dict(values)
     for name, limit in limits.items():
@@ -204,7 +198,7 @@ def _unless_held(value: Expr) -> tuple[Expr, Expr]:
 # Events ---------------------------------------------------------------------------------------------------------------
 
 
-def _receptors(model: Model, schedule: str) -> list[Receptor]:
+def _receptors(model: Model) -> list[Receptor]:
     """Return the receptors in the core's order.
 
     An event that is only added to a variable which nothing else in the step reads or sets may be added after it, which
@@ -214,7 +208,7 @@ def _receptors(model: Model, schedule: str) -> list[Receptor]:
     order = sorted(model.receptors, key=lambda r: r.name) if by_sign else model.receptors
     assigned = _assigned(model)
     read = {name for expr in assigned.values() for name in expr.names} | set(assigned)
-    if schedule == "nest" and model.threshold is not None:
+    if model.schedule == "nest" and model.threshold is not None:
         read |= model.expand(model.threshold).names
     late = {r.name: r.effects[0] for r in order if _may_be_late(r, read)}
     while True:

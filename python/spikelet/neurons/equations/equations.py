@@ -53,9 +53,10 @@ class Equations(Sealed):
     reset : str, optional
         Assignments at a spike, in order: ``"V_m = V_reset; w += b"``.
     refractory : str or float, optional
-        Refractory period [ms], of parameters. It lasts ``ceil(refractory / dt)`` steps, without a test of the threshold. The
-        states flagged ``(unless refractory)`` are held meanwhile, or else the potential: the first state that `threshold`
-        names and `reset` sets, except for ``th`` in ``V_m >= th``. Events still act on them unless that is flagged, too.
+        Refractory period [ms], of parameters and dt. It lasts ``ceil(refractory / dt)`` steps, without a test of the
+        threshold. The states flagged ``(unless refractory)`` are held meanwhile, or else the potential: the first state that
+        `threshold` names and `reset` sets, except for ``th`` in ``V_m >= th``. Events still act on them unless that is
+        flagged, too. `schedule` changes the last two.
     receptors : dict of str to str, optional
         What events do: ``{"ex": "I_syn_ex += weight"}``, with the sum of the weights that arrive in a step. ``abs(weight)``
         is the sum of their magnitudes. If the receptors are called "ex" and "in", the sign of a weight picks its receptor.
@@ -73,7 +74,8 @@ class Equations(Sealed):
         equations (pA, mV, 1/ms) whatever its own; by default I_e, if an equation has it. With None, the model takes no
         currents.
     schedule : {"nest", "brian2"}
-        Order within a step: integration, events, threshold, reset; or integration, threshold, events, reset.
+        Order within a step: integration, events, threshold, reset; or integration, threshold, events, reset. As in Brian2,
+        the latter holds flagged states only, and these ignore events while they are held.
     name : str
         Name of the model in messages.
 
@@ -133,6 +135,7 @@ class Equations(Sealed):
             refractory=refractory,
             receptors=receptors,
             initial=initial,
+            schedule=schedule,
         )
         _check_names(self._description)
         self._given = {
@@ -151,7 +154,7 @@ class Equations(Sealed):
             "name": name,
         }  # fmt: skip
         self._current = _current(self._description, current)
-        self._assembled = assemble(self._description, method, self._current, schedule)
+        self._assembled = assemble(self._description, method, self._current)
         self._model = _model_class(self)
         with _lock:
             _made.setdefault(self._key, self)
@@ -314,6 +317,8 @@ class Equations(Sealed):
         how = "exact" if self.method == "exact" else f"{self.method}, order {self.order:g}"
         if exact and self.method != "exact":
             how += f"; {exact} exact"
+        if self._description.refractory_given:
+            how += f"; {', '.join(self._description.held) or 'nothing'} held while refractory"
         return f"Equations({self.name}: {', '.join(self.states)}; {how})"
 
 

@@ -75,15 +75,8 @@ class EquationsModel(NeuronModel):
                 own = numbers(type(self).__name__, name, value, base) / parameter.factor
                 object.__setattr__(self, name, own)
         super().__post_init__()
-        period = self.refractory_period
-        bad = ~((period >= 0) & np.isfinite(period))
-        if bad.any():
-            fail(
-                type(self).__name__,
-                "refractory",
-                float(period[bad][0]),
-                "must be finite and >= 0 ms",
-            )
+        if "dt" not in self.equations.description.refractory.names:
+            self._refractory_period(1.0)
 
     def _kind(self) -> Any:
         return self.equations
@@ -127,11 +120,16 @@ class EquationsModel(NeuronModel):
         """Return the unit of a state, and the values that it may be set to."""
         return State(self.equations.units[name])
 
-    @property
-    def refractory_period(self) -> Array:
-        """Refractory period [ms], one number or one for each neuron."""
-        period = self.equations.description.refractory
-        return np.atleast_1d(evaluate(period, self._values(period.names)))
+    def _refractory_period(self, dt: float) -> Array:
+        """Return the refractory period [ms], one number or one for each neuron."""
+        expr = self.equations.description.refractory
+        values = {**self._values(expr.names - {"dt"}), "dt": dt}
+        period = np.atleast_1d(evaluate(expr, values))
+        bad = ~((period >= 0) & np.isfinite(period))
+        if bad.any():
+            rule = "must be finite and >= 0 ms"
+            fail(type(self).__name__, "refractory", float(period[bad][0]), rule)
+        return period
 
     def initial(self, n: int, draw: Callable[[str], Array]) -> dict[str, Array]:
         """Return the states that n new neurons have, where they are not zero.
@@ -163,8 +161,9 @@ class EquationsModel(NeuronModel):
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:
         """Add n neurons of this model to a simulator, and return the number of their population."""
         coefficients = self.coefficients(dt)
+        period = self._refractory_period(dt)
         self._advise_step(dt)
-        return sim.add_program(self.equations.program, n, coefficients, self.refractory_period)
+        return sim.add_program(self.equations.program, n, coefficients, period)
 
     def set_in(
         self,
@@ -174,7 +173,7 @@ class EquationsModel(NeuronModel):
         before: Self | None = None,  # noqa: ARG002 - coefficients are kept
     ) -> None:
         """Give a population of a simulator the parameters of this model."""
-        sim.set_coefficients(index, self.coefficients(dt), self.refractory_period)
+        sim.set_coefficients(index, self.coefficients(dt), self._refractory_period(dt))
 
     def coefficients(self, dt: float) -> list[Array]:
         """Return the values of the program's coefficients for a step, each one number or one for each neuron."""

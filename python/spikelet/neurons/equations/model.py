@@ -102,9 +102,11 @@ class Model:
     reset : tuple of Assignment
         What a spike does, in order.
     refractory : Expr
-        Refractory period, in ms, of parameters only; 0 if none is given.
+        Refractory period, in ms, of parameters and dt; 0 if none is given.
     refractory_given : bool
         Whether one is given, perhaps of 0.
+    schedule : str
+        "nest": events act before the threshold test; "brian2": after it.
     held : tuple of str
         States that stay while a neuron is refractory.
     receptors : tuple of Receptor
@@ -124,6 +126,7 @@ class Model:
     reset: tuple[Assignment, ...]
     refractory: Expr
     refractory_given: bool
+    schedule: str
     held: tuple[str, ...]
     receptors: tuple[Receptor, ...]
     initial: Mapping[str, Expr]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from spikelet._util.checks import fail, number, require
@@ -57,13 +57,15 @@ def read_refractory(words: Vocabulary, value: Any) -> Expr:
         return Number(float(period))
     tree = read_expression(Source.of(words.model, "refractory", value))
     expr, unit = words.number(tree, draws=None)
-    period_expr = words.fixed(tree, expr, "the refractory period")
+    period_expr = words.fixed(tree, expr, "the refractory period", "dt")
     require_same(tree.place(tree.root), f"'{tree.text(tree.root)}'", unit, MS, "has to be")
     return period_expr
 
 
-def read_receptors(words: Vocabulary, given: object) -> tuple[Receptor, ...]:
-    """Return what events do."""
+def read_receptors(
+    words: Vocabulary, given: object, closed: Collection[str] = ()
+) -> tuple[Receptor, ...]:
+    """Return what events do; `closed` states ignore them while the neuron is refractory, flagged or not."""
     if given is None:
         return ()
     if not isinstance(given, Mapping):
@@ -75,15 +77,15 @@ def read_receptors(words: Vocabulary, given: object) -> tuple[Receptor, ...]:
         statements = read_statements(Source.of(words.model, f"receptor {name}", text))
         if not statements:
             fail(words.model, f"receptor {name}", text, "must have an effect: I_syn += weight")
-        effects = [effect for s in statements for effect in _effects(words, s)]
+        effects = [effect for s in statements for effect in _effects(words, s, closed)]
         found.append(Receptor(name, tuple(effects)))
     return tuple(found)
 
 
-def _effects(words: Vocabulary, statement: Statement) -> Iterable[Effect]:
+def _effects(words: Vocabulary, statement: Statement, closed: Collection[str]) -> Iterable[Effect]:
     """Return one effect for the weight, and one for its magnitude."""
     variable, tree = words.assigned(statement)
-    held = is_held(statement)
+    held = is_held(statement) or variable in closed
     if statement.operator not in ("+=", "-="):
         raise statement.place.error(
             f"events are summed first, so their effect is {variable} += factor*weight"

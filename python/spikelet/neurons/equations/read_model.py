@@ -33,6 +33,7 @@ def read_model(
     refractory: object = None,
     receptors: object = None,
     initial: object = None,
+    schedule: str = "nest",
 ) -> Model:
     """Return what the texts of a model say.
 
@@ -49,11 +50,13 @@ def read_model(
     reset : str, optional
         Assignments to states.
     refractory : str, float or quantity, optional
-        An expression of parameters [ms].
+        An expression of parameters and dt [ms].
     receptors : mapping of str to str, optional
         What the events of a step do.
     initial : mapping of str to str or float, optional
         Initial values of states.
+    schedule : {"nest", "brian2"}
+        Order within a step. As in Brian2, its second has no state held but the flagged ones, which ignore events, too.
 
     Raises
     ------
@@ -71,8 +74,9 @@ def read_model(
         fail(name, "reset", reset, "needs a threshold: without one there are no spikes")
     if refractory is not None and condition is None:
         fail(name, "refractory", refractory, "needs a threshold: without one there are no spikes")
-    held = tuple(e.variable for e in equations if e.held)
-    if not held and condition is not None:
+    flagged = held = tuple(e.variable for e in equations if e.held)
+    as_brian2 = schedule == "brian2" and refractory is not None
+    if not held and condition is not None and not as_brian2:
         held = _potential(words, words.expand(condition), {each.variable for each in resets})
     return Model(
         name=name,
@@ -84,8 +88,9 @@ def read_model(
         reset=resets,
         refractory=ZERO if refractory is None else read_refractory(words, refractory),
         refractory_given=refractory is not None,
+        schedule=schedule,
         held=held,
-        receptors=read_receptors(words, receptors),
+        receptors=read_receptors(words, receptors, flagged if as_brian2 else ()),
         initial=read_initial(words, initial),
         draws=words.draws.count,
     )

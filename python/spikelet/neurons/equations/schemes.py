@@ -309,11 +309,14 @@ def _at(problem: Problem, values: Mapping[str, Expr], part: float) -> dict[str, 
 
 
 def _stage(problem: Problem, values: Mapping[str, Expr]) -> dict[str, Expr]:
-    """Return the values of a stage as others see them: within their limits, and held while the neuron is refractory."""
-    return {
-        name: _unless_held(problem, name, within(problem.limits.get(name), value))
-        for name, value in values.items()
-    }
+    """Return the values of a stage as others see them: within their limits, or held, while the neuron is refractory."""
+    seen = {}
+    for name, value in values.items():
+        free, still = within(problem.limits.get(name), value), value
+        if name in problem.held:
+            still = Name(name)
+        seen[name] = free if free is still else call("select", NOT_REFRACTORY, free, still)
+    return seen
 
 
 def within(limit: Expr | None, value: Expr) -> Expr:

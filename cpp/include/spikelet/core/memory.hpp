@@ -1,0 +1,16 @@
+// The memory that is left: what needs more is refused with the figures, since a system that runs
+// out of memory ends the process.
+#pragma once
+
+#include <string>
+
+namespace spikelet {
+
+// What this process can still allocate [bytes]: what Linux says is free, swap included, and no more
+// than its control groups leave. Elsewhere, the address space. root: of the files that tell.
+double available_memory(const std::string& root = "");
+
+// Whether so many more bytes can be had. Small numbers are not worth asking.
+bool fits_in_memory(double bytes);
+
+}  // namespace spikelet

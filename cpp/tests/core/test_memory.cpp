@@ -1,0 +1,14 @@
+#include <doctest/doctest.h>
+
+#include "spikelet/core/memory.hpp"
+
+using namespace spikelet;
+
+TEST_CASE("what exceeds the memory that is left does not fit") {
+  const double left = available_memory();
+  CHECK(left > 0);
+  CHECK(fits_in_memory(1e6));
+  CHECK(fits_in_memory(left / 4));
+  CHECK(!fits_in_memory(2 * left + 1e9));
+  CHECK(available_memory("/no/such/folder") == 0x1p47);
+}
