@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import STRONG, Floats, make
+from tests.conftest import STRONG, Floats, make, spawn
 from tests.network.test_connect import FLEETING, Case
 
 import spikelet as sl
@@ -58,11 +58,17 @@ def test_many_projections_of_16_bits() -> None:
 
 
 class Split:
-    """Plastic synapses from sources that are silent for long, onto targets whose spikes they do not change."""
+    """Plastic synapses from sources that are silent for long, onto targets whose spikes they do not change.
 
-    def __init__(self, *, full: bool = False) -> None:
+    apart: one in so many elements of both populations has synapses; projections are then made by target.
+    """
+
+    def __init__(self, *, full: bool = False, apart: int = 1) -> None:
+        self.apart = apart
         rng = np.random.default_rng(5)
         pairs = np.arange(50 * 30) if full else rng.choice(50 * 30, 400, replace=False)
+        if apart > 1:
+            pairs = pairs[np.argsort(pairs % 30, kind="stable")]
         self.pre, self.post = np.divmod(pairs, 30)
         self.weight = rng.uniform(1e-4, 9e-4, len(pairs))
         self.times = np.sort(rng.integers(0, STEPS, 150)) * 0.1
@@ -74,10 +80,11 @@ class Split:
     ) -> tuple[sl.Network, list[sl.Projection]]:
         """Return the network, and its plastic projections, which have the synapses in turn."""
         net = make(threads=threads)
-        pre = net.population(50, sl.SpikeSource(self.times, self.ids, snap=True))
-        post = net.population(30, sl.LIF())
+        n_pre, n_post = 50 * self.apart, 30 * self.apart
+        pre = net.population(n_pre, sl.SpikeSource(self.times, self.apart * self.ids, snap=True))
+        post = net.population(n_post, sl.LIF())
         each = np.random.default_rng(1).integers(0, 30, len(self.drive))
-        drive = net.population(30, sl.SpikeSource(self.drive, each, snap=True))
+        drive = net.population(n_post, sl.SpikeSource(self.drive, self.apart * each, snap=True))
         net.connect(drive, post, sl.OneToOne(), weight=DRIVE, delay=0.1)
         projections = []
         for which in np.array_split(np.arange(len(self.pre)), parts):
@@ -86,7 +93,7 @@ class Split:
                 net.connect(
                     pre,
                     post,
-                    (self.pre[which], self.post[which]),
+                    (self.apart * self.pre[which], self.apart * self.post[which]),
                     weight=self.weight[which],
                     delay=delay,
                     plasticity=rule,
@@ -99,35 +106,38 @@ class Split:
         found = []
         for steps in (4001, 5000, STEPS - 9001):
             net.run(steps * 0.1)
-            found.append(table(projections))
+            found.append(self.table(projections))
         return np.array(found)
 
-
-def table(projections: list[sl.Projection]) -> Floats:
-    """Return the weight of each synapse, by source and target."""
-    weights = np.zeros((50, 30))
-    for p in projections:
-        weights[p.pre_ids, p.post_ids] = p.weights
-    return weights
+    def table(self, projections: list[sl.Projection]) -> Floats:
+        """Return the weight of each synapse, by source and target."""
+        weights = np.zeros((50, 30))
+        for p in projections:
+            weights[p.pre_ids // self.apart, p.post_ids // self.apart] = p.weights
+        return weights
 
 
 @pytest.mark.parametrize("spread", [False, True])
+@pytest.mark.parametrize("apart", [1, 40])
 @pytest.mark.parametrize("name", RULES)
-def test_plastic_synapses_do_not_depend_on_their_projection(name: str, spread: bool) -> None:
-    split, rule = Split(full=name == "matrix"), RULES[name]
+def test_plastic_synapses_do_not_depend_on_their_projection(
+    name: str, apart: int, spread: bool
+) -> None:
+    split, rule = Split(full=name == "matrix", apart=apart), RULES[name]
     parts = FULL if name == "matrix" else MANY
     net, one = split.build(rule, 1, spread=spread)
-    assert ("dense block" in repr(one[0])) == (name == "matrix" and not spread)
+    assert ("dense block" in repr(one[0])) == (name == "matrix" and not spread and apart == 1)
     whole = split.weights(net, one)
     many = split.weights(*split.build(rule, parts, spread=spread))
     assert (many == whole).all()
     assert np.count_nonzero(whole[-1] != whole[0]) > 50 or isinstance(rule, sl.TsodyksMarkram)
 
 
+@pytest.mark.parametrize("apart", [1, 40])
 @pytest.mark.parametrize("name", RULES)
-def test_many_plastic_projections_keep_bits(name: str, tmp_path: Path) -> None:
+def test_many_plastic_projections_keep_bits(name: str, apart: int, tmp_path: Path) -> None:
     """For any number of threads, any way to cut a run, and after save and load."""
-    split, rule = Split(full=name == "matrix"), RULES[name]
+    split, rule = Split(full=name == "matrix", apart=apart), RULES[name]
     parts = FULL if name == "matrix" else MANY
     net, projections = split.build(rule, parts)
     expected = split.weights(net, projections)
@@ -140,7 +150,41 @@ def test_many_plastic_projections_keep_bits(name: str, tmp_path: Path) -> None:
             cut.save(tmp_path / "cut.npz")
             cut = sl.Network.load(tmp_path / "cut.npz", threads=1 + k % 2)
     loaded = list(cut.projections)[1:]
-    assert (table(loaded) == expected[-1]).all()
+    assert (split.table(loaded) == expected[-1]).all()
     for ours, theirs in zip(loaded, projections, strict=True):
         for trace, values in theirs.traces.items():
             assert np.array_equal(ours.traces[trace], values)
+
+
+MEMORY = """
+import resource, spikelet as sl
+net = sl.Network(threads=1)
+cells = net.population(2000, sl.LIF(I_e=400.0))
+net.run(0.1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for i in range(1000):
+    ends, rule = {ends}
+    net.connect(*ends, rule, weight=1.0, delay={delay}, plasticity={plasticity})
+net.run(30.0)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000)
+"""
+
+
+@pytest.mark.parametrize("delay", ["1.5", "sl.Uniform(0.1, 3.0)"])
+@pytest.mark.parametrize(
+    "plasticity",
+    ["None", "sl.STDP(w_max=10.0)", "sl.TsodyksMarkram()", "sl.RewardSTDP(w_max=10.0)"],
+)
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "(cells, cells[i : i + 1]), sl.FixedIndegree(10)",
+        "(cells[i : i + 1], cells), sl.FixedOutdegree(10)",
+    ],
+)
+def test_projections_of_single_neurons_take_memory_for_their_synapses(
+    ends: str, plasticity: str, delay: str
+) -> None:
+    """Not for all neurons of the populations, nor for tables that their rules share."""
+    kilobytes = float(spawn(MEMORY.format(ends=ends, plasticity=plasticity, delay=delay)))
+    assert kilobytes < 60

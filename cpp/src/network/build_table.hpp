@@ -102,11 +102,10 @@ template <class R>
 void sort_all_rows(SynapseTable<R>& table, int threads) {
   constexpr std::size_t parts_each = 16;  // rows may differ much in length
   const int team = team_for(threads, table.size());
-  const std::size_t first = table.row.first_row(), rows = table.row.end_row() - first,
+  const std::size_t rows = table.row.rows().size(),
                     parts = static_cast<std::size_t>(team) * parts_each;
   parallel_for(team, parts, [&](std::size_t part) {
-    sort_rows(table, table.row, first + rows * part / parts, first + rows * (part + 1) / parts,
-              false);
+    sort_rows(table, table.row.starts(), rows * part / parts, rows * (part + 1) / parts, false);
   });
 }
 
@@ -129,6 +128,8 @@ SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int 
   // Synapses of a group of sources are placed together: a group fits the second-level cache, and so
   // do the ends of all groups.
   constexpr std::uint64_t per_group = 32768, most_groups = 1024;
+  // So few synapses for a source are sorted: rows of all sources would take longer.
+  constexpr std::uint64_t few_rows = 8;
   const auto parts = static_cast<std::size_t>(std::max(threads, 1));
   const std::size_t wanted = std::clamp<std::uint64_t>(expected / per_group, 1, most_groups);
   const int shift = std::bit_width((n_pre + wanted - 1) / wanted);
@@ -151,19 +152,51 @@ SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int 
     });
   });
 
-  SynapseTable<R> table;
-  std::vector<std::uint64_t> row(n_pre + 1);
   std::uint64_t n = 0;
-  for (std::size_t g = 0; g < groups; ++g) {
-    row[g << shift] = n;
-    for (const auto& own : created) {
-      n += own[g].size();
+  for (const auto& own : created) {
+    for (const auto& group : own) {
+      n += group.size();
     }
   }
-  row[n_pre] = n;
+  SynapseTable<R> table;
   table.post.resize(n);
   table.weight.resize(weights ? n : 1);
   table.delay.resize(delays ? n : 1);
+  const auto place = [&](std::uint64_t k, const Created<R, values>& one) {
+    table.post[k] = one.post;
+    if constexpr (values) {
+      if (weights) {
+        table.weight[k] = one.weight;
+      }
+      if (delays) {
+        table.delay[k] = one.delay;
+      }
+    }
+  };
+  if (n * few_rows < n_pre) {
+    std::vector<Created<R, values>> all;
+    for (std::size_t g = 0; g < groups; ++g) {
+      for (const auto& own : created) {
+        all.insert(all.end(), own[g].begin(), own[g].end());
+      }
+    }
+    std::ranges::stable_sort(all, {}, &Created<R, values>::pre);
+    table.row = RowStarts(n_pre);
+    for (std::uint64_t k = 0; k < n; ++k) {
+      table.row.add(all[k].pre);
+      place(k, all[k]);
+    }
+    sort_rows(table, table.row.starts(), 0, table.row.rows().size(), ties_by_delay);
+    return table;
+  }
+  std::vector<std::uint64_t> row(n_pre + 1);
+  for (std::size_t g = 0, before = 0; g < groups; ++g) {
+    row[g << shift] = before;
+    for (const auto& own : created) {
+      before += own[g].size();
+    }
+  }
+  row[n_pre] = n;
   parallel_for(threads, groups, [&](std::size_t g) {
     const std::size_t begin = g << shift, end = std::min(n_pre, (g + 1) << shift);
     std::vector<std::uint64_t> next(end - begin);
@@ -181,16 +214,7 @@ SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int 
     }
     for (auto& own : created) {
       for (const Created<R, values>& one : own[g]) {
-        const std::uint64_t k = next[one.pre - begin]++;
-        table.post[k] = one.post;
-        if constexpr (values) {
-          if (weights) {
-            table.weight[k] = one.weight;
-          }
-          if (delays) {
-            table.delay[k] = one.delay;
-          }
-        }
+        place(next[one.pre - begin]++, one);
       }
       own[g] = {};
     }

@@ -6,20 +6,14 @@ template <class R>
 ClosedRows<R>::ClosedRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
                           std::size_t span)
     : TraceStore<R>(feed, plasticity, dt, span),
-      pre_(this->sources_),
-      updated_(this->sources_),
-      grown_(this->post_.size()) {
+      pre_(this->index_.rows()),
+      updated_(pre_.size()),
+      grown_(this->targets_.size()) {
   const SynapseTable<R>& table = *feed.table;
-  row_.push_back(0);
-  for (std::size_t i = 0; i < this->sources_; ++i) {
-    for (std::uint64_t k = table.row[i], end = table.row[i + 1]; k < end; ++k) {
-      if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
-        weight_.push_back(table.weight_of(k));
-        target_.push_back(static_cast<std::uint16_t>(table.post[k] - feed.post_begin));
-      }
-    }
-    row_.push_back(weight_.size());
-  }
+  row_ = this->for_synapses(table, [&](std::uint32_t, std::uint64_t k) {
+    weight_.push_back(table.weight_of(k));
+    target_.push_back(static_cast<std::uint16_t>(this->targets_.of_known(table.post[k])));
+  });
   this->feed_.table = nullptr;
   seen_.resize(weight_.size());
   at_.resize(grown_.size());
@@ -70,15 +64,15 @@ void ClosedRows<R>::update(std::uint32_t i, Step now, R down, R* input) {
 }
 
 template <class R>
-void ClosedRows<R>::on_pre(std::uint32_t source, R down, R* input) {
-  update(source, this->clock_, down, input);
-  this->mark(pre_, source, this->rise(trace_pre, this->clock_));
+void ClosedRows<R>::on_pre(std::uint32_t row, R down, R* input) {
+  update(row, this->clock_, down, input);
+  this->mark(pre_, row, this->rise(trace_pre, this->clock_));
 }
 
 template <class R>
-void ClosedRows<R>::fetch_rows(std::span<const std::uint32_t> sources) {
+void ClosedRows<R>::fetch_rows(std::span<const std::uint32_t> rows) {
   rows_.clear();
-  for (const std::uint32_t i : sources) {
+  for (const std::uint32_t i : rows) {
     const std::uint64_t begin = row_[i], n = row_[i + 1] - begin;
     if (n > 0) {
       rows_.push_back({weight_.data() + begin, seen_.data() + begin, target_.data() + begin, n});
@@ -88,9 +82,9 @@ void ClosedRows<R>::fetch_rows(std::span<const std::uint32_t> sources) {
 }
 
 template <class R>
-void ClosedRows<R>::update_all(std::span<const std::uint32_t> sources, Step now) {
-  fetch_rows(sources);
-  for (const std::uint32_t i : sources) {
+void ClosedRows<R>::update_all(std::span<const std::uint32_t> rows, Step now) {
+  fetch_rows(rows);
+  for (const std::uint32_t i : rows) {
     update(i, now, R(0), nullptr);
   }
   fetch_rows({});
@@ -104,7 +98,7 @@ void ClosedRows<R>::on_epoch() {
   std::fill(grown_.begin(), grown_.end(), R(0));
   copy_targets(begins);
   std::vector<std::uint32_t> silent;
-  for (std::uint32_t i = 0; i < this->sources_; ++i) {
+  for (std::uint32_t i = 0; i < pre_.size(); ++i) {
     if (begins - updated_[i] < kept) {
       continue;
     }
@@ -120,7 +114,7 @@ void ClosedRows<R>::on_epoch() {
 template <class R>
 void ClosedRows<R>::flush() {
   std::vector<std::uint32_t> pending;
-  for (std::uint32_t i = 0; i < this->sources_; ++i) {
+  for (std::uint32_t i = 0; i < pre_.size(); ++i) {
     if (pre_[i] != 0) {
       pending.push_back(i);
     }
@@ -130,11 +124,12 @@ void ClosedRows<R>::flush() {
 
 template <class R>
 void ClosedRows<R>::for_sources(const ForSource& visitor) const {
-  for (std::uint32_t i = 0; i < this->sources_; ++i) {
+  this->index_.for_each([&, i = std::size_t{0}](Gid source) mutable {
     if (row_[i] < row_[i + 1]) {
-      visitor(this->feed_.pre_gid + i, this->delay_, this->delay_);
+      visitor(source, this->delay_, this->delay_);
     }
-  }
+    ++i;
+  });
 }
 
 template <class R>
@@ -152,10 +147,12 @@ void ClosedRows<R>::fetch_ahead() const {
 
 template <class R>
 void ClosedRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
-  const std::size_t i = source - this->feed_.pre_gid;
+  const std::uint32_t i = this->row_of(source);
+  if (i == SourceIndex::none) {
+    return;
+  }
   for (std::uint64_t k = row_[i]; k < row_[i + 1]; ++k) {
-    visitor({this->delay_, static_cast<std::uint16_t>(this->feed_.local + target_[k]), &weight_[k],
-             this->channel_, k});
+    visitor({this->delay_, this->local(target_[k]), &weight_[k], this->channel_, k});
   }
 }
 
@@ -180,9 +177,9 @@ PlasticParts<R> ClosedRows<R>::parts() {
   parts.synapse.emplace_back(seen_);
   parts.row.emplace_back(pre_);
   parts.row_step.emplace_back(updated_);
-  parts.target.emplace_back(grown_.data(), this->targets());
+  parts.target.emplace_back(grown_);
   for (std::vector<R>& sums : ended_) {
-    parts.target.emplace_back(sums.data(), this->targets());
+    parts.target.emplace_back(sums);
   }
   this->add_traces(parts);
   stale_ = true;  // others may write them

@@ -5,74 +5,57 @@ namespace spikelet {
 template <class R>
 DenseBlock<R>::DenseBlock(const Feed<R>& feed, const Plasticity& plasticity, double dt,
                           std::size_t span)
-    : TraceStore<R>(feed, plasticity, dt, span), pre_(this->sources_) {
-  const SynapseTable<R>& table = *feed.table;
-  while (first_ < this->sources_ && table.row[first_] == table.row[first_ + 1]) {
-    ++first_;
-  }
-  while (first_ + rows_ < this->sources_ &&
-         table.row[first_ + rows_] < table.row[first_ + rows_ + 1]) {
-    ++rows_;
-  }
-  const std::size_t width = rows_ == 0 ? 0 : table.row[first_ + 1] - table.row[first_];
-  const std::size_t begin =
-      feed.post_begin - feed.table_begin;  // of the columns in the table's rows
-  columns_ = std::min<std::size_t>(feed.post_end - feed.table_begin, width) - begin;
+    : TraceStore<R>(feed, plasticity, dt, span),
+      columns_(this->targets_.size()),
+      pre_(this->index_.rows()) {
   // Whole cache lines, but no multiple of a page: otherwise a whole column would share a cache set.
   stride_ = round_up(columns_, 64 / sizeof(R));
   if (stride_ * sizeof(R) % 2048 == 0) {
     stride_ += 64 / sizeof(R);
   }
-  weight_.resize(stride_ * rows_);
-  for (std::size_t i = 0; i < rows_; ++i) {
-    for (std::size_t j = 0; j < columns_; ++j) {
-      weight_[i * stride_ + j] = table.weight_of(table.row[first_ + i] + begin + j);
-    }
-  }
+  weight_.resize(stride_ * pre_.size());
+  const SynapseTable<R>& table = *feed.table;
+  this->for_synapses(table, [&](std::uint32_t i, std::uint64_t k) {
+    weight_[i * stride_ + this->targets_.of_known(table.post[k])] = table.weight_of(k);
+  });
   this->feed_.table = nullptr;
 }
 
 template <class R>
-void DenseBlock<R>::on_pre(std::uint32_t source, R down, R* input) {
-  this->mark(pre_, source, this->rise(trace_pre, this->clock_));
-  if (source - first_ >= rows_) {
-    return;
-  }
-  R* row = weight_.data() + (source - first_) * stride_;
-  this->kernels_.dense_row(this->parameters(), row, this->post_.data(), this->active_.data(), down,
-                           this->sign_, input, columns_);
+void DenseBlock<R>::on_pre(std::uint32_t row, R down, R* input) {
+  this->mark(pre_, row, this->rise(trace_pre, this->clock_));
+  this->kernels_.dense_row(this->parameters(), weight_.data() + row * stride_, this->post_.data(),
+                           this->active_.data(), down, this->sign_, input, columns_);
 }
 
 template <class R>
 void DenseBlock<R>::on_post(std::uint32_t target, R up) {
-  if (up != 0 && target < columns_) {
-    this->kernels_.dense_column(this->parameters(), weight_.data() + target, stride_,
-                                pre_.data() + first_, up, rows_);
+  if (up != 0) {
+    this->kernels_.dense_column(this->parameters(), weight_.data() + target, stride_, pre_.data(),
+                                up, pre_.size());
   }
 }
 
 template <class R>
 void DenseBlock<R>::for_sources(const ForSource& visitor) const {
-  for (std::uint32_t i = first_; i < first_ + rows_; ++i) {
-    visitor(this->feed_.pre_gid + i, this->delay_, this->delay_);
-  }
+  this->index_.for_each([&](Gid source) { visitor(source, this->delay_, this->delay_); });
 }
 
 template <class R>
 void DenseBlock<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
-  const std::size_t i = source - this->feed_.pre_gid - first_;
-  if (i >= rows_) {
+  const std::uint32_t i = this->row_of(source);
+  if (i == SourceIndex::none) {
     return;
   }
-  for (std::size_t j = 0; j < columns_; ++j) {
-    visitor({this->delay_, static_cast<std::uint16_t>(this->feed_.local + j),
-             &weight_[i * stride_ + j], this->channel_, i * stride_ + j});
+  for (std::uint32_t j = 0; j < columns_; ++j) {
+    const std::size_t k = i * stride_ + j;
+    visitor({this->delay_, this->local(j), &weight_[k], this->channel_, k});
   }
 }
 
 template <class R>
 void DenseBlock<R>::add_weights(std::span<double> sums) const {
-  for (std::size_t i = 0; i < rows_; ++i) {
+  for (std::size_t i = 0; i < pre_.size(); ++i) {
     this->kernels_.add_row(weight_.data() + i * stride_, sums.data(), columns_);
   }
 }
@@ -80,7 +63,7 @@ void DenseBlock<R>::add_weights(std::span<double> sums) const {
 template <class R>
 void DenseBlock<R>::scale_weights(std::span<const R> factors) {
   const auto [low, high] = this->limits();
-  for (std::size_t i = 0; i < rows_; ++i) {
+  for (std::size_t i = 0; i < pre_.size(); ++i) {
     this->kernels_.scale_row(weight_.data() + i * stride_, factors.data(), low, high, columns_);
   }
 }

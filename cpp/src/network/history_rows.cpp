@@ -19,9 +19,10 @@ constexpr std::size_t most_headers = 512;
 template <class R>
 HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
                             std::size_t span)
-    : ReplayStore<R>(feed, plasticity, dt, span), traces_(feed.post_end - feed.post_begin) {
+    : ReplayStore<R>(feed, plasticity, dt, span),
+      rows_(this->index_.rows() + 1),
+      traces_(this->targets_.size()) {
   const SynapseTable<R>& table = *feed.table;
-  rows_.assign(table.row.size(), 0);
   for_each_by_delay(table, feed.post_begin, feed.post_end,
                     [&](std::uint32_t i, std::uint64_t k, bool first) {
                       const std::uint16_t delay = table.delay_of(k);
@@ -35,7 +36,7 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
                         segments_.push_back(segment);
                         longest_ = std::max(longest_, dendritic);
                         traces_.add_part(dendritic);
-                        ++rows_[i + 1];
+                        ++rows_[this->row_of_element(i) + 1];
                       }
                       ++segments_.back().count;
                       this->add_synapse(table, k);
@@ -63,8 +64,8 @@ void HistoryRows<R>::start(Step born) {
 
 template <class R>
 void HistoryRows<R>::enqueue(Gid source, Step stamp, Step from) {
-  const std::size_t i = source - this->feed_.pre_gid;
-  if (source < this->feed_.pre_gid || i + 1 >= rows_.size()) {
+  const std::uint32_t i = this->row_of(source);
+  if (i == SourceIndex::none) {
     return;
   }
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
@@ -72,7 +73,7 @@ void HistoryRows<R>::enqueue(Gid source, Step stamp, Step from) {
     const Step arrival = stamp + segment.delay - 1;
     const Step time = stamp + (segment.delay - segment.dendritic);
     if (arrival >= from && time > segment.last) {  // else it was sent already
-      calendar_.at(arrival).push_back(s);
+      calendar_.push(arrival, s);
     }
   }
 }
@@ -82,8 +83,8 @@ template <class R>
 void HistoryRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
   constexpr std::size_t ahead = 2, line = 64;
   const auto fetch = [&](Gid source) {
-    const std::size_t i = source - this->feed_.pre_gid;
-    if (source < this->feed_.pre_gid || i + 1 >= rows_.size()) {
+    const std::uint32_t i = this->row_of(source);
+    if (i == SourceIndex::none) {
       return;
     }
     const auto* begin = reinterpret_cast<const char*>(segments_.data() + rows_[i]);
@@ -143,8 +144,8 @@ void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
   const Segment& segment = segments_[row];
   const R* weight = this->weight_.data() + segment.first;
   const std::uint16_t* target = this->target_.data() + segment.first;
-  if (feed.one_channel >= 0 && !feed.ends.magnitude) {
-    R* to = input[static_cast<std::size_t>(feed.one_channel)] + feed.local;
+  if (feed.one_channel >= 0 && !feed.ends.magnitude && !this->targets_.scattered()) {
+    R* to = input[static_cast<std::size_t>(feed.one_channel)] + this->first_local();
 #pragma GCC unroll 8
     for (std::uint32_t k = 0; k < segment.count; ++k) {
       to[target[k]] += weight[k];
@@ -152,7 +153,7 @@ void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
     return;
   }
   for (std::uint32_t k = 0; k < segment.count; ++k) {
-    input[static_cast<std::size_t>(feed.channel_of(weight[k]))][feed.local + target[k]] +=
+    input[static_cast<std::size_t>(feed.channel_of(weight[k]))][this->local(target[k])] +=
         feed.sent(weight[k]);
   }
 }
@@ -213,7 +214,7 @@ void HistoryRows<R>::finish(Step now) {
         for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
           const int channel = this->feed_.channel_of(this->weight_[k]);
           this->add_sent(arrival,
-                         {static_cast<std::uint16_t>(this->feed_.local + this->target_[k]),
+                         {static_cast<std::uint16_t>(this->local(this->target_[k])),
                           static_cast<std::uint16_t>(channel), this->feed_.sent(this->weight_[k])});
         }
       }
@@ -232,14 +233,15 @@ R HistoryRows<R>::trace(Readable which, std::uint32_t source, std::uint32_t targ
   if (which == Readable::eligibility) {
     return this->own_[position];
   }
-  std::size_t row = rows_[source];
+  std::size_t row = rows_[this->row_of_element(source)];
   while (position >= segments_[row].first + segments_[row].count) {
     ++row;
   }
   const Segment& segment = segments_[row];
   return which == Readable::pre || which == Readable::pre_2
              ? this->source_trace(which, segment, position, now)
-             : this->target_trace(which, target, now - segment.dendritic);  // when they left
+             : this->target_trace(which, this->targets_.of(target),
+                                  now - segment.dendritic);  // when they left
 }
 
 // All arrivals before `step` have been delivered, so source spikes up to step - dendritic part are
@@ -290,11 +292,14 @@ void HistoryRows<R>::for_sources(const ForSource& visitor) const {
 
 template <class R>
 void HistoryRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
-  const std::size_t i = source - this->feed_.pre_gid;
+  const std::uint32_t i = this->row_of(source);
+  if (i == SourceIndex::none) {
+    return;
+  }
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
     for (std::uint64_t k = segments_[s].first; k < segments_[s].first + segments_[s].count; ++k) {
-      visitor({segments_[s].delay, static_cast<std::uint16_t>(this->feed_.local + this->target_[k]),
-               &this->weight_[k], this->feed_.channel_of(this->weight_[k]), k});
+      visitor({segments_[s].delay, this->local(this->target_[k]), &this->weight_[k],
+               this->feed_.channel_of(this->weight_[k]), k});
     }
   }
 }

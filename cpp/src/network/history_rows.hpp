@@ -79,7 +79,7 @@ class HistoryRows : public ReplayStore<R> {
   void fetch_headers(std::span<const std::uint32_t> rows) const;
   void fetch_rows(std::span<const std::uint32_t> rows);
 
-  std::vector<std::uint32_t> rows_;  // by source of the population: first segment
+  std::vector<std::uint32_t> rows_;  // by row of the source: first segment
   Step longest_ = 0;                 // dendritic part of a delay
   Calendar<std::uint32_t> calendar_;
   PostTraces<R> traces_;

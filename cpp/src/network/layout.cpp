@@ -43,9 +43,8 @@ void Layout<R>::find_reorder(Projection<R>& projection) const {
     return std::tuple(table.delay_of(k), feed.channel_of(weight), apart);
   };
   std::vector<std::uint64_t> order;
-  for (std::size_t i = table.row.first_row(); i < table.row.end_row(); ++i) {
-    const std::uint64_t row_end = table.row[i + 1];
-    for (std::uint64_t begin = table.row[i]; begin < row_end;) {
+  table.row.for_each([&](std::uint32_t, std::uint64_t row_begin, std::uint64_t row_end) {
+    for (std::uint64_t begin = row_begin; begin < row_end;) {
       std::uint64_t end = begin + 1;
       while (end < row_end && table.post[end] == table.post[begin]) {
         ++end;
@@ -65,7 +64,7 @@ void Layout<R>::find_reorder(Projection<R>& projection) const {
       }
       begin = end;
     }
-  }
+  });
 }
 
 // A projection as those see it who want the synapses onto the targets [begin, end).
@@ -174,6 +173,21 @@ void Layout<R>::bind_plastic() {
           slice.plastic.push_back(
               static_cast<PlasticStore<R>*>(partition.stores[projection.store].get()));
         }
+      }
+      if (slice.plastic.size() >= StoreWatch::few) {
+        const Gid first = network_.nodes[slice.node].first_gid;
+        std::vector<GidRange> ranges;
+        for (const PlasticStore<R>* store : slice.plastic) {
+          const TargetNumbers& targets = store->targets();
+          ranges.push_back(targets.size() == 0
+                               ? GidRange::none()
+                               : GidRange{first + targets.element(0),
+                                          first + targets.element(targets.size() - 1)});
+        }
+        slice.plastic_index = StoreIndex(ranges, [&](std::size_t k, const ForSource& visitor) {
+          slice.plastic[k]->targets().for_each(
+              [&](std::uint32_t element) { visitor(first + element, 1, 1); });
+        });
       }
     }
   }

@@ -17,27 +17,27 @@ constexpr std::size_t worth_a_team = 1u << 20;  // synapses
 using RowKey = std::pair<std::uint32_t, std::uint16_t>;  // source, delay
 
 template <class R>
-void read_targets(PlasticStore<R>& store, const PlasticParts<R>& parts, const Slice<R>& slice,
-                  PlasticState<R>& state) {
-  const std::size_t targets = state.counts.size();
-  state.target.resize(parts.target.size(), std::vector<R>(targets));
-  for (std::uint32_t j = slice.begin; j < std::min<std::size_t>(slice.end, targets); ++j) {
+void read_targets(PlasticStore<R>& store, const PlasticParts<R>& parts, PlasticState<R>& state) {
+  state.target.resize(parts.target.size(), std::vector<R>(state.counts.size()));
+  store.targets().for_each([&](std::uint32_t element) {
+    const std::uint32_t j = store.targets().of(element);
     for (std::size_t c = 0; c < state.target.size(); ++c) {
-      state.target[c][j] = parts.target[c][j - slice.begin];
+      state.target[c][element] = parts.target[c][j];
     }
-    state.counts[j] = store.counts()[j - slice.begin];
-  }
+    state.counts[element] = store.counts()[j];
+  });
 }
 
 template <class R>
-void write_targets(const PlasticState<R>& state, std::size_t targets, const Slice<R>& slice,
-                   PlasticParts<R>& parts, PlasticStore<R>& store) {
-  for (std::uint32_t j = slice.begin; j < std::min<std::size_t>(slice.end, targets); ++j) {
+void write_targets(const PlasticState<R>& state, PlasticParts<R>& parts, PlasticStore<R>& store) {
+  store.targets().for_each([&](std::uint32_t element) {
+    const std::uint32_t j = store.targets().of(element);
+    const std::size_t entry = state.entry(element);
     for (std::size_t c = 0; c < state.target.size(); ++c) {
-      parts.target[c][j - slice.begin] = state.target[c][j];
+      parts.target[c][j] = state.target[c][entry];
     }
-    store.counts()[j - slice.begin] = state.counts[j];
-  }
+    store.counts()[j] = state.counts[entry];
+  });
 }
 
 template <class R>
@@ -58,12 +58,13 @@ void read_posts(Posts<R>& posts, PlasticState<R>& state) {
 }
 
 template <class R>
-void write_posts(const PlasticState<R>& state, const Slice<R>& slice, PlasticStore<R>& store) {
+void write_posts(const PlasticState<R>& state, PlasticStore<R>& store) {
   std::vector<PostSpike<R>> posts;
   for (std::size_t n = 0; n < state.post_stamp.size(); ++n) {
-    if (state.post_target[n] >= slice.begin && state.post_target[n] < slice.end) {
+    const std::uint32_t target = store.targets().of(state.post_target[n]);
+    if (target != TargetNumbers::none) {
       posts.push_back({state.post_stamp[n],
-                       state.post_target[n] - slice.begin,
+                       target,
                        {state.post_value[0][n], state.post_value[1][n], state.post_value[2][n]}});
     }
   }
@@ -195,17 +196,13 @@ std::vector<std::pair<std::string_view, std::vector<R>>> PlasticAccess<R>::trace
     const Projection<R>& projection) {
   const FlushDenormals guard;
   const auto copies = finished_copies(projection);
-  std::vector<std::uint32_t> begin(copies.size());
-  for (std::size_t p = 0; p < copies.size(); ++p) {
-    begin[p] = copies[p] ? layout_.targets(projection, p).begin : 0;
-  }
   std::vector<std::pair<std::string_view, std::vector<R>>> found;
   for (const auto& [name, which] : readable(*projection.rule)) {
     std::vector<R> values(projection.size);
     layout_.for_each_synapse(
         projection, [&](std::uint64_t index, std::uint32_t source, const StoredSynapse<R>& s) {
-          values[index] = copies[s.partition]->trace(which, source, s.post - begin[s.partition],
-                                                     s.synapse.position, network_.now);
+          values[index] =
+              copies[s.partition]->trace(which, source, s.post, s.synapse.position, network_.now);
         });
     projection.to_canonical(values);
     found.emplace_back(name, std::move(values));
@@ -236,13 +233,12 @@ PlasticState<R> PlasticAccess<R>::state(const Projection<R>& projection) {
         rows[of_store[row]] = {p, row};
       }
     }
-    const Slice<R>& slice = layout_.targets(projection, p);
-    read_targets(*store, parts[p], slice, state);
+    read_targets(*store, parts[p], state);
     for (const PostSpike<R>& post : store->posts()) {
-      posts.emplace_back(post, slice.begin + post.target);
+      posts.emplace_back(post, store->targets().element(post.target));
     }
     state.clock = store->clock();
-    read_sent(*store, network_.now, slice, state);
+    read_sent(*store, network_.now, layout_.targets(projection, p), state);
   }
   read_posts(posts, state);
   read_rows(rows, parts, state);
@@ -293,12 +289,11 @@ void PlasticAccess<R>::set_state(const Projection<R>& projection, const PlasticS
       throw std::invalid_argument(
           "the plastic state does not fit this projection: it comes from another layout");
     }
-    const Slice<R>& slice = layout_.targets(projection, p);
     write_rows(state, rows, store->rows(), parts[p]);
-    write_targets(state, network_.nodes[projection.post].size, slice, parts[p], *store);
-    write_posts(state, slice, *store);
+    write_targets(state, parts[p], *store);
+    write_posts(state, *store);
     store->set_clock(state.clock);
-    write_sent(state, slice, *store);
+    write_sent(state, layout_.targets(projection, p), *store);
     if (!state.sent_step.empty()) {
       layout_.partitions[p].watch.rouse(projection.store, std::ranges::max(state.sent_step));
     }
@@ -328,15 +323,15 @@ void PlasticAccess<R>::multiply(const Projection<R>& projection, Factors&& facto
     const FlushDenormals guard;
     if (PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
       finish(store);
-      store->scale_weights(factors(*store, p));
+      store->scale_weights(factors(*store));
     }
   });
 }
 
 template <class R>
 void PlasticAccess<R>::normalise(const Projection<R>& projection, double total) {
-  multiply(projection, [&](PlasticStore<R>& store, std::size_t) {
-    std::vector<double> sums(store.targets());
+  multiply(projection, [&](PlasticStore<R>& store) {
+    std::vector<double> sums(store.targets().size());
     store.add_weights(sums);
     std::vector<R> factors(sums.size());
     for (std::size_t j = 0; j < sums.size(); ++j) {
@@ -356,16 +351,14 @@ void PlasticAccess<R>::scale(const Projection<R>& projection, const Regulation& 
   const auto elapsed = static_cast<double>(network_.now - interval.begin);
   const double seconds = elapsed * network_.dt * 1e-3;
   const double strength = how.strength * (elapsed / static_cast<double>(how.every));
-  multiply(projection, [&](PlasticStore<R>& store, std::size_t p) {
-    const Slice<R>& slice = layout_.targets(projection, p);
+  multiply(projection, [&](PlasticStore<R>& store) {
     const std::vector<std::uint32_t>& counts = store.counts();
-    std::vector<R> factors(store.targets(), R(1));
-    const std::size_t end = std::min<std::size_t>(slice.end, interval.before.size());
-    for (std::size_t j = slice.begin; j < end; ++j) {
-      const std::size_t local = j - slice.begin;
-      const double rate = (counts[local] - interval.before[j]) / seconds;
-      factors[local] = static_cast<R>(std::max(0.0, 1 + strength * (1 - rate / how.rate)));
-      interval.before[j] = counts[local];
+    std::vector<R> factors(counts.size());
+    for (std::uint32_t j = 0; j < counts.size(); ++j) {
+      std::uint32_t& before = interval.before[store.targets().element(j)];
+      const double rate = (counts[j] - before) / seconds;
+      factors[j] = static_cast<R>(std::max(0.0, 1 + strength * (1 - rate / how.rate)));
+      before = counts[j];
     }
     return factors;
   });
@@ -377,10 +370,8 @@ std::vector<std::uint32_t> PlasticAccess<R>::counts(const Projection<R>& project
   std::vector<std::uint32_t> counts(network_.nodes[projection.post].size, 0);
   for (std::size_t p = 0; p < layout_.partitions.size(); ++p) {
     if (PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
-      const Slice<R>& slice = layout_.targets(projection, p);
-      const std::size_t end = std::min<std::size_t>(slice.end, counts.size());
-      for (std::size_t j = slice.begin; j < end; ++j) {
-        counts[j] = store->counts()[j - slice.begin];
+      for (std::uint32_t j = 0; j < store->targets().size(); ++j) {
+        counts[store->targets().element(j)] = store->counts()[j];
       }
     }
   }

@@ -1,5 +1,8 @@
 #include "spikelet/network/plastic_store.hpp"
 
+#include <tuple>
+#include <utility>
+
 #include "network/history_store.hpp"
 #include "network/queued_history.hpp"
 #include "spikelet/network/closed_rows.hpp"
@@ -7,15 +10,44 @@
 #include "spikelet/network/scaled_rows.hpp"
 
 namespace spikelet {
+namespace {
+
+// The sources and the targets of a feed that have synapses there.
+template <class R>
+std::pair<SourceIndex, TargetNumbers> ends_of(const Feed<R>& feed) {
+  const SynapseTable<R>& table = *feed.table;
+  std::vector<Gid> sources;
+  std::vector<std::uint32_t> targets;
+  std::vector<std::uint8_t> found(feed.post_end - feed.post_begin);
+  table.row.for_each([&](std::uint32_t i, std::uint64_t begin, std::uint64_t end) {
+    bool has = false;
+    for (std::uint64_t k = begin; k < end; ++k) {
+      const std::uint32_t j = table.post[k] - feed.post_begin;
+      if (j < found.size()) {
+        has = true;
+        found[j] = 1;
+      }
+    }
+    if (has) {
+      sources.push_back(feed.pre_gid + i);
+    }
+  });
+  for (std::uint32_t j = 0; j < found.size(); ++j) {
+    if (found[j] != 0) {
+      targets.push_back(feed.post_begin + j);
+    }
+  }
+  return {SourceIndex(sources), TargetNumbers(std::move(targets))};
+}
+
+}  // namespace
 
 template <class R>
 PlasticStore<R>::PlasticStore(const Feed<R>& feed, const Plasticity& plasticity, double dt,
                               std::size_t span)
-    : feed_(feed),
-      plasticity_(plasticity),
-      dt_(dt),
-      span_(static_cast<Step>(span)),
-      counts_(feed.post_end - feed.post_begin) {
+    : feed_(feed), plasticity_(plasticity), dt_(dt), span_(static_cast<Step>(span)) {
+  std::tie(index_, targets_) = ends_of(feed);
+  counts_.resize(targets_.size());
   const auto [low, high] = plasticity.info().bounds(plasticity.parameters.data());
   low_ = static_cast<R>(low);
   high_ = static_cast<R>(high);
@@ -25,13 +57,18 @@ PlasticStore<R>::PlasticStore(const Feed<R>& feed, const Plasticity& plasticity,
 template <class R>
 void PlasticStore<R>::note_posts(std::span<const Gid> gids, Gid post_gid, Step stamp) {
   constexpr std::size_t ahead = 4;
-  for (std::size_t k = 0; k < gids.size(); ++k) {
-    if (k + ahead < gids.size()) {
-      fetch_post(gids[k + ahead] - post_gid - feed_.post_begin);
+  const auto with = [&](std::size_t k, auto&& f) {
+    const std::uint32_t target = k < gids.size() ? targets_.of(gids[k] - post_gid) : targets_.none;
+    if (target != targets_.none) {
+      f(target);
     }
-    const std::uint32_t target = gids[k] - post_gid - feed_.post_begin;
-    ++counts_[target];
-    note_post(target, stamp);
+  };
+  for (std::size_t k = 0; k < gids.size(); ++k) {
+    with(k + ahead, [&](std::uint32_t target) { fetch_post(target); });
+    with(k, [&](std::uint32_t target) {
+      ++counts_[target];
+      note_post(target, stamp);
+    });
   }
 }
 

@@ -20,16 +20,24 @@ QueuedHistory<R>::QueuedHistory(const Feed<R>& feed, const Plasticity& plasticit
                                 std::size_t span)
     : ReplayStore<R>(feed, plasticity, dt, span) {
   const SynapseTable<R>& table = *feed.table;
-  sources_.reserve(table.row.size());
   std::vector<std::uint64_t> order;
-  for (std::size_t i = 0; i < table.row.size(); ++i) {
-    sources_.push_back({{}, delay_.size()});
+  // Rows before this one that have no synapses begin here, too.
+  const auto begin = [&](std::size_t row) {
+    while (sources_.size() <= row) {
+      sources_.push_back({{}, delay_.size()});
+    }
+  };
+  table.row.for_each([&](std::uint32_t i, std::uint64_t first, std::uint64_t end) {
     order.clear();
-    for (std::uint64_t k = table.row[i], end = table.row[i + 1]; k < end; ++k) {
+    for (std::uint64_t k = first; k < end; ++k) {
       if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
         order.push_back(k);
       }
     }
+    if (order.empty()) {
+      return;
+    }
+    begin(this->row_of_element(i));
     // Synapses of a pair are summed in the order that rows by delay have.
     const auto post = [&](std::uint64_t k) { return table.post[k]; };
     if (std::ranges::adjacent_find(order, {}, post) != order.end()) {
@@ -40,7 +48,8 @@ QueuedHistory<R>::QueuedHistory(const Feed<R>& feed, const Plasticity& plasticit
       this->add_synapse(table, k);
       delay_.push_back(table.delay_of(k));
     }
-  }
+  });
+  begin(this->index_.rows());
   this->feed_.table = nullptr;  // the table is freed after building
   if (this->centered_) {
     this->own_.resize(this->weight_.size());
@@ -59,7 +68,7 @@ void QueuedHistory<R>::start(Step born) {
   written_until_ = -1;
 }
 
-// Calls f(source, delay), in this order.
+// Calls f(row of the source, delay), in this order.
 template <class R>
 template <class F>
 void QueuedHistory<R>::for_rows(F&& f) const {
@@ -146,14 +155,14 @@ template <class R>
 void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from) {
   listed_.clear();
   ahead_of_.clear();
-  const auto number = [&](auto at) {
-    return static_cast<std::uint32_t>(*at - this->feed_.pre_gid);
-  };
-  auto at = std::ranges::lower_bound(sources, this->feed_.pre_gid);
-  for (; at != sources.end() && number(at) < count(); ++at) {
-    const std::uint32_t i = number(at);
+  auto at = std::ranges::lower_bound(sources, this->index_.first());
+  for (; at != sources.end() && *at - this->index_.first() < this->index_.span(); ++at) {
+    const std::uint32_t i = this->row_of(*at);
+    if (i == SourceIndex::none) {
+      continue;
+    }
     if (sources.end() - at > headers_ahead) {
-      const std::size_t later = number(at + headers_ahead);
+      const std::size_t later = this->row_of(at[headers_ahead]);
       const Source* source = &sources_[std::min(later, count() - 1)];
       fetch_line(source);
       fetch_line(&source[1].first);  // it may lie on the next line
@@ -264,7 +273,7 @@ void QueuedHistory<R>::send(std::uint64_t first, std::size_t n, Step stamp) {
   const R* weight = this->weight_.data() + first;
   const std::uint16_t *target = this->target_.data() + first, *delay = delay_.data() + first;
   typename Events::Writer writer(due_, stamp);
-  if (feed.one_channel >= 0 && !feed.ends.magnitude) {
+  if (feed.one_channel >= 0 && !feed.ends.magnitude && !this->targets_.scattered()) {
     for (std::size_t k = 0; k < n; ++k) {
       writer.push(delay[k] - 1u, weight[k], target[k]);
     }
@@ -273,7 +282,8 @@ void QueuedHistory<R>::send(std::uint64_t first, std::size_t n, Step stamp) {
   const int bits = list_bits();
   for (std::size_t k = 0; k < n; ++k) {
     const std::uint32_t down = bits > 0 && weight[k] < 0 ? 1 : 0;
-    writer.push((delay[k] - 1u) << bits | down, feed.sent(weight[k]), target[k]);
+    writer.push((delay[k] - 1u) << bits | down, feed.sent(weight[k]),
+                this->local(target[k]) - this->first_local());
   }
 }
 
@@ -292,7 +302,7 @@ void QueuedHistory<R>::deliver(Step step, Channels<R> input, bool early) {
   }
   this->deliver_sent(step, input);  // of earlier stamps than any event below
   due_.take(step, [&](std::uint32_t list) {
-    R* to = input[channel_of_list(list)] + this->feed_.local;
+    R* to = input[channel_of_list(list)] + this->first_local();
     return [to](R weight, std::uint32_t target) { to[target] += weight; };
   });
 }
@@ -303,7 +313,7 @@ void QueuedHistory<R>::for_each_sent(Step now,
   PlasticStore<R>::for_each_sent(now, visitor);
   for (Step arrival = now; arrival < now + this->span_; ++arrival) {
     due_.for_each(arrival, [&](std::uint32_t list, R weight, std::uint32_t target) {
-      visitor(arrival, {static_cast<std::uint16_t>(this->feed_.local + target),
+      visitor(arrival, {static_cast<std::uint16_t>(this->first_local() + target),
                         static_cast<std::uint16_t>(channel_of_list(list)), weight});
     });
   }
@@ -361,11 +371,12 @@ R QueuedHistory<R>::trace(Readable which, std::uint32_t source, std::uint32_t ta
                           std::uint64_t position, Step now) const {
   const std::uint16_t delay = delay_[position];
   if (which != Readable::pre && which != Readable::pre_2) {
-    return this->target_trace(which, target, now - delay);  // when the spikes left
+    return this->target_trace(which, this->targets_.of(target), now - delay);  // when they left
   }
-  const SourceSpikes* spikes = &sources_[source].spikes;
-  if (is_split(source)) {
-    spikes = &*std::ranges::lower_bound(rows_, std::pair(source, delay), {}, [](const Row& row) {
+  const std::uint32_t i = this->row_of_element(source);
+  const SourceSpikes* spikes = &sources_[i].spikes;
+  if (is_split(i)) {
+    spikes = &*std::ranges::lower_bound(rows_, std::pair(i, delay), {}, [](const Row& row) {
       return std::pair(row.source, row.delay);
     });
   }
@@ -387,7 +398,8 @@ PlasticParts<R> QueuedHistory<R>::parts() {
 template <class R>
 std::vector<std::pair<std::uint32_t, std::uint16_t>> QueuedHistory<R>::rows() const {
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
-  for_rows([&](std::uint32_t i, std::uint16_t delay) { rows.emplace_back(i, delay); });
+  const std::vector<std::uint32_t> elements = this->elements_of_rows();
+  for_rows([&](std::uint32_t i, std::uint16_t delay) { rows.emplace_back(elements[i], delay); });
   return rows;
 }
 
@@ -400,20 +412,24 @@ void QueuedHistory<R>::clear() {
 
 template <class R>
 void QueuedHistory<R>::for_sources(const ForSource& visitor) const {
-  for (std::size_t i = 0; i < count(); ++i) {
+  this->index_.for_each([&, i = std::size_t{0}](Gid source) mutable {
     if (synapses_of(i) > 0) {
       const auto [shortest, longest] = std::ranges::minmax(delays_of(i));
-      visitor(this->feed_.pre_gid + static_cast<Gid>(i), shortest, longest);
+      visitor(source, shortest, longest);
     }
-  }
+    ++i;
+  });
 }
 
 template <class R>
 void QueuedHistory<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
-  const std::size_t i = source - this->feed_.pre_gid;
+  const std::uint32_t i = this->row_of(source);
+  if (i == SourceIndex::none) {
+    return;
+  }
   for (std::uint64_t k = first_of(i); k < first_of(i + 1); ++k) {
-    visitor({delay_[k], static_cast<std::uint16_t>(this->feed_.local + this->target_[k]),
-             &this->weight_[k], this->feed_.channel_of(this->weight_[k]), k});
+    visitor({delay_[k], this->local(this->target_[k]), &this->weight_[k],
+             this->feed_.channel_of(this->weight_[k]), k});
   }
 }
 

@@ -47,7 +47,7 @@ class QueuedHistory final : public ReplayStore<R> {
   };
   // What the synapses of a source and a delay know.
   struct Row : SourceSpikes {
-    std::uint32_t source;
+    std::uint32_t source;  // by row of the index
     std::uint16_t delay;
   };
   // In place of a source's last spike, which no state has: its rows may differ. A state that was
@@ -86,7 +86,7 @@ class QueuedHistory final : public ReplayStore<R> {
   int list_bits() const { return this->feed_.one_channel < 0 ? 1 : 0; }  // of the lists of a step
   std::size_t channel_of_list(std::uint32_t list) const;
 
-  Buffer<Source> sources_;  // of the population, and an end
+  Buffer<Source> sources_;  // by row of the index, and an end
   Buffer<std::uint16_t> delay_;
   std::vector<Row> rows_;  // by source and delay, while sources may be split
   std::size_t split_sources_ = 0;

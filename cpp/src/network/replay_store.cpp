@@ -8,20 +8,8 @@ namespace {
 
 constexpr Step tabled = 1 << 15;
 
-// The first factors of a decay, until they are 0.
-template <class R>
-std::vector<R> first_factors(const Decay<R>& decay) {
-  std::vector<R> factors{decay(0)};
-  while (factors.back() != 0 && static_cast<Step>(factors.size()) < tabled) {
-    factors.push_back(decay(static_cast<Step>(factors.size())));
-  }
-  return factors;
-}
-
-template <class R>
-DecayTable<R> table_of(const std::vector<R>& factors, const Decay<R>& decay) {
-  return {factors.data(), static_cast<std::int32_t>(factors.size()),
-          factors.back() != 0 ? &decay : nullptr};
+double tau_of(const Plasticity& plasticity, Trace trace) {
+  return plasticity.info().time_constants(plasticity.parameters.data())[trace];
 }
 
 }  // namespace
@@ -36,25 +24,36 @@ ReplayStore<R>::ReplayStore(const Feed<R>& feed, const Plasticity& plasticity, d
       nearest_post_(plasticity.pairing != Pairing::all_to_all),
       first_only_(plasticity.pairing == Pairing::nearest_restricted),
       centered_(plasticity.pairing == Pairing::nearest_pre_centered),
-      spikes_(feed.post_end - feed.post_begin,
-              plasticity.info().time_constants(plasticity.parameters.data())[trace_post_2] > 0),
-      kernels_(kernels().plastic<R>(plasticity.rule)) {
-  const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
-  const auto decay = [&](Trace trace) {
-    return tau[trace] > 0 ? Decay<R>(dt, tau[trace]) : Decay<R>();
-  };
-  pre_decay_ = decay(trace_pre);
-  post_decay_ = decay(trace_post);
-  pre_2_decay_ = decay(trace_pre_2);
-  post_2_decay_ = decay(trace_post_2);
-  pre_factors_ = first_factors(pre_decay_);
-  post_factors_ = first_factors(post_decay_);
+      pre_decay_(dt, tau_of(plasticity, trace_pre)),
+      post_decay_(dt, tau_of(plasticity, trace_post)),
+      pre_2_decay_(dt, tau_of(plasticity, trace_pre_2)),
+      post_2_decay_(dt, tau_of(plasticity, trace_post_2)),
+      spikes_(this->targets_.size(), tau_of(plasticity, trace_post_2) > 0),
+      kernels_(kernels().plastic<R>(plasticity.rule)) {}
+
+template <class R>
+ReplayStore<R>::DecayFromStart::DecayFromStart(const Decay<R>& any) : decay(any), first{any(0)} {
+  while (first.back() != 0 && static_cast<Step>(first.size()) < tabled) {
+    first.push_back(decay(static_cast<Step>(first.size())));
+  }
+}
+
+template <class R>
+ReplayStore<R>::SharedDecay::SharedDecay(double dt, double tau)
+    : of_(shared_table<DecayFromStart>(std::pair(dt, tau), [&] {
+        return DecayFromStart(tau > 0 ? Decay<R>(dt, tau) : Decay<R>());
+      })) {}
+
+template <class R>
+DecayTable<R> ReplayStore<R>::SharedDecay::table() const {
+  return {of_->first.data(), static_cast<std::int32_t>(of_->first.size()),
+          of_->first.back() != 0 ? &of_->decay : nullptr};
 }
 
 template <class R>
 void ReplayStore<R>::add_synapse(const SynapseTable<R>& table, std::uint64_t k) {
   weight_.push_back(table.weight_of(k));
-  target_.push_back(static_cast<std::uint16_t>(table.post[k] - this->feed_.post_begin));
+  target_.push_back(static_cast<std::uint16_t>(this->targets_.of_known(table.post[k])));
 }
 
 template <class R>
@@ -71,8 +70,8 @@ void ReplayStore<R>::pass(SourceSpikes& spikes, Step time) const {
 template <class R>
 Replaying<R> ReplayStore<R>::replaying(bool depresses, RowsAhead<R>* ahead) const {
   return {spikes_.view(),
-          table_of(pre_factors_, pre_decay_),
-          table_of(post_factors_, post_decay_),
+          pre_decay_.table(),
+          post_decay_.table(),
           post_factor(R(0)),
           static_cast<std::int32_t>(tie_),
           first_only_,

@@ -8,6 +8,7 @@
 #include "network/spike_lists.hpp"
 #include "spikelet/core/decay.hpp"
 #include "spikelet/core/kernels.hpp"
+#include "spikelet/core/shared_table.hpp"
 #include "spikelet/network/plastic_store.hpp"
 
 namespace spikelet {
@@ -74,7 +75,22 @@ class ReplayStore : public PlasticStore<R> {
   Step tie_;
   bool nearest_pre_, nearest_post_;  // traces are set to 1
   bool first_only_, centered_;       // one post a window; source traces by synapse
-  Decay<R> pre_decay_, post_decay_, pre_2_decay_, post_2_decay_;
+  // Of a trace.
+  struct DecayFromStart {
+    explicit DecayFromStart(const Decay<R>& any);
+    Decay<R> decay;
+    std::vector<R> first;  // its first factors, until they are 0
+  };
+  class SharedDecay {
+   public:
+    SharedDecay(double dt, double tau);  // tau 0: none
+    R operator()(Step steps) const { return of_->decay(steps); }
+    DecayTable<R> table() const;
+
+   private:
+    std::shared_ptr<const DecayFromStart> of_;
+  };
+  SharedDecay pre_decay_, post_decay_, pre_2_decay_, post_2_decay_;
   Buffer<R> weight_;
   Buffer<R> own_;  // by synapse: its own trace (pre-centred) or eligibility
   Buffer<std::uint16_t> target_;
@@ -88,8 +104,7 @@ class ReplayStore : public PlasticStore<R> {
   // less memory than two synapses.
   std::size_t least_limit() const { return 16 * spikes_.targets() + 1024 + weight_.size() / 64; }
 
-  std::size_t spikes_limit_ = 0;               // when they are settled next; 0: no spike yet
-  std::vector<R> pre_factors_, post_factors_;  // decays over the first steps
+  std::size_t spikes_limit_ = 0;  // when they are settled next; 0: no spike yet
 };
 
 extern template class ReplayStore<float>;

@@ -8,8 +8,8 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <vector>
 
+#include "spikelet/core/buffer.hpp"
 #include "spikelet/core/plasticity.hpp"
 #include "spikelet/network/reward.hpp"
 
@@ -101,8 +101,9 @@ class RewardSums {
   double rate_;
   int shift_;
   std::array<Step, stretches> number_, known_{};  // by slot: which stretch, how many steps of it
-  std::vector<RewardFrom> from_;
-  std::vector<RewardUntil> until_;
+  // Slots that are not used take no memory.
+  RawBuffer<RewardFrom> from_;
+  RawBuffer<RewardUntil> until_;
 };
 
 }  // namespace spikelet

@@ -31,6 +31,7 @@ class RowGatherer {
       feeds_.push_back({&feed, place(feed.ends.up), place(feed.ends.down)});
     }
     std::ranges::stable_sort(feeds_, {}, [](const Placed& one) { return one.feed->pre_gid; });
+    list_sources();
   }
 
   // Those that entries may have, ascending.
@@ -58,7 +59,8 @@ class RowGatherer {
   template <class F>
   std::size_t for_some(F&& f) {
     constexpr std::size_t enough = 1024;
-    const std::size_t stride = std::max<std::size_t>((last_ - std::min(first_, last_)) / enough, 1);
+    const std::size_t stride = std::max<std::size_t>(
+        (listed_.empty() ? last_ - std::min(first_, last_) : listed_.size()) / enough, 1);
     keeps_ = stride == 1 && draws_few();
     for_each(stride, f);
     return stride;
@@ -173,13 +175,40 @@ class RowGatherer {
 
   template <class F>
   void for_each(std::size_t stride, F&& f) {
-    for (std::size_t source = first_; source < last_; source += stride) {
-      gather(static_cast<Gid>(source));
+    const auto visit = [&](Gid source) {
+      gather(source);
       if (keeps_) {
         keep();
       }
-      f(static_cast<Gid>(source), unsorted_);
+      f(source, unsorted_);
+    };
+    for (std::size_t k = 0; k < listed_.size(); k += stride) {
+      visit(listed_[k]);
     }
+    for (std::size_t source = listed_.empty() ? first_ : last_; source < last_; source += stride) {
+      visit(static_cast<Gid>(source));
+    }
+  }
+  // Where few of many sources have synapses, and these are known.
+  void list_sources() {
+    constexpr std::size_t few = 8;
+    std::size_t rows = 0;
+    for (const Placed& one : feeds_) {
+      if (one.feed->table == nullptr) {
+        return;
+      }
+      rows += one.feed->table->row.rows().size();
+    }
+    if (rows * few >= last_ - std::min(first_, last_)) {
+      return;
+    }
+    for (const Placed& one : feeds_) {
+      for (const std::uint32_t i : one.feed->table->row.rows()) {
+        listed_.push_back(one.feed->pre_gid + i);
+      }
+    }
+    std::ranges::sort(listed_);
+    listed_.erase(std::unique(listed_.begin(), listed_.end()), listed_.end());
   }
   // Whether rows are drawn, and so few that they stay in the cache.
   bool draws_few() const {
@@ -201,6 +230,7 @@ class RowGatherer {
   }
 
   std::size_t first_ = SIZE_MAX, last_ = 0;  // sources that may have synapses
+  std::vector<Gid> listed_;                  // those that have; none: they are not listed
   std::vector<Placed> feeds_;
   std::vector<int> channels_;
   std::vector<DrawnSynapse<R>> drawn_;

@@ -32,10 +32,9 @@ bool in_cache(std::size_t synapses) { return synapses <= std::size_t{1} << 17; }
 template <class R>
 ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
                           std::size_t span)
-    : PlasticStore<R>(feed, plasticity, dt, span) {
+    : PlasticStore<R>(feed, plasticity, dt, span), rows_(this->index_.rows() + 1) {
   const SynapseTable<R>& table = *feed.table;
-  const std::size_t sources = table.row.size() - 1;
-  rows_.assign(table.row.size(), 0);
+  const std::size_t sources = this->index_.rows();
   if (varied()) {
     own_parameters_.resize(plasticity.varied->size());
   }
@@ -43,7 +42,7 @@ ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, dou
       table, feed.post_begin, feed.post_end, [&](std::uint32_t i, std::uint64_t k, bool first) {
         if (first) {
           segments_.push_back({weight_.size(), 0, i, table.delay_of(k)});
-          ++rows_[i + 1];
+          ++rows_[this->row_of_element(i) + 1];
         }
         ++segments_.back().count;
         weight_.push_back(table.weight_of(k));
@@ -140,8 +139,8 @@ R ScaledRows<R>::factor(std::size_t i, Step stamp) {
 
 template <class R>
 void ScaledRows<R>::enqueue(Gid source, Step stamp, Step from) {
-  const std::size_t i = source - this->feed_.pre_gid;
-  if (source < this->feed_.pre_gid || i >= last_.size() || stamp <= clock_) {
+  const std::uint32_t i = this->row_of(source);
+  if (i == SourceIndex::none || stamp <= clock_) {
     return;
   }
   if (varied()) {
@@ -153,7 +152,7 @@ void ScaledRows<R>::enqueue(Gid source, Step stamp, Step from) {
     const Segment& segment = segments_[s];
     const Step arrival = stamp + segment.delay - 1;
     if (arrival >= from) {
-      calendar_.at(arrival).push_back({segment.first, segment.count, f});
+      calendar_.push(arrival, {segment.first, segment.count, f});
     }
   }
 }
@@ -165,9 +164,9 @@ void ScaledRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step f
   constexpr std::size_t source_ahead = 16, row_ahead = 8;
   // Calls f(i) for source k, if it is one of this store.
   const auto with = [&](std::size_t k, auto&& f) {
-    if (k < sources.size() && sources[k] >= this->feed_.pre_gid &&
-        sources[k] - this->feed_.pre_gid < last_.size()) {
-      f(std::size_t{sources[k]} - this->feed_.pre_gid);
+    const std::uint32_t i = k < sources.size() ? this->row_of(sources[k]) : SourceIndex::none;
+    if (i != SourceIndex::none) {
+      f(std::size_t{i});
     }
   };
   const auto fetch_source = [&](std::size_t i) {
@@ -238,8 +237,9 @@ void ScaledRows<R>::deliver(Step step, Channels<R> input, bool early) {
 }
 
 template <class R>
-R ScaledRows<R>::trace(Readable which, std::uint32_t i, std::uint32_t, std::uint64_t position,
+R ScaledRows<R>::trace(Readable which, std::uint32_t source, std::uint32_t, std::uint64_t position,
                        Step now) const {
+  const std::uint32_t i = this->row_of_element(source);
   const TsodyksMarkram rule(parameters_of(position).data());
   TsodyksMarkram::State state =
       varied() ? TsodyksMarkram::State{own_[0][position], own_[1][position], own_[2][position]}
@@ -284,7 +284,10 @@ void ScaledRows<R>::for_sources(const ForSource& visitor) const {
 
 template <class R>
 void ScaledRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
-  const std::size_t i = source - this->feed_.pre_gid;
+  const std::uint32_t i = this->row_of(source);
+  if (i == SourceIndex::none) {
+    return;
+  }
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
     for (std::uint64_t k = segments_[s].first; k < segments_[s].first + segments_[s].count; ++k) {
       visitor({segments_[s].delay, target_[k], &weight_[k], this->feed_.channel_of(weight_[k]), k});
@@ -295,14 +298,14 @@ void ScaledRows<R>::visit(Gid source, const std::function<void(const SynapseRef<
 template <class R>
 void ScaledRows<R>::add_weights(std::span<double> sums) const {
   for (std::size_t k = 0; k < weight_.size(); ++k) {
-    sums[target_[k] - this->feed_.local] += std::abs(static_cast<double>(weight_[k]));
+    sums[number_of_target(k)] += std::abs(static_cast<double>(weight_[k]));
   }
 }
 
 template <class R>
 void ScaledRows<R>::scale_weights(std::span<const R> factors) {
   for (std::size_t k = 0; k < weight_.size(); ++k) {
-    weight_[k] *= factors[target_[k] - this->feed_.local];
+    weight_[k] *= factors[number_of_target(k)];
   }
 }
 
@@ -326,8 +329,9 @@ PlasticParts<R> ScaledRows<R>::parts() {
 template <class R>
 std::vector<std::pair<std::uint32_t, std::uint16_t>> ScaledRows<R>::rows() const {
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
+  const std::vector<std::uint32_t> elements = this->elements_of_rows();
   for (std::uint32_t i = 0; i < last_.size(); ++i) {
-    rows.emplace_back(rows_[i] < rows_[i + 1] ? i : this->no_source, std::uint16_t{0});
+    rows.emplace_back(rows_[i] < rows_[i + 1] ? elements[i] : this->no_source, std::uint16_t{0});
   }
   return rows;
 }

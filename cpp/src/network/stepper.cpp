@@ -223,8 +223,16 @@ template <class R>
 void Stepper<R>::note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes,
                       Step stamp) {
   const Gid first_gid = network_.nodes[slice.node].first_gid;
-  for (PlasticStore<R>* store : slice.plastic) {
-    store->note_posts(spikes, first_gid, stamp);
+  if (slice.plastic_index) {
+    for (const Gid& spike : spikes) {
+      for (const StoreIndex::Visit& visit : slice.plastic_index.of(spike)) {
+        slice.plastic[visit.store]->note_posts({&spike, 1}, first_gid, stamp);
+      }
+    }
+  } else {
+    for (PlasticStore<R>* store : slice.plastic) {
+      store->note_posts(spikes, first_gid, stamp);
+    }
   }
   for (const std::size_t k : slice.spike_recorders) {
     recorders_.spikes[k].note(partition, spikes, first_gid, stamp);

@@ -13,6 +13,25 @@
 #include "spikelet/network/static_store.hpp"
 
 namespace spikelet {
+namespace {
+
+// The targets that have synapses.
+template <class R>
+std::vector<std::uint32_t> targets_of(const SynapseTable<R>& table, std::size_t n) {
+  std::vector<bool> found(n);
+  for (const std::uint32_t j : table.post) {
+    found[j] = true;
+  }
+  std::vector<std::uint32_t> targets;
+  for (std::uint32_t j = 0; j < n; ++j) {
+    if (found[j]) {
+      targets.push_back(j);
+    }
+  }
+  return targets;
+}
+
+}  // namespace
 
 // What reads the weight of a static synapse.
 template <class R>
@@ -168,10 +187,12 @@ void SynapseAccess<R>::set_weights(Projection<R>& projection, std::span<const R>
 template <class R>
 PlasticState<R> SynapseAccess<R>::plastic_state(std::size_t number) {
   Projection<R>& projection = network_.projections[number];
-  if (projection.plastic) {
-    return *projection.plastic;
-  }
   PlasticState<R> state;
+  if (projection.plastic) {
+    state = *projection.plastic;
+    state.spread(network_.nodes[projection.post].size);
+    return state;
+  }
   if (projection.table) {
     state.synapse.push_back(weights(projection));
   } else {
@@ -187,7 +208,9 @@ PlasticState<R> SynapseAccess<R>::plastic_state(std::size_t number) {
 template <class R>
 std::vector<std::uint32_t> SynapseAccess<R>::counts(const Projection<R>& projection) const {
   if (projection.plastic) {
-    return projection.plastic->counts;
+    PlasticState<R> state = *projection.plastic;
+    state.spread(network_.nodes[projection.post].size);
+    return state.counts;
   }
   return projection.in_stores ? plastic_.counts(projection) : std::vector<std::uint32_t>{};
 }
@@ -197,6 +220,9 @@ void SynapseAccess<R>::set_plastic_state(Projection<R>& projection, const Plasti
   if (projection.table) {  // goes into the stores when they are built
     projection.table->weight.assign(state.synapse[0].begin(), state.synapse[0].end());
     projection.plastic = state;
+    if (!state.counts.empty()) {
+      projection.plastic->keep(targets_of(*projection.table, network_.nodes[projection.post].size));
+    }
   } else {
     plastic_.set_state(projection, state);
   }
@@ -248,6 +274,7 @@ void SynapseAccess<R>::unload() {
     Unloaded& one = all.emplace_back(&projection, synapses(projection));
     if (projection.rule) {
       one.plastic = plastic_state(k);
+      one.plastic->keep(targets_of(one.table, network_.nodes[projection.post].size));
       one.table.weight.assign(one.plastic->synapse[0].begin(), one.plastic->synapse[0].end());
     } else {
       one.table.compact();

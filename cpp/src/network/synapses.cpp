@@ -78,8 +78,8 @@ void SynapseTable<R>::restrict_to(Range own) {
   const bool weights = weight.size() == size(), delays = delay.size() == size();
   std::uint64_t kept = 0;
   RowStarts kept_row(row.size() - 1);
-  for (std::size_t i = row.first_row(); i < row.end_row(); ++i) {
-    for (std::uint64_t k = row[i], end = row[i + 1]; k < end; ++k) {
+  row.for_each([&](std::uint32_t i, std::uint64_t begin, std::uint64_t end) {
+    for (std::uint64_t k = begin; k < end; ++k) {
       if (own.contains(post[k])) {
         post[kept] = post[k];
         weight[weights ? kept : 0] = weight[weights ? k : 0];
@@ -88,7 +88,7 @@ void SynapseTable<R>::restrict_to(Range own) {
         kept_row.add(i);
       }
     }
-  }
+  });
   row = std::move(kept_row);
   post.resize(kept);
   post.shrink_to_fit();

@@ -26,8 +26,7 @@ TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, dou
                           std::size_t span)
     : PlasticStore<R>(feed, plasticity, dt, span),
       kernels_(kernels().plastic<R>(plasticity.rule)),
-      saturating_(plasticity.pairing == Pairing::nearest_symmetric),
-      sources_(feed.table->row.size() - 1) {
+      saturating_(plasticity.pairing == Pairing::nearest_symmetric) {
   const SynapseTable<R>& table = *feed.table;
   if (feed.delay > 0) {
     delay_ = feed.delay;
@@ -41,25 +40,25 @@ TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, dou
   const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
   epoch_steps_ = epoch_steps(plasticity, dt);
   for (int k = 0; k < trace_count; ++k) {
-    if (tau[k] <= 0) {  // a trace that the rule does not use stays 0
-      rise_[k].assign(static_cast<std::size_t>(epoch_steps_), R(0));
-      fall_[k] = rise_[k];
-      continue;
-    }
-    rate_[k] = dt / tau[k];
-    for (Step n = 0; n < epoch_steps_; ++n) {
-      rise_[k].push_back(static_cast<R>(std::exp(rate_[k] * static_cast<double>(n))));
-      fall_[k].push_back(static_cast<R>(std::exp(-rate_[k] * static_cast<double>(n))));
-    }
+    rate_[k] = tau[k] > 0 ? dt / tau[k] : 0;
+    within_epoch_[k] = shared_table<WithinEpoch>(std::pair(rate_[k], epoch_steps_), [&] {
+      WithinEpoch factors;
+      for (Step n = 0; n < epoch_steps_; ++n) {  // a trace that the rule does not use stays 0
+        const double past = rate_[k] * static_cast<double>(n);
+        factors.rise.push_back(rate_[k] > 0 ? static_cast<R>(std::exp(past)) : R(0));
+        factors.fall.push_back(rate_[k] > 0 ? static_cast<R>(std::exp(-past)) : R(0));
+      }
+      return factors;
+    });
   }
-  const std::size_t n = this->targets();
+  const std::size_t n = this->targets_.size();
   post_.assign(round_up(n, block_size), R(0));
   active_.assign(round_up(n, block_size) / block_size, 0);
   if (rate_[trace_post_2] > 0) {
     post_2_.assign(n, R(0));
   }
   if (rate_[trace_pre_2] > 0) {
-    pre_2_.assign(sources_, R(0));
+    pre_2_.assign(this->index_.rows(), R(0));
   }
   calendar_.resize(span);
 }
@@ -93,13 +92,13 @@ void TraceStore<R>::scale(std::vector<R>& trace, Trace which) const {
 
 template <class R>
 void TraceStore<R>::enqueue(Gid source, Step stamp, Step from) {
-  const std::size_t i = source - this->feed_.pre_gid;
+  const std::uint32_t i = this->row_of(source);
   const Step arrival = stamp + delay_ - 1;
-  if (source < this->feed_.pre_gid || i >= sources_ || arrival < from ||
+  if (i == SourceIndex::none || arrival < from ||
       stamp + (delay_ - dendritic_) <= clock_) {  // has been sent already
     return;
   }
-  calendar_.at(arrival).push_back(static_cast<std::uint32_t>(i));
+  calendar_.push(arrival, i);
 }
 
 template <class R>
@@ -160,7 +159,7 @@ void TraceStore<R>::begin(Step time) {
 }
 
 template <class R>
-void TraceStore<R>::step(Step time, R* input) {
+void TraceStore<R>::step(Step time, R* channel) {
   begin(time);
   const Step arrival = time + dendritic_ - 1;
   std::vector<std::uint32_t>& arrivals = calendar_.at(arrival);
@@ -170,34 +169,44 @@ void TraceStore<R>::step(Step time, R* input) {
   if (!this->plasticity_.tie_potentiates) {  // a tie potentiates with earlier traces
     potentiate_until(time);
   }
-  const auto process = [&](R* to) {
-    fetch_rows(arrivals);
-    for (const std::uint32_t i : arrivals) {
-      R before = 0;
-      if (!pre_2_.empty()) {
-        before = pre_2_[i] * fall(trace_pre_2, time);
-        mark(pre_2_, i, rise(trace_pre_2, time));
-      }
-      on_pre(i, kernels_.pre_factor(parameters(), before) * fall(trace_post, time), to);
+  const auto process = [&](std::uint32_t i, R* to) {
+    R before = 0;
+    if (!pre_2_.empty()) {
+      before = pre_2_[i] * fall(trace_pre_2, time);
+      mark(pre_2_, i, rise(trace_pre_2, time));
     }
-    fetch_rows({});
+    on_pre(i, kernels_.pre_factor(parameters(), before) * fall(trace_post, time), to);
   };
-  if (input != nullptr) {
-    process(input);
-  } else {  // before they arrive: they wait with what they send
-    std::vector<R> row(round_up(this->targets(), block_size));
-    for (const std::uint32_t i : std::vector<std::uint32_t>(std::move(arrivals))) {
+  fetch_rows(arrivals);
+  if (channel == nullptr) {  // before they arrive: they wait with what they send
+    std::vector<R> row(this->targets_.size());
+    for (const std::uint32_t i : arrivals) {
       std::fill(row.begin(), row.end(), R(0));
-      arrivals.assign(1, i);
-      process(row.data());
-      for (std::size_t j = 0; j < row.size(); ++j) {
+      process(i, row.data());
+      for (std::uint32_t j = 0; j < row.size(); ++j) {
         if (row[j] != 0) {
-          this->add_sent(arrival, {static_cast<std::uint16_t>(this->feed_.local + j),
+          this->add_sent(arrival, {static_cast<std::uint16_t>(this->local(j)),
                                    static_cast<std::uint16_t>(channel_), row[j]});
         }
       }
     }
+  } else if (this->targets_.scattered()) {
+    scattered_.resize(this->targets_.size());
+    for (const std::uint32_t i : arrivals) {
+      for (const std::uint16_t j : targets_of(i)) {
+        scattered_[j] = channel[this->local(j)];
+      }
+      process(i, scattered_.data());
+      for (const std::uint16_t j : targets_of(i)) {
+        channel[this->local(j)] = scattered_[j];
+      }
+    }
+  } else {
+    for (const std::uint32_t i : arrivals) {
+      process(i, channel + this->first_local());
+    }
   }
+  fetch_rows({});
   arrivals.clear();
 }
 
@@ -232,7 +241,7 @@ void TraceStore<R>::deliver(Step step, Channels<R> input, bool early) {
   const Step time = step + 1 - dendritic_;
   if (clock_ < time) {
     catch_up(time - 1);
-    this->step(time, input[static_cast<std::size_t>(channel_)] + this->feed_.local);
+    this->step(time, input[static_cast<std::size_t>(channel_)]);
   }
 }
 
@@ -248,8 +257,10 @@ void TraceStore<R>::finish(Step now) {
 }
 
 template <class R>
-R TraceStore<R>::trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t,
-                       Step now) const {
+R TraceStore<R>::trace(Readable which, std::uint32_t source_element, std::uint32_t target_element,
+                       std::uint64_t, Step now) const {
+  const std::uint32_t source = this->row_of_element(source_element),
+                      target = this->targets_.of(target_element);
   switch (which) {
     case Readable::pre:
       return pre_trace(source) * fall(trace_pre, now);
@@ -266,10 +277,10 @@ R TraceStore<R>::trace(Readable which, std::uint32_t source, std::uint32_t targe
 
 template <class R>
 std::vector<std::pair<std::uint32_t, std::uint16_t>> TraceStore<R>::rows() const {
-  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows(sources_, {this->no_source, delay_});
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows(this->index_.rows(),
+                                                            {this->no_source, delay_});
   this->for_sources([&](Gid source, Step, Step) {
-    const std::uint32_t i = source - this->feed_.pre_gid;
-    rows[i].first = i;
+    rows[this->row_of(source)].first = source - this->feed_.pre_gid;
   });
   return rows;
 }
@@ -298,11 +309,11 @@ void TraceStore<R>::set_posts(std::span<const PostSpike<R>> list) {
 
 template <class R>
 void TraceStore<R>::add_traces(PlasticParts<R>& parts) {
-  parts.target.emplace_back(post_.data(), this->targets());
-  if (!post_2_.empty()) {
+  parts.target.emplace_back(post_.data(), this->targets_.size());
+  if (rate_[trace_post_2] > 0) {
     parts.target.emplace_back(post_2_);
   }
-  if (!pre_2_.empty()) {
+  if (rate_[trace_pre_2] > 0) {
     parts.row.emplace_back(pre_2_);
   }
   // The next epoch finds out which blocks are active; until then, all are.

@@ -50,6 +50,12 @@ std::vector<Case> cases() {
   scaled.rule = "TsodyksMarkram";
   scaled.parameters = {0.3, 8, 5, 1};
   all.push_back(scaled);
+  for (std::size_t k = all.size(); k-- > 0;) {
+    if (all[k].layout != PlasticLayout::dense_block && (k + 1 == all.size() || k % 3 == 0)) {
+      all.push_back(all[k]);
+      all.back().few = true;
+    }
+  }
   return all;
 }
 
@@ -168,7 +174,7 @@ TEST_CASE("clear forgets spikes and traces, and keeps the weights") {
     std::fill(used.input.begin(), used.input.end(), 0);
     CHECK(same_bits(used.weights(), weights));
     CHECK(used.store->posts().empty());
-    CHECK(used.store->counts() == std::vector<std::uint32_t>(slice_end - slice_begin));
+    CHECK(used.store->counts() == std::vector<std::uint32_t>(used.store->targets().size()));
     // It then behaves like a new one with these weights.
     std::copy(weights.begin(), weights.end(), fresh.store->parts().synapse[0].begin());
     used.run(1400);
@@ -204,6 +210,13 @@ TEST_CASE("no spike up to the stamp of birth counts") {
   }
 }
 
+TEST_CASE_TEMPLATE("weights and what is sent, onto a few scattered targets", R, float, double) {
+  for (const PlasticLayout layout :
+       {PlasticLayout::history, PlasticLayout::queued, PlasticLayout::closed_rows}) {
+    compare_all<R>(layout, false, 0.03, true);
+  }
+}
+
 TEST_CASE("sums, scaling within the bounds, and counts of spikes, by target") {
   const Trains trains = random_trains(0.05, 0.04);
   const RewardSignal reward = make_reward();
@@ -212,15 +225,17 @@ TEST_CASE("sums, scaling within the bounds, and counts of spikes, by target") {
     Driver<double> driver(what, trains, &reward);
     driver.run(300);
     driver.store->finish(300);
-    const std::size_t n = driver.store->targets();
+    const TargetNumbers& targets = driver.store->targets();
+    const std::size_t n = targets.size();
+    CHECK(n == (what.few ? 3 : n_post - slice_begin));
     std::vector<double> sums(n), expected(n), factors(n), scaled;
     for (std::size_t j = 0; j < n; ++j) {
       factors[j] = 0.5 + 0.02 * static_cast<double>(j);
     }
     const double high = what.rule == "TsodyksMarkram" ? 1e9 : 1;
     driver.for_each([&](std::uint32_t, std::uint32_t j, Step, double w, double) {
-      expected[j - slice_begin] += w;
-      scaled.push_back(std::min(w * factors[j - slice_begin], high));
+      expected[targets.of(j)] += w;
+      scaled.push_back(std::min(w * factors[targets.of(j)], high));
     });
     driver.store->add_weights(sums);
     for (std::size_t j = 0; j < n; ++j) {
@@ -232,7 +247,10 @@ TEST_CASE("sums, scaling within the bounds, and counts of spikes, by target") {
     CHECK(after == scaled);
     std::vector<std::uint32_t> counts(n);
     for (std::uint32_t j = slice_begin; j < n_post; ++j) {
-      counts[j - slice_begin] = static_cast<std::uint32_t>(std::count_if(
+      if (targets.of(j) == targets.none) {
+        continue;
+      }
+      counts[targets.of(j)] = static_cast<std::uint32_t>(std::count_if(
           trains.post[j].begin(), trains.post[j].end(), [](Step s) { return s <= 300; }));
     }
     CHECK(driver.store->counts() == counts);
@@ -359,7 +377,7 @@ TEST_CASE("make_plastic_store makes the requested layout, and each has a name") 
     CHECK(driver.store->layout() == layout);
     names.insert(layout_name(layout));
     CHECK(driver.store->clone()->layout() == layout);
-    CHECK(driver.store->targets() == slice_end - slice_begin);
+    CHECK(driver.store->targets().size() == n_post - slice_begin);
     CHECK(driver.store->bytes() > 4 * 200);
   }
   CHECK(names.size() == 5);

@@ -33,7 +33,10 @@ TEST_CASE("a source index finds exactly the sources that have a row") {
         REQUIRE(index.row(source) == expected);
         row += has ? 1 : 0;
       }
+      CHECK(index.rows() == (index.dense() ? index.span() : sources.size()));
+      CHECK(SourceIndex(sources, 0).rows() == sources.size());
     }
   }
   CHECK(SourceIndex().row(0) == SourceIndex::none);
+  CHECK(SourceIndex().rows() == 0);
 }

@@ -66,7 +66,7 @@ TEST_CASE("a calendar has a list for each step up to its span") {
     calendar.resize(static_cast<std::size_t>(span));
     for (Step now = 0; now < 50; ++now) {
       for (Step ahead = 1; ahead <= span; ++ahead) {
-        calendar.at(now + ahead).push_back(now + ahead);
+        calendar.push(now + ahead, now + ahead);
       }
       std::vector<Step>& due = calendar.at(now);
       CHECK(due == std::vector<Step>(static_cast<std::size_t>(std::min(now, span)), now));

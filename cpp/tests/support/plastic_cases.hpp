@@ -109,14 +109,16 @@ void compare(const Case& what, const Trains& trains) {
 }
 
 template <class R>
-void compare_all(PlasticLayout layout, bool close = false, double p_pre = 0.03) {
+void compare_all(PlasticLayout layout, bool close = false, double p_pre = 0.03, bool few = false) {
   const Trains trains = random_trains(p_pre, 0.03);
   std::size_t n = 0;
   for (Case what : cases_of(layout)) {
     for (const bool tie : {true, false}) {
       what.tie = tie;
       what.close = close;
-      what.axonal = std::array{0.0, 0.4, 1.0}[n++ % 3];
+      what.few = few;
+      what.axonal = layout == PlasticLayout::queued ? 0.0 : std::array{0.0, 0.4, 1.0}[n % 3];
+      ++n;
       what.delay = n % 2 == 0 ? 7 : 1;
       what.early = n % 5 == 0 && what.axonal < 0.5;
       compare<R>(what, trains);

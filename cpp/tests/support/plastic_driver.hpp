@@ -48,9 +48,10 @@ inline Trains random_trains(double p_pre, double p_post) {
   return trains;
 }
 
-// Random pairs, some of them twice, or all of them. delay 0: many different ones.
+// Random pairs, some of them twice, or all of them; or onto a few scattered targets. delay 0: many
+// different ones.
 template <class R>
-SynapseTable<R> make_table(bool full, std::uint16_t delay, double low, double high) {
+SynapseTable<R> make_table(bool full, bool few, std::uint16_t delay, double low, double high) {
   const Stream stream(42, Purpose::values, 0);
   std::vector<std::uint32_t> pre, post;
   std::vector<R> weight;
@@ -58,7 +59,7 @@ SynapseTable<R> make_table(bool full, std::uint16_t delay, double low, double hi
   for (std::uint32_t k = 0; k < (full ? (n_pre - 3) * n_post : 400); ++k) {
     const Words w = stream.words(k, 0);
     pre.push_back(full ? 1 + k / n_post : w[0] % n_pre);  // the first and the last have none
-    post.push_back(full ? k % n_post : w[1] % n_post);
+    post.push_back(full ? k % n_post : few ? 70 + 31 * (w[1] % 3) : w[1] % n_post);
     weight.push_back(static_cast<R>(low + (high - low) * uniform(w[2])));
     delays.push_back(static_cast<std::uint16_t>(delay > 0    ? delay
                                                 : k % 3 == 0 ? 1
@@ -99,6 +100,7 @@ struct Case {
   bool early = false;
   double low = 0, high = 1;  // of the weights at the start
   bool close = false;        // rows of one delay, with most targets
+  bool few = false;          // targets, which are scattered
 
   Plasticity plasticity() const {
     return {find_plasticity(rule), parameters, pairing, tie, axonal};
@@ -115,7 +117,7 @@ struct Driver {
       : what(which),
         table(which.close
                   ? make_close_table<R>(which.delay, which.low, which.high)
-                  : make_table<R>(which.layout == PlasticLayout::dense_block,
+                  : make_table<R>(which.layout == PlasticLayout::dense_block, which.few,
                                   mixes_delays(which.layout) ? std::uint16_t{0} : which.delay,
                                   which.low, which.high)),
         trains(spikes) {

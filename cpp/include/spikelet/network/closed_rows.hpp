@@ -39,9 +39,12 @@ class ClosedRows final : public TraceStore<R> {
  private:
   static constexpr Step kept = closed_epochs;
 
-  void on_pre(std::uint32_t source, R down, R* input) override;
-  R pre_trace(std::uint32_t source) const override { return pre_[source]; }
-  void fetch_rows(std::span<const std::uint32_t> sources) override;
+  void on_pre(std::uint32_t row, R down, R* input) override;
+  std::span<const std::uint16_t> targets_of(std::uint32_t row) const override {
+    return {target_.data() + row_[row], row_[row + 1] - row_[row]};
+  }
+  R pre_trace(std::uint32_t row) const override { return pre_[row]; }
+  void fetch_rows(std::span<const std::uint32_t> rows) override;
   void on_post(std::uint32_t target, R up) override {
     grown_[target] += up;
     at_[target].grown = grown_[target];
@@ -49,14 +52,14 @@ class ClosedRows final : public TraceStore<R> {
   void on_mark(std::uint32_t target) override { at_[target].k_minus = this->post_[target]; }
   void on_epoch() override;
   void flush() override;
-  void update(std::uint32_t source, Step now, R down, R* input);
-  void update_all(std::span<const std::uint32_t> sources, Step now);
+  void update(std::uint32_t row, Step now, R down, R* input);
+  void update_all(std::span<const std::uint32_t> rows, Step now);
   void copy_targets(Step epoch);
 
   std::vector<std::uint64_t> row_;
   Buffer<R> weight_, seen_;
   Buffer<std::uint16_t> target_;
-  std::vector<R> pre_;         // by source, of the epoch of the row's last update
+  std::vector<R> pre_;         // by row, of the epoch of its last update
   std::vector<Step> updated_;  // that epoch
   std::vector<R> grown_;       // by target, in the current epoch
   std::array<std::vector<R>, kept> ended_;

@@ -24,13 +24,12 @@ class DenseBlock final : public TraceStore<R> {
   void clear() override;
 
  private:
-  void on_pre(std::uint32_t source, R down, R* input) override;
-  R pre_trace(std::uint32_t source) const override { return pre_[source]; }
+  void on_pre(std::uint32_t row, R down, R* input) override;
+  R pre_trace(std::uint32_t row) const override { return pre_[row]; }
   void on_post(std::uint32_t target, R up) override;
   void on_epoch() override { this->scale(pre_, trace_pre); }
   void flush() override {}
 
-  std::uint32_t first_ = 0, rows_ = 0;  // sources that have synapses
   std::size_t columns_ = 0, stride_ = 0;
   Buffer<R> weight_;
   std::vector<R> pre_;

@@ -64,6 +64,7 @@ struct Slice {
   std::vector<StateSums<R>> taken_in;      // those that a step takes in with its states
   std::unique_ptr<ProgramRun<R>> program;  // of neurons that a program moves
   std::vector<PlasticStore<R>*> plastic;   // stores that need its spikes
+  StoreIndex plastic_index;                // of many: those of an element
   std::vector<std::size_t> spike_recorders;
   std::vector<SampledColumns> samples;
 

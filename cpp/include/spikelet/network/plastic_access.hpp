@@ -38,7 +38,7 @@ class PlasticAccess {
   void finish(PlasticStore<R>* store);
   std::vector<std::unique_ptr<PlasticStore<R>>> finished_copies(
       const Projection<R>& projection) const;
-  // Multiplies each target's weights by factors(store, partition), one for each target.
+  // Multiplies each target's weights by factors(store), one for each number.
   template <class Factors>
   void multiply(const Projection<R>& projection, Factors&& factors);
 

@@ -9,11 +9,14 @@
 
 #include <cstddef>
 #include <memory>
+#include <numeric>
 #include <string_view>
 
 #include "spikelet/core/plasticity.hpp"
 #include "spikelet/network/reward.hpp"
+#include "spikelet/network/source_index.hpp"
 #include "spikelet/network/store.hpp"
+#include "spikelet/network/target_numbers.hpp"
 
 namespace spikelet {
 
@@ -66,13 +69,13 @@ struct PlasticParts {
   std::vector<Strided<R>> row;  // one entry a row (source, delay)
   std::vector<std::span<double>> row_double;
   std::vector<Strided<Step>> row_step;
-  std::vector<std::span<R>> target;  // one entry a target
+  std::vector<std::span<R>> target;  // one entry a number
 };
 
 template <class R>
 struct PostSpike {  // a spike of a target that is still needed
   Step stamp;
-  std::uint32_t target;  // counted from the slice's first
+  std::uint32_t target;  // its number in the store
   std::array<R, 3> value;
 };
 
@@ -97,18 +100,18 @@ class PlasticStore : public SynapseStore<R> {
   // Brings the weights up to `now`: every spike that has arrived at the synapse by then counts.
   // Spikes of sources that have passed it wait with the weight they were sent with.
   virtual void finish(Step now) = 0;
-  // A trace of one synapse, after finish(now), with the spikes that are at the synapse by then. The
-  // target counts from the slice's first.
+  // A trace of one synapse, after finish(now), with the spikes that are at the synapse by then.
+  // source, target: elements of the populations.
   virtual R trace(Readable which, std::uint32_t source, std::uint32_t target,
                   std::uint64_t position, Step now) const = 0;
   // Other amplitudes, after finish(); time constants and bounds must be the same.
   virtual void set_parameters(const std::vector<double>& parameters) {
     plasticity_.parameters = parameters;
   }
-  // Adds up the magnitudes of each target's weights; scales and limits them.
+  // Adds up the magnitudes of each target's weights; scales and limits them. By number.
   virtual void add_weights(std::span<double> sums) const = 0;
   virtual void scale_weights(std::span<const R> factors) = 0;
-  std::size_t targets() const { return feed_.post_end - feed_.post_begin; }  // with padding
+  const TargetNumbers& targets() const { return targets_; }
 
   // For an exact copy, in this order. Call settle() first; it changes no bit of what follows.
   virtual void settle(Step now) { static_cast<void>(now); }
@@ -121,12 +124,14 @@ class PlasticStore : public SynapseStore<R> {
   virtual Step clock() const = 0;  // source spikes up to here have been processed
   virtual void set_clock(Step clock) = 0;
   virtual void for_each_sent(Step now, const std::function<void(Step, const Sent<R>&)>& visitor);
-  void add_sent(Step arrival, const Sent<R>& sent) { sent_.at(arrival).push_back(sent); }
-  std::vector<std::uint32_t>& counts() { return counts_; }  // spikes of each target; they wrap
+  void add_sent(Step arrival, const Sent<R>& sent) { sent_.push(arrival, sent); }
+  // Spikes of each target, by number; they wrap.
+  std::vector<std::uint32_t>& counts() { return counts_; }
 
   GidRange sources() const override {
-    return feed_.sources == 0 ? GidRange::none()
-                              : GidRange{feed_.pre_gid, feed_.pre_gid + (feed_.sources - 1)};
+    const Gid first = index_.first();
+    return index_.span() == 0 ? GidRange::none()
+                              : GidRange{first, first + static_cast<Gid>(index_.span() - 1)};
   }
   bool waits() const override { return true; }
   void clear() override;
@@ -140,7 +145,45 @@ class PlasticStore : public SynapseStore<R> {
   std::array<R, 2> limits() const { return {low_, high_}; }
   R limited(R w) const { return w > high_ ? high_ : w < low_ ? low_ : w; }
 
+  // Of a target, in the partition's buffers.
+  std::uint32_t local(std::uint32_t number) const {
+    return feed_.local + (targets_.element(number) - feed_.post_begin);
+  }
+  // Where the targets begin there, unless they are scattered.
+  std::uint32_t first_local() const { return targets_.size() == 0 ? feed_.local : local(0); }
+  // What is kept of sources is kept by row.
+  std::uint32_t row_of(Gid source) const { return index_.row(source); }
+  std::uint32_t row_of_element(std::uint32_t i) const { return row_of(feed_.pre_gid + i); }
+  std::vector<std::uint32_t> elements_of_rows() const {
+    std::vector<std::uint32_t> elements;
+    index_.for_each([&](Gid source) { elements.push_back(source - feed_.pre_gid); });
+    return elements;
+  }
+  // Calls f(row, synapse) for the synapses of the table that are the store's, and returns where
+  // each row begins among these, and the end.
+  template <class F>
+  std::vector<std::uint64_t> for_synapses(const SynapseTable<R>& table, F&& f) const {
+    std::vector<std::uint64_t> begin(index_.rows() + 1);
+    table.row.for_each([&](std::uint32_t i, std::uint64_t first, std::uint64_t end) {
+      const std::uint32_t row = row_of_element(i);
+      std::uint64_t own = 0;
+      for (std::uint64_t k = first; row != SourceIndex::none && k < end; ++k) {
+        if (table.post[k] >= feed_.post_begin && table.post[k] < feed_.post_end) {
+          ++own;
+          f(row, k);
+        }
+      }
+      if (own > 0) {
+        begin[row + 1] = own;
+      }
+    });
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    return begin;
+  }
+
   Feed<R> feed_;
+  SourceIndex index_;      // of the sources that have synapses in the store
+  TargetNumbers targets_;  // that have
   Plasticity plasticity_;
   double dt_;
   Step span_;

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "spikelet/core/shared_table.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -44,9 +47,9 @@ class RewardSignal {
   // tau: decay of the level [ms], or infinity for none; tau_eligibility [ms]; baseline: level at
   // which nothing is learned.
   RewardSignal(double dt, double tau, double tau_eligibility, double baseline)
-      : level_fall_(dt, std::isinf(tau) ? 0 : dt / tau),
-        fall_(dt, dt / tau_eligibility),
-        both_fall_(dt, (std::isinf(tau) ? 0 : dt / tau) + dt / tau_eligibility),
+      : level_fall_(shared(dt, std::isinf(tau) ? 0 : dt / tau)),
+        fall_(shared(dt, dt / tau_eligibility)),
+        both_fall_(shared(dt, (std::isinf(tau) ? 0 : dt / tau) + dt / tau_eligibility)),
         baseline_(baseline) {}
 
   // The level from `step` on, until the next one that is set.
@@ -61,11 +64,11 @@ class RewardSignal {
   }
   double level(Step step) const {
     const auto k = index(step);
-    return k == 0 ? 0 : level_[k - 1] * level_fall_.factor(step - at_[k - 1]);
+    return k == 0 ? 0 : level_[k - 1] * level_fall_->factor(step - at_[k - 1]);
   }
   // Integral over [from, to] of exp(-(u - from) / tau_eligibility) (level(u) - baseline) du [ms].
   double integral(Step from, Step to) const {
-    double sum = -baseline_ * fall_.integral(to - from);
+    double sum = -baseline_ * fall_->integral(to - from);
     for (std::size_t k = index(from); k <= at_.size(); ++k) {
       const Step begin = k == 0 ? from : std::max(from, at_[k - 1]);
       if (begin >= to) {
@@ -73,13 +76,13 @@ class RewardSignal {
       }
       const Step end = k < at_.size() ? std::min(to, at_[k]) : to;
       if (k > 0 && level_[k - 1] != 0 && end > begin) {
-        const double start = level_[k - 1] * level_fall_.factor(begin - at_[k - 1]);
-        sum += start * fall_.factor(begin - from) * both_fall_.integral(end - begin);
+        const double start = level_[k - 1] * level_fall_->factor(begin - at_[k - 1]);
+        sum += start * fall_->factor(begin - from) * both_fall_->integral(end - begin);
       }
     }
     return sum;
   }
-  double decay(Step from, Step to) const { return fall_.factor(to - from); }  // of eligibility
+  double decay(Step from, Step to) const { return fall_->factor(to - from); }  // of eligibility
   struct Passed {
     double integral, decay;
   };
@@ -96,7 +99,11 @@ class RewardSignal {
     return static_cast<std::size_t>(std::upper_bound(at_.begin(), at_.end(), step) - at_.begin());
   }
 
-  Fall level_fall_, fall_, both_fall_;
+  static std::shared_ptr<const Fall> shared(double dt, double rate) {
+    return shared_table<Fall>(std::pair(dt, rate), [&] { return Fall(dt, rate); });
+  }
+
+  std::shared_ptr<const Fall> level_fall_, fall_, both_fall_;
   double baseline_;
   std::vector<Step> at_;
   std::vector<double> level_;

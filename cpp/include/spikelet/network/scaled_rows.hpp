@@ -56,16 +56,19 @@ class ScaledRows final : public PlasticStore<R> {
   void send_own(std::size_t source, Step stamp, Step from);
   bool varied() const { return this->plasticity_.varied != nullptr; }
   std::array<double, 4> parameters_of(std::uint64_t synapse) const;
+  std::uint32_t number_of_target(std::uint64_t synapse) const {
+    return this->targets_.of(this->feed_.post_begin + (target_[synapse] - this->feed_.local));
+  }
   std::size_t own_bytes() const;
   void note_post(std::uint32_t, Step) override {}
   template <class Send>
   void send(const Arrival& arrival, Send&& to) const;
 
-  std::vector<std::uint32_t> rows_;  // by source: first segment
+  std::vector<std::uint32_t> rows_;  // by row of the source: first segment
   Buffer<Segment> segments_;
   Buffer<R> weight_;
-  Buffer<std::uint16_t> target_;
-  std::vector<double> x_, y_, u_;  // by source, after its last spike
+  Buffer<std::uint16_t> target_;   // local
+  std::vector<double> x_, y_, u_;  // by row of the source, after its last spike
   // If parameters vary: the same by synapse, and the parameters that do, in the store's order.
   std::array<Buffer<R>, 3> own_;
   SynapseParameters own_parameters_;

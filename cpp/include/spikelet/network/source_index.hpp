@@ -18,14 +18,15 @@ class SourceIndex {
   static constexpr std::uint32_t none = 0xffffffffu;
 
   SourceIndex() = default;
-  // Of sources in ascending order.
-  explicit SourceIndex(const std::vector<Gid>& sources) {
+  // Of sources in ascending order. Where fewer than one in `few` have a row, the others have none;
+  // few 0: they never have.
+  explicit SourceIndex(const std::vector<Gid>& sources, std::size_t few = usually_few) {
     if (sources.empty()) {
       return;
     }
     first_ = sources.front();
     span_ = sources.back() - first_ + 1;
-    if (sources.size() * few >= span_) {
+    if (few > 0 && sources.size() * few >= span_) {
       return;
     }
     words_.resize(span_ / 64 + 1);
@@ -42,8 +43,13 @@ class SourceIndex {
   bool dense() const { return words_.empty(); }
   Gid first() const { return first_; }
   std::size_t span() const { return span_; }  // sources from the first to the last
-  std::uint32_t row(Gid source) const {       // or none
-    const Gid at = source - first_;           // wraps around for sources before the first
+  std::size_t rows() const {
+    return dense()
+               ? span_
+               : words_.back().before + static_cast<std::size_t>(std::popcount(words_.back().bits));
+  }
+  std::uint32_t row(Gid source) const {  // or none
+    const Gid at = source - first_;      // wraps around for sources before the first
     if (at >= span_) {
       return none;
     }
@@ -77,7 +83,7 @@ class SourceIndex {
   std::size_t bytes() const { return words_.size() * sizeof(Word); }
 
  private:
-  static constexpr std::size_t few = 8;  // an empty row costs 12 bytes, a word 16
+  static constexpr std::size_t usually_few = 8;  // an empty row costs 12 bytes, a word 16
   struct Word {
     std::uint64_t bits = 0;
     std::uint32_t before = 0;  // rows of earlier words

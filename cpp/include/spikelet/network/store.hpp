@@ -179,7 +179,8 @@ class Calendar {
     while (size <= span) {
       size *= 2;
     }
-    lists_.assign(size, {});
+    size_ = size;
+    lists_.assign(1, {});
   }
   void clear() {
     for (std::vector<Entry>& list : lists_) {
@@ -187,11 +188,19 @@ class Calendar {
     }
   }
   void fetch() const { fetch_values(lists_); }
+  void push(Step step, const Entry& entry) {
+    if (lists_.size() < size_) {
+      lists_.resize(size_);
+    }
+    at(step).push_back(entry);
+  }
   std::vector<Entry>& at(Step step) {
     return lists_[static_cast<std::size_t>(step) & (lists_.size() - 1)];
   }
 
  private:
+  std::size_t size_ = 1;
+  // Until the first entry, one list, which is empty: many stores never have one.
   std::vector<std::vector<Entry>> lists_ = std::vector<std::vector<Entry>>(1);
 };
 

@@ -56,6 +56,7 @@ class StoreIndex {
       counts[source - all.first] += is_new ? 1 : 0;
       pairs += is_new ? 1 : 0;
     });
+    looks += ranges.size() * (span / spikes);
     if (pairs * fewer > looks || pairs > most_pairs) {
       return;
     }
@@ -103,7 +104,8 @@ class StoreIndex {
   }
 
  private:
-  static constexpr std::uint64_t fewer = 2;  // visits, at least so many times, or it does not pay
+  static constexpr std::uint64_t fewer = 2;    // visits, at least so many times, or it does not pay
+  static constexpr std::uint64_t spikes = 64;  // of a step, for which each store is looked at once
   static constexpr std::uint64_t most_pairs = 0xffffffffu;
 
   SourceIndex rows_;

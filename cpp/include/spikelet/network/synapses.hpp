@@ -51,10 +51,9 @@ template <class R, class Visit>
 void for_each_by_delay(const SynapseTable<R>& table, std::uint32_t post_begin,
                        std::uint32_t post_end, Visit&& visit) {
   std::vector<std::uint64_t> order;
-  const auto end = static_cast<std::uint32_t>(table.row.end_row());
-  for (auto i = static_cast<std::uint32_t>(table.row.first_row()); i < end; ++i) {
+  table.row.for_each([&](std::uint32_t i, std::uint64_t begin, std::uint64_t end) {
     order.clear();
-    for (std::uint64_t k = table.row[i], row_end = table.row[i + 1]; k < row_end; ++k) {
+    for (std::uint64_t k = begin; k < end; ++k) {
       if (table.post[k] >= post_begin && table.post[k] < post_end) {
         order.push_back(k);
       }
@@ -64,7 +63,7 @@ void for_each_by_delay(const SynapseTable<R>& table, std::uint32_t post_begin,
     for (std::size_t n = 0; n < order.size(); ++n) {
       visit(i, order[n], n == 0 || table.delay_of(order[n]) != table.delay_of(order[n - 1]));
     }
-  }
+  });
 }
 
 extern template struct SynapseTable<float>;

@@ -37,19 +37,18 @@ class TableFacts {
     }
     std::int64_t begin = 0, end = 0;
     bool is_full = table.size() > 0;
-    for (std::size_t i = table.row.first_row(); is_full && i < table.row.end_row(); ++i) {
-      const std::uint64_t first = table.row[i], synapses = table.row[i + 1] - first;
-      if (synapses == 0) {
-        continue;
+    table.row.for_each([&](std::uint32_t i, std::uint64_t first, std::uint64_t last) {
+      if (!is_full) {
+        return;
       }
       const auto at = static_cast<std::int64_t>(i);
-      is_full = synapses == width && (end == 0 || end == at);
+      is_full = last - first == width && (end == 0 || end == at);
       begin = end == 0 ? at : begin;
       end = at + 1;
-      for (std::uint64_t k = 0; is_full && k < synapses; ++k) {
+      for (std::uint64_t k = 0; is_full && k < width; ++k) {
         is_full = table.post[first + k] == own.begin + k;
       }
-    }
+    });
     least[full] = is_full ? 1 : 0;
     least[first_row] = begin;
     least[last_first_row] = -begin;
@@ -95,15 +94,13 @@ class TableFacts {
   template <class R>
   static std::int64_t synapses_by_delay(const SynapseTable<R>& table) {
     std::vector<bool> found(std::size_t{max_delay} + 1);
-    std::size_t delays = 0, sources = 0;
+    std::size_t delays = 0;
     for (const std::uint16_t d : table.delay) {
       delays += found[d] ? 0 : 1;
       found[d] = true;
     }
-    for (std::size_t i = table.row.first_row(); i < table.row.end_row(); ++i) {
-      sources += table.row[i + 1] > table.row[i] ? 1 : 0;
-    }
-    return static_cast<std::int64_t>(table.size() / std::max<std::size_t>(delays * sources, 1));
+    return static_cast<std::int64_t>(table.size() /
+                                     std::max<std::size_t>(delays * table.row.rows().size(), 1));
   }
 };
 

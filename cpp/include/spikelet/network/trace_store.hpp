@@ -5,6 +5,7 @@
 #pragma once
 
 #include "spikelet/core/kernels.hpp"
+#include "spikelet/core/shared_table.hpp"
 #include "spikelet/network/plastic_store.hpp"
 
 namespace spikelet {
@@ -34,22 +35,25 @@ class TraceStore : public PlasticStore<R> {
 
  protected:
   void note_post(std::uint32_t target, Step stamp) override;
-  virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
-  // The rows of these sources are the next ones, in this order; none: other rows may follow.
-  virtual void fetch_rows(std::span<const std::uint32_t> /*sources*/) {}
+  // input: by number of the target.
+  virtual void on_pre(std::uint32_t row, R down, R* input) = 0;
+  // The targets of a row, where they may be scattered.
+  virtual std::span<const std::uint16_t> targets_of(std::uint32_t /*row*/) const { return {}; }
+  // These rows are the next ones, in this order; none: other rows may follow.
+  virtual void fetch_rows(std::span<const std::uint32_t> /*rows*/) {}
   virtual void on_post(std::uint32_t target, R up) = 0;
-  virtual void on_mark(std::uint32_t) {}  // at a target's spike, its trace has changed
-  virtual R pre_trace(std::uint32_t source) const = 0;  // of the present epoch, after flush()
-  virtual void on_epoch() = 0;                          // the epoch of step clock_ + 1 begins
+  virtual void on_mark(std::uint32_t) {}             // at a target's spike, its trace has changed
+  virtual R pre_trace(std::uint32_t row) const = 0;  // of the present epoch, after flush()
+  virtual void on_epoch() = 0;                       // the epoch of step clock_ + 1 begins
   virtual void flush() = 0;  // applies all pending potentiation to the weights
   void add_traces(PlasticParts<R>& parts);
 
   Step epoch(Step time) const { return time / epoch_steps_; }
   R rise(Trace trace, Step time) const {
-    return rise_[trace][static_cast<std::size_t>(time % epoch_steps_)];
+    return within_epoch_[trace]->rise[static_cast<std::size_t>(time % epoch_steps_)];
   }
   R fall(Trace trace, Step time) const {
-    return fall_[trace][static_cast<std::size_t>(time % epoch_steps_)];
+    return within_epoch_[trace]->fall[static_cast<std::size_t>(time % epoch_steps_)];
   }
   R epoch_decay(Trace trace, Step epochs) const;
   void mark(std::vector<R>& trace, std::size_t k, R value) const {
@@ -64,12 +68,14 @@ class TraceStore : public PlasticStore<R> {
   int channel_ = 0;
   R sign_ = 1;
   bool saturating_;
-  std::size_t sources_;
   Step epoch_steps_ = 1;
   // Of the synapse: sources' spikes up to it are in. Where none arrives it stands, for some time.
   Step clock_ = -1;
-  std::array<std::vector<R>, trace_count> rise_, fall_;  // exp(+-k dt / tau) within an epoch
-  std::array<double, trace_count> rate_{};               // dt / tau, 0: not used
+  struct WithinEpoch {
+    std::vector<R> rise, fall;  // exp(+-k dt / tau)
+  };
+  std::array<std::shared_ptr<const WithinEpoch>, trace_count> within_epoch_;
+  std::array<double, trace_count> rate_{};  // dt / tau, 0: not used
   std::vector<R> pre_2_, post_, post_2_;
   std::vector<std::uint8_t> active_;  // by block of targets: some trace is not 0
 
@@ -86,7 +92,8 @@ class TraceStore : public PlasticStore<R> {
 
   std::vector<Post> posts_;  // by time
   std::size_t potentiated_ = 0, marked_ = 0;
-  Calendar<std::uint32_t> calendar_;
+  Calendar<std::uint32_t> calendar_;  // of rows
+  std::vector<R> scattered_;          // input of targets that are, by number
 };
 
 }  // namespace spikelet
