@@ -12,7 +12,7 @@ import numpy as np
 from spikelet import _core
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, numbers, own, require
-from spikelet._util.described import Described
+from spikelet._util.described import Described, call
 
 __all__ = [
     "STDP",
@@ -62,6 +62,9 @@ class Plasticity(Described):
     """
 
     _pairing: ClassVar[str] = "all_to_all"
+
+    def __repr__(self) -> str:
+        return call(self, defaults=True)
 
     def __post_init__(self) -> None:
         self._require_registered()

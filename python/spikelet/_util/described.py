@@ -9,11 +9,12 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 import numpy as np
 
+from spikelet._util import html
 from spikelet._util.checks import shown
 from spikelet._util.spelling import suggestion
 from spikelet._util.values import hashed, same
 
-__all__ = ["Described"]
+__all__ = ["Described", "call"]
 
 
 class _Arguments(NamedTuple):
@@ -38,6 +39,16 @@ def _values(description: Any) -> list[Any]:
 def _plain(value: Any) -> Any:
     """Return an array of one number without axes as the number."""
     return value.item() if type(value) is np.ndarray and value.ndim == 0 else value
+
+
+def call(description: Any, *, defaults: bool = False) -> str:
+    """Return the call that makes a description: parameters by name, also those with their defaults if asked for."""
+    given = [
+        f"{f.name}={_plain(value)!r}"
+        for f in dataclasses.fields(description)
+        if f.repr and not (same(_plain(value := getattr(description, f.name)), f.default) and not defaults)
+    ]
+    return f"{type(description).__name__}({', '.join(given)})"
 
 
 class Described:
@@ -71,13 +82,16 @@ class Described:
         return hash((self._kind(), *map(hashed, _values(self))))
 
     def __repr__(self) -> str:
-        """Return the call that makes it: parameters by name, without those that have their default."""
-        given = [
-            f"{f.name}={_plain(value)!r}"
+        return call(self)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the parameters, for notebooks."""
+        rows = [
+            (f.name, html.short(_plain(getattr(self, f.name))), f.metadata.get("unit", ""))
             for f in dataclasses.fields(self)  # type: ignore[arg-type]  # of dataclasses only
-            if f.repr and not same(_plain(value := getattr(self, f.name)), f.default)
+            if f.repr
         ]
-        return f"{type(self).__name__}({', '.join(given)})"
+        return html.grid(type(self).__name__, ["parameter", "value", "unit"], rows)
 
     def _kind(self) -> Any:
         """Return what equal descriptions share besides the parameters."""

@@ -1,0 +1,5 @@
+"""The command as a module: ``python -m spikelet``."""
+
+from spikelet.cli import main
+
+main()
