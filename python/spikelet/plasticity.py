@@ -12,7 +12,7 @@ import numpy as np
 from spikelet import _core
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, numbers, own, require
-from spikelet._util.described import Described, call
+from spikelet._util.described import Described
 
 __all__ = [
     "STDP",
@@ -64,7 +64,7 @@ class Plasticity(Described):
     _pairing: ClassVar[str] = "all_to_all"
 
     def __repr__(self) -> str:
-        return call(self, defaults=True)
+        return self._call(defaults=True)
 
     def __post_init__(self) -> None:
         self._require_registered()

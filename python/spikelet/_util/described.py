@@ -14,7 +14,7 @@ from spikelet._util.checks import shown
 from spikelet._util.spelling import suggestion
 from spikelet._util.values import hashed, same
 
-__all__ = ["Described", "call"]
+__all__ = ["Described"]
 
 
 class _Arguments(NamedTuple):
@@ -39,16 +39,6 @@ def _values(description: Any) -> list[Any]:
 def _plain(value: Any) -> Any:
     """Return an array of one number without axes as the number."""
     return value.item() if type(value) is np.ndarray and value.ndim == 0 else value
-
-
-def call(description: Any, *, defaults: bool = False) -> str:
-    """Return the call that makes a description: parameters by name, also those with their defaults if asked for."""
-    given = [
-        f"{f.name}={_plain(value)!r}"
-        for f in dataclasses.fields(description)
-        if f.repr and not (same(_plain(value := getattr(description, f.name)), f.default) and not defaults)
-    ]
-    return f"{type(description).__name__}({', '.join(given)})"
 
 
 class Described:
@@ -82,7 +72,19 @@ class Described:
         return hash((self._kind(), *map(hashed, _values(self))))
 
     def __repr__(self) -> str:
-        return call(self)
+        return self.__short__()
+
+    def __short__(self) -> str:
+        """Return the call that makes it: parameters by name, without those that have their default."""
+        return self._call(defaults=False)
+
+    def _call(self, *, defaults: bool) -> str:
+        given = [
+            f"{f.name}={_plain(value)!r}"
+            for f in dataclasses.fields(self)  # type: ignore[arg-type]  # of dataclasses only
+            if f.repr and (not same(_plain(value := getattr(self, f.name)), f.default) or defaults)
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def _repr_html_(self) -> str:
         """Return a table of the parameters, for notebooks."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikelet._util.spelling import missing
 from spikelet._util.results import Table
+from spikelet._util.spelling import missing
 from spikelet.conversion.convert import Coding, convert
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.evaluate import evaluate

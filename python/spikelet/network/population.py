@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from spikelet._util import html
 from spikelet._util.checks import fail, fits, is_masked, numbers, representable, require
-from spikelet._util.described import call
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet._util.spelling import suggestion
@@ -177,7 +176,14 @@ _FIXED_POSITIONS = (
     "positions are fixed when a population is made; copy the array with np.array(...)"
 )
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
-_INTERNAL = {"changed", "index", "part_of", "places", "space", "whole"}  # of the package, not of users
+_INTERNAL = {
+    "changed",
+    "index",
+    "part_of",
+    "places",
+    "space",
+    "whole",
+}  # of the package, not of users
 _SHARED = ("reset", "start", "stop")  # parameters that all elements have in common
 _FIXED = {
     "name": _NEW.format(name="name"),
@@ -330,7 +336,7 @@ class Population:
             except IndexError as error:
                 problem = str(error)
                 if problem.startswith("only integers"):  # NumPy lists its types of indices
-                    problem = f"a part is an id, a slice, ids or a mask, got {index!r}"
+                    problem = f"a part is an id (an integer), a slice, ids or a mask, got {index!r}"
                 msg = f"{self.name}: {problem} (ids are 0 .. {n - 1})"
                 raise IndexError(msg) from None
         if places.ndim > 1:
@@ -596,7 +602,7 @@ class Population:
         if self._parts:
             return " + ".join(map(repr, self._parts))
         part = "" if self.whole else f" of {self.size}"
-        return f"Population({self.name}: {len(self)}{part}, {call(self.model)})"
+        return f"Population({self.name}: {len(self)}{part}, {self.model.__short__()})"
 
     def _repr_html_(self) -> str:
         """Return a table of states and parameters, or of the parts of a union, for notebooks."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from spikelet import _core
 from spikelet._util.advice import advise, only_about
 from spikelet._util.checks import fail, numbers, own, require, satisfies
-from spikelet._util.described import Described, call
+from spikelet._util.described import Described
 
 __all__ = [
     "STATES",
@@ -242,7 +242,7 @@ class NeuronModel(Described):
         return sorted(set(super().__dir__()) - _INTERNAL)
 
     def __repr__(self) -> str:
-        return call(self, defaults=True)
+        return self._call(defaults=True)
 
 
 # What the network asks a model, not users.

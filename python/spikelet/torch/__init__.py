@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spikelet._util.spelling import missing
 from spikelet._util.extras import needs
+from spikelet._util.spelling import missing
 
 with needs("spikelet.torch", "torch"):
     import torch as _torch
