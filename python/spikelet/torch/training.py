@@ -177,7 +177,14 @@ def _require_finite(model: nn.Module, title: str) -> None:
             fail("fit", f"parameter '{name}' after {title}", value, rule)
 
 
-@torch.random.fork_rng(devices=[])
+@contextlib.contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Leave torch's generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+@_own_random_numbers()
 def fit(
     model: nn.Module,
     train_loader: Batches,
