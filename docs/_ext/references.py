@@ -172,7 +172,7 @@ def known_names() -> frozenset[str]:
     for module in modules.values():
         for name, item in list(vars(module).items()):
             names.add(name)
-            if not getattr(item, "__module__", "").startswith("spikelet"):
+            if not (getattr(item, "__module__", None) or "").startswith("spikelet"):
                 continue
             callables = [item]
             if inspect.isclass(item):

@@ -21,7 +21,7 @@ from spikelet.spikes.spikes import Spikes, as_spikes
 __all__ = ["count", "first_spike", "population_vector", "rate"]
 
 if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__ = missing(__name__, __all__)
+    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
 
 
 @spelled

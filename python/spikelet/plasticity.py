@@ -63,6 +63,9 @@ class Plasticity(Described):
 
     _pairing: ClassVar[str] = "all_to_all"
 
+    def __repr__(self) -> str:
+        return self._call(defaults=True)
+
     def __post_init__(self) -> None:
         self._require_registered()
         where = type(self).__name__

@@ -24,7 +24,7 @@ from spikelet.spikes.trains import grouping
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 
 if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__ = missing(__name__, __all__)
+    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
 
 
 @spelled

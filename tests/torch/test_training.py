@@ -306,3 +306,71 @@ def test_a_history_is_a_list_of_epochs():
     for same in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
         assert same == history
         assert isinstance(same, st.History)
+
+
+def test_fit_leaves_the_random_numbers_of_others_alone():
+    parts = setup()
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    run(1, parts)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def scores_of(*accuracies):
+    """Return validation data whose epochs have these accuracies, whatever the model."""
+
+    class Scores(list):
+        def __iter__(self):
+            right = round(100 * self.pop(0))
+            x = torch.zeros(100, 6)
+            return iter([(x, torch.full((100,), 0).masked_fill(torch.arange(100) >= right, 2))])
+
+    return Scores(accuracies)
+
+
+def always_first(scores):
+    return torch.eye(3)[torch.zeros(scores.shape[1], dtype=torch.long)]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "ran", "best"),
+    [
+        ((0.5, 0.7, 0.6, 0.7, 0.9), 4, 2),  # a tie is no better
+        ((0.2, 0.3, 0.4, 0.5, 0.6), 5, 5),
+        ((0.9, 0.1, 0.1, 0.1, 0.1), 3, 1),
+    ],
+)
+def test_patience_ends_a_training_and_takes_the_best_parameters(tmp_path, accuracies, ran, best):
+    states = {}
+
+    def trained(parts, *lengths, **options):
+        def keep(epoch):
+            states[epoch.epoch] = copy.deepcopy(parts[0].state_dict())
+
+        validation = scores_of(*accuracies)
+        for epochs in lengths:
+            model, history = run(
+                epochs, parts, validation=validation, patience=2, readout=always_first,
+                progress=keep, **options,
+            )  # fmt: skip
+        return model, history
+
+    model, history = trained(setup(), 5)
+    assert [e.validation_accuracy for e in history] == pytest.approx(accuracies[:ran])
+    assert f"validation {accuracies[ran - 1]:.2%}" in str(history[-1])
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, states[best][name]), name
+    in_pieces, pieces = trained(setup(), 1, 3, 5, checkpoint=tmp_path / "run.pt")
+    assert [(e.loss, e.validation_accuracy) for e in pieces] == [
+        (e.loss, e.validation_accuracy) for e in history
+    ]
+    for name, value in in_pieces.state_dict().items():
+        assert torch.equal(value, states[best][name]), name
+
+
+def test_patience_needs_validation_data():
+    with pytest.raises(ValueError, match="fit: patience needs validation=, the data that decide"):
+        run(1, patience=2)
+    with pytest.raises(ValueError, match="fit: patience must be"):
+        run(1, patience=0, validation=[])

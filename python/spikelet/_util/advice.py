@@ -62,4 +62,4 @@ class only_about:
 
 
 def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == _OURS or module == "dataclasses"
+    return module.partition(".")[0] == _OURS or module in ("contextlib", "dataclasses")

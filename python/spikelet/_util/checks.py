@@ -60,6 +60,11 @@ class _Short(reprlib.Repr):
             x = x.item()
         return super().repr1(x, level)
 
+    def repr_instance(self, x: Any, level: int) -> str:
+        """Show what is too long for a message in its short form, if it has one."""
+        short = getattr(type(x), "__short__", None)
+        return short(x) if short else super().repr_instance(x, level)
+
     def repr_ndarray(self, array: npt.NDArray[Any], level: int) -> str:
         """Show a small array, or the shape and type of a large one."""
         if array.size <= 4 and array.dtype.names is None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 import numpy as np
 
+from spikelet._util import html
 from spikelet._util.checks import shown
 from spikelet._util.spelling import suggestion
 from spikelet._util.values import hashed, same
@@ -71,13 +72,28 @@ class Described:
         return hash((self._kind(), *map(hashed, _values(self))))
 
     def __repr__(self) -> str:
+        return self.__short__()
+
+    def __short__(self) -> str:
         """Return the call that makes it: parameters by name, without those that have their default."""
+        return self._call(defaults=False)
+
+    def _call(self, *, defaults: bool) -> str:
         given = [
             f"{f.name}={_plain(value)!r}"
             for f in dataclasses.fields(self)  # type: ignore[arg-type]  # of dataclasses only
-            if f.repr and not same(_plain(value := getattr(self, f.name)), f.default)
+            if f.repr and (not same(_plain(value := getattr(self, f.name)), f.default) or defaults)
         ]
         return f"{type(self).__name__}({', '.join(given)})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the parameters, for notebooks."""
+        rows = [
+            (f.name, html.short(_plain(getattr(self, f.name))), f.metadata.get("unit", ""))
+            for f in dataclasses.fields(self)  # type: ignore[arg-type]  # of dataclasses only
+            if f.repr
+        ]
+        return html.grid(type(self).__name__, ["parameter", "value", "unit"], rows)
 
     def _kind(self) -> Any:
         """Return what equal descriptions share besides the parameters."""

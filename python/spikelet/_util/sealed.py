@@ -50,6 +50,10 @@ class Sealed:
             _refuse(self, name)
         super().__delattr__(name)
 
+    def __dir__(self) -> list[str]:
+        """List what users may need."""
+        return sorted(set(super().__dir__()) - _INTERNAL)
+
     if not TYPE_CHECKING:  # a type checker knows which attributes there are
 
         def __getattr__(self, name: str) -> Any:

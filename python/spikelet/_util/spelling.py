@@ -33,6 +33,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     elsewhere = _ELSEWHERE.get(name.lower().replace("_", ""))
     if elsewhere in names and elsewhere != name:
         return f"; did you mean {elsewhere!r}?"
+    if len(name) == 1:  # it resembles all that contain it
+        return ""
     lower = [other.lower() for other in names]
     near = difflib.get_close_matches(name.lower(), lower, 1, cutoff=0.55)
     if not near:

@@ -74,4 +74,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__ = missing(__name__, __all__)
+    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy

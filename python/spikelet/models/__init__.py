@@ -36,3 +36,6 @@ def __getattr__(name: str) -> Any:
 
         return STDPClassifier
     return missing(__name__, __all__)(name)
+
+
+__dir__ = __all__.copy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from spikelet._util import html
 from spikelet._util.spelling import spelled, suggestion
@@ -75,6 +75,15 @@ class NetworkContents(NetworkBase):
         else:
             msg = f"Network: a population is found by its name, got {name!r}; by number: net.populations[...]"
         raise KeyError(msg)
+
+    if not TYPE_CHECKING:  # a type checker knows which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            """Say how to get the population of this name, if there is one."""
+            if any(population.name == name for population in vars(self)["contents"].populations):
+                msg = f"Network has no {name!r}; the population is net[{name!r}]"
+                raise AttributeError(msg, name=name, obj=self)
+            return super().__getattr__(name)
 
     def __iter__(self) -> NoReturn:
         """Refuse: a network is not a sequence."""

@@ -176,6 +176,14 @@ _FIXED_POSITIONS = (
     "positions are fixed when a population is made; copy the array with np.array(...)"
 )
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
+_INTERNAL = {
+    "changed",
+    "index",
+    "part_of",
+    "places",
+    "space",
+    "whole",
+}  # of the package, not of users
 _SHARED = ("reset", "start", "stop")  # parameters that all elements have in common
 _FIXED = {
     "name": _NEW.format(name="name"),
@@ -326,7 +334,10 @@ class Population:
             try:
                 places = np.atleast_1d(np.arange(n, dtype=np.uint32)[index])
             except IndexError as error:
-                msg = f"{self.name}: {error} (ids are 0 .. {n - 1})"
+                problem = str(error)
+                if problem.startswith("only integers"):  # NumPy lists its types of indices
+                    problem = f"a part is an id (an integer), a slice, ids or a mask, got {index!r}"
+                msg = f"{self.name}: {problem} (ids are 0 .. {n - 1})"
                 raise IndexError(msg) from None
         if places.ndim > 1:
             rule = "must be an id, a slice, ids or a mask"
@@ -417,8 +428,8 @@ class Population:
 
     def __dir__(self) -> list[str]:
         """List states and parameters, too, and of a union only what it has as a whole."""
-        names = {*super().__dir__(), *self.states, *self.parameters}
-        return sorted(names - {"model", "space"} if self._parts else names)
+        names = {*super().__dir__(), *self.states, *self.parameters} - _INTERNAL
+        return sorted(names - {"model"} if self._parts else names)
 
     def __getattr__(self, name: str) -> Any:
         """Look up a state or a parameter."""
@@ -591,7 +602,7 @@ class Population:
         if self._parts:
             return " + ".join(map(repr, self._parts))
         part = "" if self.whole else f" of {self.size}"
-        return f"Population({self.name}: {len(self)}{part}, {self.model!r})"
+        return f"Population({self.name}: {len(self)}{part}, {self.model.__short__()})"
 
     def _repr_html_(self) -> str:
         """Return a table of states and parameters, or of the parts of a union, for notebooks."""
@@ -639,6 +650,8 @@ def check_own(
     """Check that something is a population, or a part of one, of this network."""
     if not isinstance(population, Population):
         rule = "must be a Population, as net.population(...) returns"
+        if isinstance(population, list | tuple):
+            rule += "; of several, take the union, as in E + I"
         fail(where, argument, population, rule, error=TypeError)
     if population.network is not network:
         fail(where, argument, population.name, "must belong to this network")

@@ -6,6 +6,9 @@ currents in pA, capacitances in pF, conductances in nS, times in ms.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.neurons.adex import AdEx
 from spikelet.neurons.base import NeuronModel
 from spikelet.neurons.cond_alpha import LIFCondAlpha
@@ -47,3 +50,6 @@ __all__ = [
     "LIFOneCurrent",
     "NeuronModel",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy

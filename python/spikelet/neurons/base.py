@@ -237,14 +237,19 @@ class NeuronModel(Described):
         del values["_kept"]
         return copy
 
-    def __repr__(self) -> str:
-        shown = [
-            f"{f.name}={value:g}" if isinstance(value, float) else f"{f.name}={value!r}"
-            for f in dataclasses.fields(self)
-            if not (isinstance(value := getattr(self, f.name), (float, str)) and value == f.default)
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
+    def __dir__(self) -> list[str]:
+        """List what users may need."""
+        return sorted(set(super().__dir__()) - _INTERNAL)
 
+    def __repr__(self) -> str:
+        return self._call(defaults=True)
+
+
+# What the network asks a model, not users.
+_INTERNAL = {
+    "about_stability", "add_to", "arrays", "by_sign", "channels", "conductance", "current", "initial", "length", "set_in",
+    "state", "weight_unit", "weight_unit_of",
+}  # fmt: skip
 
 _SI_BELOW = {
     "pF": 1e-6,

@@ -55,10 +55,12 @@ def training_curves(history: Sequence[Epoch], *, figure: Figure | None = None) -
     left.plot(epochs, [e.loss for e in history], color=BLUE, **style)
     left.set_ylabel("loss")
     middle.plot(epochs, [100 * e.accuracy for e in history], color=BLUE, label="training", **style)
-    if any(e.test_accuracy is not None for e in history):
-        tested = [(e.epoch, 100 * e.test_accuracy) for e in history if e.test_accuracy is not None]
-        middle.plot(*zip(*tested, strict=True), color=RED, label="test", **style)
-        middle.legend(frameon=False)
+    for name, color in (("validation", GRAY), ("test", RED)):
+        found = [(e.epoch, getattr(e, f"{name}_accuracy", None)) for e in history]
+        known = [(epoch, 100 * x) for epoch, x in found if x is not None]
+        if known:
+            middle.plot(*zip(*known, strict=True), color=color, label=name, **style)
+            middle.legend(frameon=False)
     middle.set_ylabel("accuracy (%)")
     right.plot(epochs, [e.spikes for e in history], color=GRAY, **style)
     right.set_ylabel("spikes per neuron and sample")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.sources.currents import CurrentInput, NoiseInput, SineCurrent, StepCurrent
 from spikelet.sources.packets import PulsePacket
 from spikelet.sources.poisson import PoissonInput, PoissonSource
@@ -21,3 +24,6 @@ __all__ = [
     "SpikeSource",
     "StepCurrent",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy

@@ -5,7 +5,10 @@ Needs PyTorch: ``pip install 'spikelet[torch]'``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spikelet._util.extras import needs
+from spikelet._util.spelling import missing
 
 with needs("spikelet.torch", "torch"):
     import torch as _torch
@@ -103,3 +106,6 @@ __all__ = [
     "to_onnx",
     "to_spiking_model",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy

@@ -20,8 +20,9 @@ from spikelet._util.container import Format
 
 __all__ = ["contents", "load", "restored", "save", "stored"]
 
-_FORMAT = Format("spikelet training", version=1, oldest=1, summed=1)
+_FORMAT = Format("spikelet training", version=2, oldest=1, summed=1)
 _OWN = {"seed", "history", "random", "generator"}
+_OPTIONAL = ("test_accuracy", "validation_accuracy")
 _ERRORS = (
     ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
 )  # fmt: skip
@@ -102,7 +103,7 @@ def load(
     ----------
     path : Path
     parts : dict of name to object or None
-        Model, optimizer and scheduler.
+        Model, optimizer, scheduler and best state.
     generator : torch.Generator or None
     seed : int
     epoch : type
@@ -167,11 +168,14 @@ def _check(where: str, state: Any, parts: dict[str, Any], seed: int, epoch: type
     number = 0.0
     kinds = {field.name: number for field in dataclasses.fields(epoch)}
     for k, past in enumerate(state["history"], 1):
-        own = kinds | {"test_accuracy": None if past["test_accuracy"] is None else number}
+        past.setdefault("validation_accuracy", None)  # of version 1
+        own = kinds | {name: None for name in _OPTIONAL if past.get(name, 0) is None}
         _require_alike(where, "history", own, past)
         if past["epoch"] != k:
             fail(where, "history", past["epoch"], f"must have epoch {k} here")
-    _require_alike(where, "model", parts["model"].state_dict(), state["model"])
+    for name in ("model", "best"):
+        if state.get(name):
+            _require_alike(where, name, parts["model"].state_dict(), state[name])
     if parts["optimizer"] is not None:
         _check_optimizer(where, parts["optimizer"], state["optimizer"])
     if parts["scheduler"] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import os
 import time
@@ -90,9 +91,12 @@ class Epoch:
     test_accuracy : float or None
         Test accuracy after the epoch, in eval mode; None without test data.
     spikes : float
-        Mean number of spikes of a neuron per sample, over all steps; on the test data, if there are any.
+        Mean number of spikes of a neuron per sample, over all steps; on the test data, else the validation data, else
+        the training data.
     seconds : float
-        Duration of the epoch, including the test.
+        Duration of the epoch, including test and validation.
+    validation_accuracy : float or None
+        The same as `test_accuracy` on the validation data.
     """
 
     epoch: int
@@ -101,11 +105,13 @@ class Epoch:
     test_accuracy: float | None
     spikes: float
     seconds: float
+    validation_accuracy: float | None = None
 
     def __str__(self) -> str:
-        test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.2%}"
+        checked = {"validation": self.validation_accuracy, "test": self.test_accuracy}
+        shown = "".join(f", {name} {x:.2%}" for name, x in checked.items() if x is not None)
         return (
-            f"epoch {self.epoch}: loss {self.loss:.4f}, accuracy {self.accuracy:.2%}{test}, "
+            f"epoch {self.epoch}: loss {self.loss:.4f}, accuracy {self.accuracy:.2%}{shown}, "
             f"{self.spikes:.2f} spikes per neuron, {self.seconds:.1f} s"
         )
 
@@ -171,6 +177,14 @@ def _require_finite(model: nn.Module, title: str) -> None:
             fail("fit", f"parameter '{name}' after {title}", value, rule)
 
 
+@contextlib.contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Leave torch's generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
+@_own_random_numbers()
 def fit(
     model: nn.Module,
     train_loader: Batches,
@@ -180,6 +194,8 @@ def fit(
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
     test: Batches | None = None,
+    validation: Batches | None = None,
+    patience: int | None = None,
     readout: Callable[[torch.Tensor], torch.Tensor] = rate,
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -191,7 +207,7 @@ def fit(
     Parameters
     ----------
     model : nn.Module
-    train_loader, test : iterable of (x, labels)
+    train_loader, test, validation : iterable of (x, labels)
         A DataLoader, or any iterable that is traversed once per epoch; not a generator, which can only be traversed once
         in total. Its random numbers must come from torch's default generator, or from a `torch.Generator` in its attribute ``generator``, as in a DataLoader.
         Labels are class numbers ``[B]``, or probabilities ``[B, classes]`` (one-hot, mixup), the largest of which counts for the accuracy.
@@ -203,10 +219,14 @@ def fit(
         One whose step needs no closure: not LBFGS.
     scheduler : LRScheduler, optional
         Stepped after each batch.
+    patience : int, optional
+        Stop after this many epochs without a better validation accuracy. The model ends with the parameters of its best
+        epoch, also if it trains to the end.
     readout : callable
         Converts the output of the model to scores, ``[B, classes]``, for the accuracy; by default the mean over time.
     seed : int
         Seed of torch's generator, for shuffling and dropout. It does not affect the weights, which are already drawn.
+        Afterwards, the generator continues as if nothing had drawn from it.
     checkpoint : path, optional
         File that is written after each epoch; it is replaced atomically, so it is always complete.
     resume : bool
@@ -254,10 +274,15 @@ def fit(
     progress = _progress.wanted("fit", progress)
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, 2**63 - 1)
+    if patience is not None:
+        integer("fit", "patience", patience, 1)
+        if validation is None:
+            fail("fit", "patience", patience, "needs validation=, the data that decide")
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and not path.parent.is_dir():
         fail("fit", "checkpoint", str(path), "must be in an existing folder")
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+    best = None if patience is None else _Best(model)
+    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "best": best}
     generator = getattr(train_loader, "generator", None)
     if path is not None:
         checkpoints.contents(parts, generator, seed, [])  # an error now, not after an epoch
@@ -267,11 +292,14 @@ def fit(
         history = History(Epoch(**epoch) for epoch in stored)
     else:
         torch.manual_seed(seed)
-    for argument, data in (("train_loader", train_loader), ("test", test)):
+    loaders = {"train_loader": train_loader, "test": test, "validation": validation}
+    for argument, data in loaders.items():
         if data is not None:
             _require_repeatable(argument, data, epochs - len(history))
     batches = 0
     for number in range(len(history) + 1, epochs + 1):
+        if patience is not None and number - 1 - _best_epoch(history) >= patience:
+            break
         start = time.perf_counter()
         title = f"epoch {number} of {epochs}"
         show = _progress.images(title, 0, _size(train_loader)) if progress is True else None
@@ -306,14 +334,50 @@ def fit(
             again = f"; it gave none in {title}: an iterator runs once, a DataLoader or a list each time"
             fail("fit", "train_loader", seen, rule + (again if number > 1 else ""))
         _require_finite(model, title)
-        accuracy, sent = (None, spikes()) if test is None else evaluate(model, test, readout)
+        sent, checked = spikes(), dict[str, float | None](validation=None, test=None)
+        for name in checked:
+            if (data := loaders[name]) is not None:
+                checked[name], sent = evaluate(model, data, readout)
         seconds = time.perf_counter() - start
-        history.append(Epoch(number, total / seen, right / seen, accuracy, sent, seconds))
+        results = total / seen, right / seen, checked["test"], sent, seconds, checked["validation"]
+        history.append(Epoch(number, *results))
+        if best is not None and _best_epoch(history) == number:
+            best.keep()
         if path is not None:
             checkpoints.save(path, parts, generator, seed, list(map(asdict, history)))
         if callable(progress):
             progress(history[-1])
+    if best is not None:
+        best.give_back()
     return history
+
+
+class _Best:
+    """The state of a model after its best epoch, a part of a checkpoint."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._state: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._state = state
+
+    def keep(self) -> None:
+        self._state = copy.deepcopy(self._model.state_dict())
+
+    def give_back(self) -> None:
+        state = self._model.state_dict()  # with the versions of its modules
+        state.update(self._state)
+        self._model.load_state_dict(state)
+
+
+def _best_epoch(history: Iterable[Epoch]) -> int:
+    """Return the number of the first epoch of the best validation accuracy; 0 before all."""
+    best = max(history, key=lambda e: e.validation_accuracy or 0.0, default=None)
+    return 0 if best is None else best.epoch
 
 
 def evaluate(

@@ -120,6 +120,7 @@ class Scope:
         if name in FUNCTIONS:
             raise place.error(f"'{name}' is a function; write {name}(...)")
         hint = self.hints.get(name) or _HINTS.get(name) or suggestion(name, self.names)
+        hint = hint or f'; for a number, add parameters={{"{name}": ...}}'
         raise place.error(f"unknown name '{name}'{hint}")
 
 

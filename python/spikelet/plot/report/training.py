@@ -28,15 +28,18 @@ def build(history: Sequence[Any], title: str) -> Page:
     """Return the report."""
     page = Page(title)
     last = history[-1]
-    tested = [e for e in history if e.test_accuracy is not None]
-    best = max(tested, key=lambda e: e.test_accuracy, default=None)
+    accuracies_on = {
+        name: [getattr(e, f"{name}_accuracy", None) for e in history]
+        for name in ("validation", "test")
+    }
+    checked = {n: found for n, found in accuracies_on.items() if any(x is not None for x in found)}
     page.keys(
         {
             "epochs": len(history),
             "loss": last.loss,
             "training accuracy": percent(last.accuracy),
-            "test accuracy": percent(last.test_accuracy) or None,
-            "best test accuracy": None if best is None else f"{percent(best.test_accuracy)} (epoch {best.epoch})",
+            **{f"{name} accuracy": percent(found[-1]) or None for name, found in checked.items()},
+            **{f"best {name} accuracy": _best(history, found) for name, found in checked.items()},
             "spikes per neuron and sample": last.spikes,
             "time": f"{sum(e.seconds for e in history):.4g} s",
             "time of an epoch": f"{sum(e.seconds for e in history) / len(history):.4g} s",
@@ -53,21 +56,28 @@ def build(history: Sequence[Any], title: str) -> Page:
         }  # fmt: skip
 
     accuracies = [line("training", [100 * e.accuracy for e in history], BLUE)]
-    if tested:
-        values = [None if e.test_accuracy is None else 100 * e.test_accuracy for e in history]
-        accuracies.append(line("test", values, RED))
+    percents = {n: [None if x is None else 100 * x for x in found] for n, found in checked.items()}
+    for name, values in percents.items():
+        accuracies.append(line(name, values, RED if name == "test" else GRAY))
     page.plots(
         ("Loss", [line("loss", [e.loss for e in history], BLUE)], axes("epoch", "loss")),
-        ("Accuracy", accuracies, axes("epoch", "accuracy (%)", legend=bool(tested))),
+        ("Accuracy", accuracies, axes("epoch", "accuracy (%)", legend=bool(checked))),
         ("Spikes", [line("spikes", [e.spikes for e in history], GRAY)], axes("epoch", "spikes per neuron and sample")),
     )  # fmt: skip
     page.heading("Epochs")
-    rows = [
-        [
-            e.epoch, e.loss, 100 * e.accuracy, None if e.test_accuracy is None else 100 * e.test_accuracy, e.spikes, e.seconds,
-        ]
-        for e in history
-    ]  # fmt: skip
-    columns = ["epoch", "loss", "training accuracy (%)", "test accuracy (%)", "spikes per neuron and sample", "seconds"]  # fmt: skip
-    page.table(Table(columns, rows))
+    columns = {
+        "epoch": epochs,
+        "loss": [e.loss for e in history],
+        "training accuracy (%)": [100 * e.accuracy for e in history],
+        **{f"{name} accuracy (%)": values for name, values in percents.items()},
+        "spikes per neuron and sample": [e.spikes for e in history],
+        "seconds": [e.seconds for e in history],
+    }
+    page.table(Table(list(columns), list(map(list, zip(*columns.values(), strict=True)))))
     return page
+
+
+def _best(history: Sequence[Any], accuracies: Sequence[float | None]) -> str:
+    """Return the first of the largest accuracies, and its epoch."""
+    best = max(range(len(history)), key=lambda k: accuracies[k] or 0.0)
+    return f"{percent(accuracies[best])} (epoch {history[best].epoch})"
