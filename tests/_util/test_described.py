@@ -142,7 +142,11 @@ def test_layers_are_places() -> None:
         (sl.NoiseInput([0.0], 2.0), "NoiseInput(mean=array([0.]), std=2.0)"),
         (sl.FixedIndegree(5, multapses=False), "FixedIndegree(multapses=False, number=5)"),
         (sl.Normal(1.0, 2.0), "Normal(mean=1.0, std=2.0)"),
-        (sl.STDP(w_max=40.0), "STDP(w_max=40.0)"),
+        (
+            sl.STDP(w_max=40.0),  # rules and models of neurons show all
+            "STDP(coincidence='potentiate', axonal_fraction=0.0, tau_plus=20.0, tau_minus=20.0, A_plus=0.01, A_minus=0.0105, "
+            "w_min=0.0, w_max=40.0, pairing='all_to_all', dependence='additive', mu_plus=None, mu_minus=None)",
+        ),
     ],
 )
 def test_a_representation_leaves_out_defaults_and_makes_an_equal_description(

@@ -156,7 +156,7 @@ def relay_sums(work: MutableGraph) -> None:
 def _growth(node: Node, shapes: Mapping[str, Shape]) -> float:
     """Return how many times larger than its input the sums of a mean pool or an interpolation may be, in integers."""
     layer = node.layer
-    shape = shapes[node.inputs[0]] if isinstance(layer, Pool | Resize) else ()
+    shape = shapes.get(node.inputs[0], ()) if isinstance(layer, Pool | Resize) else ()
     if not shape or (isinstance(layer, Pool) and not layer.divisors(shape)[0]):
         return 1
     return math.prod(float(np.abs(q).sum(1).max()) for _, q, _ in whole_maps(layer, shape))

@@ -87,6 +87,6 @@ def test_weights_that_overflow_are_refused() -> None:
 
 def test_spikes_that_cannot_be_kept_are_refused_at_once() -> None:
     given = Calibration(branched(), {"input": IMAGES}, 10**14, 1)
-    rule = r"^convert: .* GiB, more than the memory .*; give fewer steps, or fewer samples"
+    rule = r"^convert: .* GB, more than the memory .*; give fewer steps, or fewer samples"
     with pytest.raises(ValueError, match=rule):
         fit_layers("convert", given, Spy())

@@ -167,7 +167,7 @@ def test_copies() -> None:
 def test_a_copy_in_another_process() -> None:
     data = pickle.dumps(AdEx(a=3.0))
     code = f"import pickle; model = pickle.loads({data!r}); print(repr(model), model.equations)"
-    assert spawn(code).strip() == f"AdEx(a=3) {AdEx!r}"
+    assert spawn(code).strip() == f"{AdEx(a=3.0)!r} {AdEx!r}"
 
 
 @pytest.mark.parametrize("key", [*AdEx.to_dict(), "odd"])

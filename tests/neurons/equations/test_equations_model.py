@@ -24,8 +24,10 @@ def test_a_model_is_a_neuron_model() -> None:
     assert model.length == 2
     assert (model.weight_unit, model.conductance, model.by_sign) == ("pA", False, True)
     assert model.state("V_m").unit == "mV"
-    assert repr(model) == "AdEx(a=2, I_e=array([100., 200.]))"
-    assert repr(AdEx()) == "AdEx()"
+    assert repr(model) == (
+        "AdEx(C_m=281.0, g_L=30.0, E_L=-70.6, V_th=-50.4, Delta_T=2.0, tau_w=144.0, a=2.0, b=80.5, V_peak=0.0, "
+        "V_reset=-60.0, t_ref=2.0, I_e=array([100., 200.]), tau_syn_ex=0.2, tau_syn_in=2.0)"
+    )
     assert model.replace(a=3.0).a == 3.0
     with pytest.raises(AttributeError, match="cannot assign"):
         model.a = 1.0  # type: ignore[attr-defined]  # made at run time

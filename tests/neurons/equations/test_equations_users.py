@@ -292,7 +292,7 @@ def test_a_definition_is_data_only(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
     )
-    assert done.stdout.strip() == "QIF(tau=2)"
+    assert done.stdout.strip() == "QIF(tau=2.0, I_e=1.0)"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -63,7 +63,7 @@ def test_a_name_that_is_known_hides_a_unit() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x + §V_n", "unknown name 'V_n'; did you mean 'V_m'?"), ("§v_TH", "did you mean 'V_th'?"), ("§qqq", "unknown name 'qqq'\n"), ("§xi + 1", "'xi' is noise"),
+        ("x + §V_n", "unknown name 'V_n'; did you mean 'V_m'?"), ("§v_TH", "did you mean 'V_th'?"), ("§qqq", "unknown name 'qqq'; for a number, add parameters={\"qqq\": ...}\n"), ("§xi + 1", "'xi' is noise"),
         ("§hinted", "unknown name 'hinted'; as told"), ("§e**x", "write exp(1)"), ("§i/x", "one value for each neuron"), ("§exp", "'exp' is a function; write exp(...)"),
         ("§foo(x)", "unknown function 'foo'"), ("§stimulus(t)", "for values over time use net.inject"), ("§tanhh(x)", "did you mean 'tanh'?"), ("§x(y)", "'x' is not a function; write a product with '*': x*(...)"),
         ("§exp(x, y)", "exp() takes 1 argument, got 2"), ("§exp()", "exp() takes 1 argument, got 0"), ("§min(x)", "min() takes 2 or more arguments, got 1"),
