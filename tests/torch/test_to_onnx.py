@@ -36,6 +36,17 @@ def run(path: Path, x: torch.Tensor) -> np.ndarray[Any, Any]:
     return reference.ReferenceEvaluator(str(path)).run(None, {"x": x.numpy()})[0]
 
 
+def check(
+    net: Any, x: torch.Tensor, folder: Path, rtol: float = 0.0, atol: float = 0.0
+) -> np.ndarray[Any, Any]:
+    """Compare the file of a network with the network; return the outputs."""
+    st.to_onnx(net, folder / "net.onnx", x)
+    with torch.no_grad():
+        expected: np.ndarray[Any, Any] = net(x).numpy()
+    np.testing.assert_allclose(run(folder / "net.onnx", x), expected, rtol=rtol, atol=atol)
+    return expected
+
+
 class Skips(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -101,31 +112,22 @@ def test_a_network_of_the_zoo(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = trained_norms(st.models.sew_resnet18(classes=5, channels=1, width=4)).double().eval()
     x = torch.rand(3, 2, 1, 8, 8).double()
-    st.to_onnx(net, tmp_path / "net.onnx", x)
-    with torch.no_grad():
-        expected = net(x).numpy()
-    np.testing.assert_allclose(run(tmp_path / "net.onnx", x), expected, rtol=1e-9, atol=1e-9)
+    check(net, x, tmp_path, rtol=1e-9, atol=1e-9)
 
 
 def test_held_inputs(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = on_a_grid(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5, steps=7), nn.Linear(8, 2)))
     x = 3 * torch.rand(4, 6).mul(8).round() / 8
-    st.to_onnx(net, tmp_path / "net.onnx", x)
-    with torch.no_grad():
-        expected = net(x).numpy()
+    expected = check(net, x, tmp_path)
     assert expected.shape == (7, 4, 2)
-    np.testing.assert_array_equal(run(tmp_path / "net.onnx", x), expected)
 
 
 def test_quantized_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = st.quantize(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5), nn.Linear(8, 2)), bits=4)
     x = 3 * torch.rand(10, 4, 6)
-    st.to_onnx(net, tmp_path / "net.onnx", x)
-    with torch.no_grad():
-        expected = net(x).numpy()
-    np.testing.assert_allclose(run(tmp_path / "net.onnx", x), expected, rtol=1e-5, atol=1e-6)
+    check(net, x, tmp_path, rtol=1e-5, atol=1e-6)
 
 
 def test_weights_that_are_computed(tmp_path: Path) -> None:
