@@ -108,12 +108,13 @@ class Conversions:
         self.ann, self.calibration, self.threads = ann, calibration, threads
 
     @functools.cache  # noqa: B019  # the only object lives as long as the script
-    def fitted(self, steps: int, coding: str = "direct") -> sl.conversion.ConvertedModel:
+    def fitted(self, steps: int, coding: str) -> sl.conversion.ConvertedModel:
         """Return the network of the default method."""
         return sl.convert(
             self.ann, self.calibration, steps=steps, coding=coding, threads=self.threads
         )
 
+    @functools.cache  # noqa: B019
     def classic(self, neuron: str, steps: int) -> sl.conversion.ConvertedModel:
         """Return the network with thresholds from percentiles and this reset."""
         return sl.convert(
@@ -187,7 +188,7 @@ def main() -> None:
     make = Conversions(ann, x_train[: 200 if args.quick else 1000], args.threads)
 
     start = time.perf_counter()
-    snn = make.fitted(SHOWN)
+    snn = make.fitted(SHOWN, "direct")
     seconds = time.perf_counter() - start
     print(f"\nConverted for T = {SHOWN} in {seconds:.1f} s. Layer by layer, on test images:")
     report = snn.report(x, y)
@@ -200,12 +201,14 @@ def main() -> None:
 
     print("\nAccuracy [%] against T, by reset; thresholds of the first two from percentiles:")
     longest = steps[-1]
-    fitted = make.fitted(longest)
+    fitted = make.fitted(longest, "direct")
     resets = {
         name: evaluate(make.classic(neuron, longest), fitted.ann, x, y, steps)
         for name, neuron in (("hard reset", "hard"), ("soft reset", "soft"))
     }
-    resets["default"] = Table.joined([evaluate(make.fitted(t), None, x, y) for t in steps])
+    resets["default"] = Table.joined(
+        [evaluate(make.fitted(t, "direct"), None, x, y) for t in steps]
+    )
     print("T   ", *resets)
     for t in steps:
         print(f"{t:<4}", *(f"{table.row(t)['accuracy']:10.2%}" for table in resets.values()))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -175,6 +176,16 @@ def spawn(code: str, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def at_each_level(code: str) -> str:
+    """Run code that may import the tests at each SIMD level, in a process each; return what it prints at all of them."""
+    head = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\nimport spikelet as sl\nprint(sl.simd_level())\n"
+    levels = sl.available_simd_levels()
+    printed = [spawn(head + code, SPIKELET_SIMD=level).split("\n", 1) for level in levels]
+    assert [level for level, _ in printed] == list(levels)
+    (found,) = {text for _, text in printed}
+    return found
 
 
 def digest(

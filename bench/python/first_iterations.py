@@ -8,7 +8,6 @@ Pixels are spikes with the probability of their brightness, 25 steps; 784-200-10
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 
 import spikelet as sl
 import spikelet.torch as st
+from spikelet.cli import bench_harness as harness
 from spikelet.torch import losses
 
 STEPS, BATCH, HIDDEN = 25, 128, 200
@@ -70,12 +70,13 @@ def trained(kind: str, seed: int, iterations: int, data: list[Tensor]) -> tuple[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path, help="folder of MNIST's IDX files")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--iterations", type=int, default=100)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    parser = harness.parser(__doc__, zero=["seeds"])
+    add = parser.add_argument
+    add("--data", type=Path, help="folder of MNIST's IDX files")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add("--iterations", type=int, default=100)
+    add("--threads", type=int, default=1)
+    args, origin = parser.parse_args(), harness.about()
     torch.set_num_threads(args.threads)
     data = []
     for part in ("train", "test"):
@@ -86,15 +87,18 @@ def main() -> None:
             torch.from_numpy(images.reshape(len(images), -1)),
             torch.from_numpy(labels.astype(np.int64)),
         ]
-    print("| output and loss | spikes at first | accuracy, % |")
-    print("|---|---|---|")
-    for kind in LOSSES:
-        found = [trained(kind, seed, args.iterations, data) for seed in args.seeds]
-        first = min(spikes for spikes, _ in found)
-        print(
-            f"| {kind} | {first:.3f} | {', '.join(f'{100 * right:.1f}' for _, right in found)} |",
-            flush=True,
-        )
+
+    def once(kind: str, seed: int) -> harness.Record:
+        first, right = trained(kind, seed, args.iterations, data)
+        return {"spikes": first, "accuracy": 100 * right}
+
+    results = harness.take_turns(LOSSES, args.seeds, once, "{accuracy:.1f} %", good="accuracy")
+    columns: dict[str, harness.Column] = {
+        "output and loss": lambda kind, _: kind,
+        "spikes at first": lambda _, runs: f"{min(run['spikes'] for run in runs):.3f}",
+        "accuracy, %": lambda _, runs: ", ".join(f"{run['accuracy']:.1f}" for run in runs),
+    }
+    harness.show(args, origin, results, [harness.table(results, [], columns, good="accuracy")])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ spikes the two differ, and the bytes of the weights.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,11 +19,15 @@ from torch import nn
 
 import spikelet as sl
 import spikelet.torch as st
+from spikelet.cli import bench_harness as harness
 from spikelet.torch import losses
 
 Array: TypeAlias = NDArray[Any]
 
 STEPS = 20
+HEADER = (
+    "weights", "rounded, %", "trained on, %", "in 16-bit integers, %", "spikes that differ", "bytes of weights",
+)  # fmt: skip
 
 
 def build(inputs: int, hidden: int) -> nn.Sequential:
@@ -80,16 +83,14 @@ def tested(net: nn.Module, x: Array, y: Array) -> tuple[float, float | None, int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path, help="folder of MNIST's IDX files")
-    parser.add_argument("--bits", type=int, nargs="+", default=[8, 4])
-    parser.add_argument("--hidden", type=int, default=256, help="neurons of both hidden layers")
-    parser.add_argument(
-        "--epochs", type=int, help="of the float network; half as many for each copy"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int)
-    args = parser.parse_args()
+    parser = harness.parser(__doc__, seed=0)
+    add = parser.add_argument
+    add("--data", type=Path, help="folder of MNIST's IDX files")
+    add("--bits", type=int, nargs="+", default=[8, 4])
+    add("--hidden", type=int, default=256, help="neurons of both hidden layers")
+    add("--epochs", type=int, help="of the float network; half as many for each copy")
+    add("--threads", type=int)
+    args, origin = parser.parse_args(), harness.about()
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -104,18 +105,16 @@ def main() -> None:
     net = build(x.shape[1], args.hidden)
     train(net, x, y, epochs, 2e-3, args.seed)
     count = sum(p.numel() for name, p in net.named_parameters() if name.endswith("weight"))
-    accuracy, _, _ = tested(net, x_test, y_test)
-    print(f"float32: {100 * accuracy:.2f} % of {len(x_test)} right; {4 * count} bytes of weights")
+    rows = [["float32", "", f"{100 * tested(net, x_test, y_test)[0]:.2f}", "", "", f"{4 * count}"]]
     for bits in args.bits:
         small = st.quantize(net, bits)
         before, _, _ = tested(small, x_test, y_test)
         train(small, x, y, max(epochs // 2, 1), 5e-4, args.seed + 1)
         accuracy, deployed, different = tested(small, x_test, y_test)
         assert deployed is not None
-        print(
-            f"{bits} bits: {100 * before:.2f} % rounded, {100 * accuracy:.2f} % trained on, "
-            f"{100 * deployed:.2f} % in 16-bit integers, {different} spikes differ; {count * bits // 8} bytes of weights"
-        )
+        shares = (f"{100 * share:.2f}" for share in (before, accuracy, deployed))
+        rows.append([f"{bits} bits", *shares, f"{different}", f"{count * bits // 8}"])
+    harness.show(args, origin, [], [harness.markdown(HEADER, rows)], rows=rows)
 
 
 if __name__ == "__main__":

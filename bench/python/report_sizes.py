@@ -9,14 +9,13 @@ zoomed; the time starts with the navigation.
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import spikelet as sl
+from spikelet.cli import bench_harness as harness
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -68,38 +67,37 @@ def picture(path: Path) -> None:
 
 
 def main() -> None:
-    """Print a table, or save a picture."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    """Measure, or save a picture."""
+    parser = harness.parser(__doc__, runs=3)
     parser.add_argument("--spikes", type=float, nargs="+", default=[1e4, 1e5, 1e6])
-    parser.add_argument("--times", type=int, default=3, help="openings, of which the median counts")
     parser.add_argument("--picture", type=Path, help="save a picture of a report instead")
-    args = parser.parse_args()
+    args, origin = parser.parse_args(), harness.about()
     if why_not():
         raise SystemExit(f"report_sizes.py {why_not()}")
     if args.picture:
         picture(args.picture)
         return
-    print(
-        "| spikes | neurons | file (MB) | written (s) | open (s) | zoom (s) |\n|---:|---:|---:|---:|---:|---:|"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        for count in args.spikes:
+
+    def once(count: float, _: int) -> harness.Record:
+        with tempfile.TemporaryDirectory() as folder:
             net, path = network(int(count)), Path(folder) / "report.html"
             net.report(path)  # the first one compresses plotly.js
             start = time.perf_counter()
             net.report(path)
             written = time.perf_counter() - start
-            opened, zoomed = [], []
-            for _ in range(args.times):
-                with Browser() as browser:
-                    opened.append(browser.open(path) / 1e3)
-                    zoomed.append(zoom(browser))
-            spikes = sum(len(r) for r in net.recorders)
-            neurons = sum(p.size for p in net.populations)
-            print(
-                f"| {spikes} | {neurons} | {path.stat().st_size / 1e6:.1f} | {written:.1f} | "
-                f"{statistics.median(opened):.1f} | {statistics.median(zoomed):.1f} |"
-            )
+            with Browser() as browser:
+                opened, zoomed = browser.open(path) / 1e3, zoom(browser)
+            return {
+                "spikes": sum(len(r) for r in net.recorders), "neurons": sum(p.size for p in net.populations),
+                "mb": path.stat().st_size / 1e6, "wall_s": written, "open_s": opened, "zoom_s": zoomed,
+            }  # fmt: skip
+
+    results = harness.take_turns(args.spikes, range(args.runs), once, "{wall_s:.1f} s")
+    columns: dict[str, harness.Column] = {
+        "spikes": "spikes .0f", "neurons": "neurons .0f", "file (MB)": "mb .1f", "written (s)": "wall_s .1f",
+        "open (s)": "open_s .1f", "zoom (s)": "zoom_s .1f",
+    }  # fmt: skip
+    harness.show(args, origin, results, [harness.table(results, [], columns)])
 
 
 if __name__ == "__main__":

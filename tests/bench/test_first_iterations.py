@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 
-SCRIPT = Path(__file__).parents[2] / "bench" / "python" / "first_iterations.py"
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_default_nets_spike_and_learn_at_once(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--seeds", "0", "--iterations", "25"],
-        cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    *_, membrane, steps, counts, rates, mean = done.stdout.splitlines()
+def test_default_nets_spike_and_learn_at_once(
+    scripts: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["x", "--seeds", "0", "--iterations", "25"])
+    scripts("first_iterations").main()
+    *_, membrane, steps, counts, rates, mean = capsys.readouterr().out.splitlines()
     for row in (membrane, steps, counts, rates, mean):
         _, _, first, accuracy, _ = row.split("|")
         assert float(first) > 0.01

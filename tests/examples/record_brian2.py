@@ -11,17 +11,13 @@ at once have a delay of one step, the shortest of spikelet. Steps are Brian2's: 
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import brian2 as b2
 import numpy as np
 from brian2 import Hz, cm, ms, msiemens, mV, nA, nS, pA, pF, siemens, uA, uF, ufarad, umetre
-from numpy.typing import NDArray
+from recording import Arrays, write
 
-Arrays = dict[str, NDArray[Any]]
-FOLDER = Path(__file__).with_name("references")
 DT = 0.1 * ms
 
 b2.prefs.codegen.target = "numpy"
@@ -363,17 +359,5 @@ RECORDINGS = (
 )
 
 
-def main() -> None:
-    wanted = sys.argv[1:] or [record.__name__ for record in RECORDINGS]
-    FOLDER.mkdir(exist_ok=True)
-    for record in RECORDINGS:
-        if record.__name__ in wanted:
-            arrays = record()
-            file = FOLDER / f"brian2_{record.__name__}.npz"
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            shapes = ", ".join(f"{name} {np.shape(values)}" for name, values in arrays.items())
-            print(f"{file.name}: {file.stat().st_size} bytes; {shapes}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    write("brian2", RECORDINGS)

@@ -8,16 +8,12 @@ Where a script draws at random, it gets spikes and synapses from here instead, w
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import nest
 import numpy as np
 from numpy.typing import NDArray
-
-Arrays = dict[str, NDArray[Any]]
-FOLDER = Path(__file__).with_name("references")
+from recording import Arrays, write
 
 
 def reset(dt: float = 0.1) -> None:
@@ -349,17 +345,5 @@ RECORDINGS = (
 )
 
 
-def main() -> None:
-    wanted = sys.argv[1:] or [record.__name__ for record in RECORDINGS]
-    FOLDER.mkdir(exist_ok=True)
-    for record in RECORDINGS:
-        if record.__name__ in wanted:
-            arrays = record()
-            file = FOLDER / f"nest_{record.__name__}.npz"
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            shapes = ", ".join(f"{name} {np.shape(values)}" for name, values in arrays.items())
-            print(f"{file.name}: {file.stat().st_size} bytes; {shapes}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    write("nest", RECORDINGS)

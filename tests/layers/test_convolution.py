@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch.nn.functional as F
-from tests.support.layer_checks import Make, check_refused
+from tests.support.layer_checks import Make, parameters_are_refused
 from tests.support.layer_runs import check_ann, check_steps, model, tensor, trains
 
 from spikelet import layers as L
@@ -146,11 +146,7 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "arguments", "kind", "words"), REFUSED)
-def test_parameters_that_make_no_sense_are_refused(
-    make: Make, arguments: dict[str, Any], kind: type[Exception], words: tuple[str, ...]
-) -> None:
-    check_refused(make, arguments, kind, words)
+test_parameters_that_make_no_sense_are_refused = parameters_are_refused(REFUSED)
 
 
 REFUSED_SHAPES = [

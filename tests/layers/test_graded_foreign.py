@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.layer_checks import Make, check_refused
+from tests.support.layer_checks import Make, parameters_are_refused
 from tests.support.layer_runs import check_ann, model
 
 from spikelet import layers as L
@@ -71,11 +71,7 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "arguments", "kind", "words"), REFUSED)
-def test_parameters_that_make_no_sense_are_refused(
-    make: Make, arguments: dict[str, Any], kind: type[Exception], words: tuple[str, ...]
-) -> None:
-    check_refused(make, arguments, kind, words)
+test_parameters_that_make_no_sense_are_refused = parameters_are_refused(REFUSED)
 
 
 def test_it_cannot_be_saved(tmp_path: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.support.layer_checks import Make, check_refused
+from tests.support.layer_checks import Make, parameters_are_refused
 
 import spikelet as sl
 from spikelet import layers as L
@@ -304,11 +304,7 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("make", "arguments", "kind", "words"), REFUSED)
-def test_parameters_that_make_no_sense_are_refused(
-    make: Make, arguments: dict[str, Any], kind: type[Exception], words: tuple[str, ...]
-) -> None:
-    check_refused(make, arguments, kind, words)
+test_parameters_that_make_no_sense_are_refused = parameters_are_refused(REFUSED)
 
 
 def test_parameters_that_do_not_fit_the_input_are_refused() -> None:

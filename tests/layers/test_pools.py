@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch.nn.functional as F
-from tests.support.layer_checks import Make, check_refused, check_shape
+from tests.support.layer_checks import Make, parameters_are_refused, shapes_are, shapes_are_refused
 from tests.support.layer_runs import check_ann, check_steps, evaluate, model, tensor, trains
 
 from spikelet import layers as L
@@ -27,9 +26,7 @@ SHAPES: list[tuple[Any, list[tuple[int, ...]], tuple[int, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("layer", "given", "wanted"), SHAPES)
-def test_shapes(layer: Any, given: list[tuple[int, ...]], wanted: tuple[int, ...]) -> None:
-    check_shape(layer, given, wanted)
+test_shapes = shapes_are(SHAPES)
 
 
 REFUSED_SHAPES: list[tuple[Any, list[tuple[int, ...]], str]] = [
@@ -48,12 +45,7 @@ REFUSED_SHAPES: list[tuple[Any, list[tuple[int, ...]], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("layer", "given", "message"), REFUSED_SHAPES)
-def test_shapes_that_do_not_fit_are_refused(
-    layer: Any, given: list[tuple[int, ...]], message: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        layer.output_shape(given, "here")
+test_shapes_that_do_not_fit_are_refused = shapes_are_refused(REFUSED_SHAPES)
 
 
 REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
@@ -72,11 +64,7 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "arguments", "kind", "words"), REFUSED)
-def test_parameters_that_make_no_sense_are_refused(
-    make: Make, arguments: dict[str, Any], kind: type[Exception], words: tuple[str, ...]
-) -> None:
-    check_refused(make, arguments, kind, words)
+test_parameters_that_make_no_sense_are_refused = parameters_are_refused(REFUSED)
 
 
 POOLED = {1: (5, 11), 2: (5, 9, 7), 3: (4, 6, 7, 8)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.layer_checks import Make, check_shape
+from tests.support.layer_checks import Make, shapes_are, shapes_are_refused
 
 import spikelet as sl
 from spikelet import layers as L
@@ -22,15 +22,13 @@ FEW = np.array([4.0, -2.0, 2.5, -1.0])
 SILU = {**PACE, "activation": L.Activation("silu")}
 
 
-def test_shapes() -> None:
-    check_shape(L.PredictiveIF(pace=ONES((4, 3)), limit=ONES(4)), [(3, 5, 4)], (3, 5, 4))
-    with pytest.raises(
-        ValueError,
-        match=re.escape(
-            "PredictiveIF 'here': limit must be [steps] or [steps, 4], got shape (5, 3)"
-        ),
-    ):
-        L.PredictiveIF(pace=ONES(5), limit=ONES((5, 3))).output_shape([(4, 2, 2)], "here")
+test_shapes = shapes_are(
+    [(L.PredictiveIF(pace=ONES((4, 3)), limit=ONES(4)), [(3, 5, 4)], (3, 5, 4))]
+)
+TEXT = "PredictiveIF 'here': limit must be [steps] or [steps, 4], got shape (5, 3)"
+test_shapes_that_do_not_fit_are_refused = shapes_are_refused(
+    [(L.PredictiveIF(pace=ONES(5), limit=ONES((5, 3))), [(4, 2, 2)], TEXT)]
+)
 
 
 REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [

@@ -36,6 +36,19 @@ def run(path: Path, x: torch.Tensor) -> np.ndarray[Any, Any]:
     return reference.ReferenceEvaluator(str(path)).run(None, {"x": x.numpy()})[0]
 
 
+def check(
+    net: Any, x: torch.Tensor, folder: Path, rtol: float = 0.0, atol: float = 0.0
+) -> np.ndarray[Any, Any]:
+    """Compare the file of a network with the network; return the outputs."""
+    st.to_onnx(net, folder / "net.onnx", x)
+    with torch.no_grad():
+        expected: np.ndarray[Any, Any] = net(x).numpy()
+    found = run(folder / "net.onnx", x)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+    return expected
+
+
 class Skips(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -87,13 +100,8 @@ def test_a_forward_of_its_own_with_a_skip_and_a_readout(tmp_path: Path, dtype: t
     torch.manual_seed(0)
     net = on_a_grid(Skips()).to(dtype)
     x = (torch.rand(20, 3, 6) < 0.5).to(dtype)
-    st.to_onnx(net, tmp_path / "net.onnx", x)
-    with torch.no_grad():
-        expected = net(x).numpy()
-    found = run(tmp_path / "net.onnx", x)
-    assert found.dtype == expected.dtype
-    assert found.shape == (3, 3)
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+    expected = check(net, x, tmp_path, rtol=1e-6, atol=1e-7)
+    assert expected.shape == (3, 3)
     assert expected.std() > 0
 
 
@@ -101,31 +109,22 @@ def test_a_network_of_the_zoo(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = trained_norms(st.models.sew_resnet18(classes=5, channels=1, width=4)).double().eval()
     x = torch.rand(3, 2, 1, 8, 8).double()
-    st.to_onnx(net, tmp_path / "net.onnx", x)
-    with torch.no_grad():
-        expected = net(x).numpy()
-    np.testing.assert_allclose(run(tmp_path / "net.onnx", x), expected, rtol=1e-9, atol=1e-9)
+    check(net, x, tmp_path, rtol=1e-9, atol=1e-9)
 
 
 def test_held_inputs(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = on_a_grid(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5, steps=7), nn.Linear(8, 2)))
     x = 3 * torch.rand(4, 6).mul(8).round() / 8
-    st.to_onnx(net, tmp_path / "net.onnx", x)
-    with torch.no_grad():
-        expected = net(x).numpy()
+    expected = check(net, x, tmp_path)
     assert expected.shape == (7, 4, 2)
-    np.testing.assert_array_equal(run(tmp_path / "net.onnx", x), expected)
 
 
 def test_quantized_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = st.quantize(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5), nn.Linear(8, 2)), bits=4)
     x = 3 * torch.rand(10, 4, 6)
-    st.to_onnx(net, tmp_path / "net.onnx", x)
-    with torch.no_grad():
-        expected = net(x).numpy()
-    np.testing.assert_allclose(run(tmp_path / "net.onnx", x), expected, rtol=1e-5, atol=1e-6)
+    check(net, x, tmp_path, rtol=1e-5, atol=1e-6)
 
 
 def test_weights_that_are_computed(tmp_path: Path) -> None:
@@ -242,12 +241,7 @@ def test_layers(kind: tuple[str, bool], tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = (IMAGES if kind[1] else VECTORS)[kind[0]]().eval()
     x = torch.randn(9, 3, 4, 8, 8) if kind[1] else 3 * torch.randn(9, 3, 6)
-    st.to_onnx(module, tmp_path / "n.onnx", x)
-    with torch.no_grad():
-        expected = module(x).numpy()
-    found = run(tmp_path / "n.onnx", x)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert expected.std() > 0
+    assert check(module, x, tmp_path, rtol=1e-4, atol=1e-5).std() > 0
 
 
 class Following(nn.Module):
@@ -320,12 +314,7 @@ def test_forwards(kind: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Identity(), Following(FORWARDS[kind])).double()
     x = 2 * torch.rand(9, 3, 6).double()
-    st.to_onnx(module, tmp_path / "n.onnx", x)
-    with torch.no_grad():
-        expected = module(x).numpy()
-    found = run(tmp_path / "n.onnx", x)
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-    assert found.shape == expected.shape
+    check(module, x, tmp_path, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("connect", ["add", "and", "iand"])
@@ -337,11 +326,7 @@ def test_blocks_and_shared_modules(connect: Any, tmp_path: Path) -> None:
     )
     module = nn.Sequential(shared, st.LIF(v_threshold=0.25), block, shared, st.LI()).double()
     x = 3 * torch.rand(20, 3, 6).double()
-    st.to_onnx(module, tmp_path / "n.onnx", x)
-    with torch.no_grad():
-        expected = module(x).numpy()
-    found = run(tmp_path / "n.onnx", x)
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    check(module, x, tmp_path, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["driven", "product"])
@@ -355,12 +340,9 @@ def test_attention_and_shortcuts_of_potentials(kind: Any, tmp_path: Path) -> Non
     block = st.PotentialShortcut(nn.Sequential(neuron(), attention))
     module = nn.Sequential(block, nn.Flatten(2), nn.Linear(8 * 16, 3)).double().eval()
     x = torch.randn(6, 2, 8, 4, 4).double()
-    st.to_onnx(module, tmp_path / "n.onnx", x)
+    check(module, x, tmp_path, rtol=1e-9, atol=1e-9)
     with torch.no_grad():
-        expected = module(x).numpy()
         assert (attention((x > 0).double()).std() > 0).item()
-    found = run(tmp_path / "n.onnx", x)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(9, 3, 6), (9, 3, 2, 4, 5)])
@@ -429,10 +411,7 @@ def test_layers_of_a_spiking_model(tmp_path: Path) -> None:
     x = (torch.rand(5, 3, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
     with torch.no_grad():
         module.steps[0].weight.mul_(2)
-        expected = module(x).numpy()
-    st.to_onnx(module, tmp_path / "net.onnx", x)
-    np.testing.assert_array_equal(run(tmp_path / "net.onnx", x), expected)
-    assert expected.any()
+    assert check(module, x, tmp_path).any()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,18 @@ from tests.support.nest_kernel import assert_same_spikes
 
 import spikelet as sl
 
+
+def assert_runs_like_nest(cells: Any, duration: float) -> sl.Network:
+    """Record all cells in NEST and in its copy, run both, and compare their spikes; return the copy."""
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder)
+    net = sl.io.from_nest(nest, threads=1)
+    nest.Simulate(duration)
+    net.run(duration)
+    assert_same_spikes(net, recorder, 1)
+    return net
+
+
 pytestmark = pytest.mark.usefixtures("fresh_nest")
 
 nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
@@ -103,12 +115,7 @@ def test_one_sine_drives_many_neurons(window: dict[str, float]) -> None:
     ])  # fmt: skip
     nest.Connect(sines[0], cells[:3], syn_spec={"delay": 2.0})
     nest.Connect(sines, cells)
-    recorder = nest.Create("spike_recorder")
-    nest.Connect(cells, recorder)
-    net = sl.io.from_nest(nest, threads=1)
-    nest.Simulate(300.0)
-    net.run(300.0)
-    assert_same_spikes(net, recorder, 1)
+    assert_runs_like_nest(cells, 300.0)
 
 
 def test_currents_start_and_stop_in_the_same_steps() -> None:
@@ -186,12 +193,7 @@ def test_precise_spikes_act_at_the_end_of_their_step() -> None:
     times = {"spike_times": 5.0 + 2.03 * np.arange(90), "precise_times": True}
     source = nest.Create("spike_generator", 1, times)
     nest.Connect(source, cells, syn_spec={"weight": 2500.0})
-    recorder = nest.Create("spike_recorder")
-    nest.Connect(cells, recorder)
-    net = sl.io.from_nest(nest, threads=1)
-    nest.Simulate(200.0)
-    net.run(200.0)
-    assert_same_spikes(net, recorder, 1)
+    assert_runs_like_nest(cells, 200.0)
 
 
 def test_a_spike_at_the_start_of_its_generator_is_left_out() -> None:
@@ -205,12 +207,7 @@ def test_a_spike_at_the_start_of_its_generator_is_left_out() -> None:
     }
     source = nest.Create("spike_generator", 1, times)
     nest.Connect(source, cells, syn_spec={"weight": 9000.0})
-    recorder = nest.Create("spike_recorder")
-    nest.Connect(cells, recorder)
-    net = sl.io.from_nest(nest, threads=1)
-    nest.Simulate(100.0)
-    net.run(100.0)
-    assert_same_spikes(net, recorder, 1)
+    net = assert_runs_like_nest(cells, 100.0)
     assert net.recorders[0].times.min() > 30.0
 
 

@@ -1,6 +1,6 @@
-"""The network that a page writes for snnTorch and for spikelet: the same spikes and gradients; no test needs snnTorch.
+"""The networks that a page writes for a peer and for spikelet: the same spikes and gradients; no test needs a peer.
 
-`record_torch_peers.py` ran the page's code of snnTorch and wrote them.
+`record_torch_peers.py` ran the page's code of snnTorch and SpikingJelly and wrote them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from tests.examples.peers import example, reference
 pytest.importorskip("torch")
 
 
-def test_two_layers() -> None:
+@pytest.mark.parametrize("peer", ["snntorch", "spikingjelly"])
+def test_two_layers(peer: str) -> None:
     from tests.examples.record_torch_peers import trained  # noqa: PLC0415  # imports torch
 
-    found = trained(example("snntorch_two_layers").build())
-    given = reference("snntorch_two_layers")
+    found = trained(example(f"{peer}_two_layers").build())
+    given = reference(f"{peer}_two_layers")
     assert 0.05 < given["spikes"].mean() < 0.95
     np.testing.assert_array_equal(found["spikes"], given["spikes"])
     for name in ("by_first", "by_bias", "by_second"):
