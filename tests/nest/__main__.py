@@ -6,11 +6,7 @@ its case, which ``--first CASE --minutes 0`` repeats, and how many steps and syn
 
 from __future__ import annotations
 
-import argparse
-import collections
-import itertools
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,6 +15,7 @@ import pytest
 from tests.nest.networks import draw
 from tests.nest.reference import Description, assert_same_spikes, run_nest, run_spikelet
 from tests.nest.test_stdp import MODELS, WHERE, compare
+from tests.support.hours import Verdict, compare_for
 
 KINDS = [(model, plastic) for plastic in ("", *WHERE) for model in MODELS]
 QUIET = ("the case would show little", "the weights hardly moved")  # as assertions of tests say
@@ -60,44 +57,22 @@ def least(d: Description) -> Description:
         d = found
 
 
-def check(model: str, case: int, plastic: str) -> str:
-    """Return what is wrong with a network, if anything is."""
-    d = draw(model, case, plastic)
-    wrong = difference(d)
-    if wrong not in ("", QUIET[0]):
-        d = least(d)
-        sizes = [len(s.pre) for s in d.synapses]
-        return f"{wrong}\nin {d.steps} steps with {sizes} synapses: {difference(d)}"
-    if plastic and not wrong:
-        try:
-            compare(d, complete=True)
-        except AssertionError as error:
-            return str(error)
-    return wrong
-
-
-def main() -> int:
-    """Compare networks of all kinds, case by case, and print what differs."""
-    parser = argparse.ArgumentParser(prog="python -m tests.nest", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--first", type=int, default=0, help="the first case")
-    options = parser.parse_args()
-    began = time.monotonic()
-    counts: collections.Counter[str] = collections.Counter()
-    for case in itertools.count(options.first):
-        for model, plastic in KINDS:
-            wrong = check(model, case, plastic)
-            if wrong and wrong not in QUIET:
-                counts["findings"] += 1
-                print(
-                    f"\n--- case {case}, {model}, plastic: {plastic or 'none'}\n{wrong}", flush=True
-                )
-            counts["quiet ones" if wrong in QUIET else "networks"] += 1
-        if time.monotonic() - began > 60 * options.minutes:
-            break
-    print(f"\ncases {options.first} to {case}: {dict(counts)}")
-    return 1 if counts["findings"] else 0
+def check(case: int) -> Iterator[Verdict]:
+    """Compare the networks of one case: of each neuron model, with STDP in all places or nowhere."""
+    for model, plastic in KINDS:
+        d = draw(model, case, plastic)
+        wrong = difference(d)
+        if wrong and wrong not in QUIET:
+            d = least(d)
+            sizes = [len(s.pre) for s in d.synapses]
+            wrong += f"\nin {d.steps} steps with {sizes} synapses: {difference(d)}"
+        elif plastic and not wrong:
+            try:
+                compare(d, complete=True)
+            except AssertionError as error:
+                wrong = str(error)
+        yield f"{model}, plastic: {plastic or 'none'}", None if wrong in QUIET else wrong
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(compare_for("tests.nest", __doc__, check))

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import tests.nest.__main__ as command
 from tests.nest.reference import Description, Result, run_spikelet
+from tests.support.hours import compare_for
 
 
 def broken(d: Description) -> Result:
@@ -18,16 +19,20 @@ def broken(d: Description) -> Result:
     return run_spikelet(replace(d, synapses=[source, stronger, inhibitory]))
 
 
+def run() -> int:
+    return compare_for("tests.nest", None, command.check)
+
+
 def test_a_difference_is_found_and_minimised(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["tests.nest", "--minutes", "0", "--first", "3"])
     monkeypatch.setattr(command, "KINDS", [("exp", ""), ("exp", "both")])
-    assert command.main() == 0
-    assert "cases 3 to 3: {'networks': 2}" in capsys.readouterr().out
+    assert run() == 0
+    assert "cases 3 to 3: {'equal': 2}" in capsys.readouterr().out
     monkeypatch.setattr(command, "KINDS", [("exp", "")])
     monkeypatch.setattr(command, "run_spikelet", broken)
-    assert command.main() == 1
+    assert run() == 1
     printed = capsys.readouterr().out
     assert "--- case 3, exp, plastic: none" in printed
     found = re.search(r"in (\d+) steps with \[(\d+), (\d+), (\d+)\] synapses: .*differs", printed)
