@@ -180,6 +180,20 @@ def test_a_layer_that_cannot_take_part_is_named() -> None:
     with pytest.raises(ValueError, match="layer 'b', Linear, needs spikes, so a ReLU must stand"):
         FirstSpikeProgram("convert", graph, graph.shapes((2,)), [(0.0, 1.0)], 8, 8)
 
+    excited = [
+        ("conv", layers.Conv2d(np.ones((2, 2, 1, 1))), "input"), ("norm", layers.Affine(1.5), "conv"),
+        ("mean", layers.AdaptiveAvgPool2d(1), "norm"), ("squeeze", layers.Conv2d(np.ones((2, 2, 1, 1))), "mean"),
+        ("gate", FirstSpike(1.0), "squeeze"), ("product", layers.Multiply(), ("norm", "gate")),
+    ]  # fmt: skip
+    volume = [layers.Conv3d(np.ones((2, 1, 1, 1, 1))), FirstSpike(1.0), layers.MaxPool3d(2)]
+    for parts, shape, rule in (
+        (excited, (2, 3, 3), r"layer 'product', Multiply, multiplies signals, .* can convert it"),
+        (volume, (1, 2, 2, 2), r"layer 'conv3d0', Conv3d, has three axes, .* can convert it"),
+    ):  # named before layers that only lead to it
+        graph = Graph(parts)
+        with pytest.raises(ValueError, match=rule):
+            FirstSpikeProgram("convert", graph, graph.shapes(shape), [(0.0, 1.0)], 8, 8)
+
     mixed = [layers.Linear(np.eye(4)), FirstSpike([1.0, 2.0, 3.0, 4.0]), layers.Reshape((1, 2, 2)), layers.Conv2d(np.ones((1, 1, 2, 2)))]  # fmt: skip
     graph = Graph(mixed)
     with pytest.raises(ValueError, match=r"layer 'conv2d3', Conv2d, mixes channels"):

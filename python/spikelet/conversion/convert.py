@@ -130,7 +130,8 @@ def convert(
     Warns
     -----
     UserWarning
-        If `calibration` holds integers above 1, such as bytes of images, or if no layer of the result spikes.
+        If `calibration` holds integers above 1, such as bytes of images; if no layer of the result spikes; or if weights of 8
+        bits change many decisions of "first_spike" neurons for the calibration inputs.
     """
     where = "convert"
     inputs = calibration_inputs(where, calibration)

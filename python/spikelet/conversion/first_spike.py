@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.described import Described
 from spikelet.conversion.first_spike_model import FirstSpikeModel
@@ -20,11 +22,14 @@ from spikelet.conversion.preparation import range_of
 from spikelet.layers import Activation, FirstSpike, Layer, ReLU
 from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_result import SpikingResult
 
 __all__ = ["FirstSpikes", "first_spike_model"]
 
 _SHARES = np.linspace(0.1, 1.0, 46)  # candidates: threshold by greatest activation
 _VALUES = 8192  # of a channel, from which its threshold is chosen
+_COMPARED = 256  # samples whose decisions tell whether 8 bits are enough
+_LOST, _FEW = 0.05, 3  # share and number of decisions that may be lost to them
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -132,4 +137,31 @@ def first_spike_model(
     changes = fit_layers(where, replace(cal, steps=1), FirstSpikes(steps), watch)
     graph = cal.graph.replaced(changes)
     FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], steps, bits)
-    return FirstSpikeModel(graph, ann, **options)
+    model = FirstSpikeModel(graph, ann, **options)
+    if dtype == "int8":
+        _warn_of_bits(
+            where, model, FirstSpikeModel(graph, ann, **{**options, "dtype": "int16"}), cal
+        )
+    return model
+
+
+def _warn_of_bits(
+    where: str, model: FirstSpikeModel, finer: FirstSpikeModel, cal: Calibration
+) -> None:
+    """Warn if weights of 8 bits change many decisions of the calibration inputs that those of 16 bits keep."""
+    x = {name: values[:_COMPARED] for name, values in cal.inputs.items()}
+    wanted = _decisions(model.ann.run(x, steps=1))
+    try:
+        kept = [np.mean(_decisions(snn.run(x)) == wanted) for snn in (model, finer)]
+    except ValueError:  # a sum that 16 bits do not fit
+        return
+    if kept[1] - kept[0] > _LOST and kept[0] * len(wanted) + _FEW < kept[1] * len(wanted):
+        warn_caller(
+            f"{where}: with 8 bits, weights keep {kept[0]:.1%} of the ANN's decisions for the calibration inputs, and with 16 "
+            f'bits {kept[1]:.1%}; pass dtype="int16"'
+        )
+
+
+def _decisions(result: SpikingResult) -> NDArray[np.intp]:
+    """Return the channels with the largest values."""
+    return np.concatenate([values.argmax(1).ravel() for values in result.outputs.values()])

@@ -20,7 +20,7 @@ from spikelet._util.checks import fail
 from spikelet.layers.base import Layer
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.first_spike import FirstSpike
-from spikelet.layers.graded import Activation
+from spikelet.layers.graded import Activation, MatMul, Multiply
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Add, Affine, Concat, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape
@@ -34,6 +34,8 @@ __all__ = ["FirstSpikeProgram"]
 _LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 _ROOM = 1 << 28  # of sums
 _ENTRIES = 16  # of the table of a function, for each step
+_EACH = FirstSpike, Linear, Affine, Add  # of any shape
+_COMPUTED = *_EACH, Movement, Concat, Convolution, TransposedConvolution, Pool, Resize
 _PART = 256  # samples that run at once
 _BITS = 100  # of the largest weight, in units of the potential, before a mean of sums
 _MANY = "adds up sums, which need more than 32 bits, so a ReLU must stand before it"
@@ -165,6 +167,9 @@ class FirstSpikeProgram:
             name: self._input(shapes[name], *span)
             for name, span in zip(graph.inputs, ranges, strict=True)
         }
+        for node in graph:  # before layers that only lead to one of these
+            self._name, self._layer = node.name, node.layer
+            self._check(shapes[node.name])
         for node in graph:
             self._name, self._layer = node.name, node.layer
             last = node.name in graph.outputs or len(graph.consumers(node.name)) > 1
@@ -253,6 +258,14 @@ class FirstSpikeProgram:
         kind = type(self._layer).__name__
         rule = f'{why}; neuron="predictive" can convert it'
         raise ValueError(f"{self._where}: layer '{self._name}', {kind}, {rule}")
+
+    def _check(self, shape: Shape) -> None:
+        if isinstance(self._layer, (MatMul, Multiply)):
+            self._refuse("multiplies signals, and a spike has only a time")
+        if not isinstance(self._layer, _COMPUTED):
+            self._refuse("cannot be computed with neurons that fire once")
+        if len(shape) > 3 and not isinstance(self._layer, (*_EACH, Movement, Concat)):
+            self._refuse("has three axes, and neurons that fire once have layers of two")
 
     # Maps
 
@@ -433,9 +446,9 @@ class FirstSpikeProgram:
             return self._fired(layer, first)
         if isinstance(layer, Linear):
             return self._linear(layer, shape, self._spikes(first))
-        if isinstance(layer, Convolution) and layer.axes <= 2:
+        if isinstance(layer, Convolution):
             return self._convolved(layer, shape, self._spikes(first))
-        if isinstance(layer, TransposedConvolution) and layer.axes <= 2:
+        if isinstance(layer, TransposedConvolution):
             m, values = self._spikes(first), np.ones(first.shape, bool)
             moves, convolution = layer.parts(first.shape)
             for move in moves:
@@ -455,12 +468,10 @@ class FirstSpikeProgram:
             return self._moved(
                 _Taken([p[:, 0] for p, _ in layer.maps(first.shape)]), shape, [first]
             )
-        if isinstance(layer, (Pool, Resize)) and len(first.shape) <= 3:
+        if isinstance(layer, (Pool, Resize)):
             largest = isinstance(layer, Pool) and not layer.divisors(first.shape)[0]
             return (self._pooled if largest else self._mixed)(layer, shape, first)
-        if isinstance(layer, (Movement, Concat)):
-            return self._moved(layer, shape, given)
-        return self._refuse("cannot be computed with neurons that fire once")
+        return self._moved(layer, shape, given)
 
     def _spikes(self, value: _Value) -> _Map:
         if isinstance(value, _Sum):
