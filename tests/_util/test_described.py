@@ -144,8 +144,10 @@ def test_layers_are_places() -> None:
         (sl.Normal(1.0, 2.0), "Normal(mean=1.0, std=2.0)"),
         (
             sl.STDP(w_max=40.0),  # rules and models of neurons show all
-            "STDP(coincidence='potentiate', axonal_fraction=0.0, tau_plus=20.0, tau_minus=20.0, A_plus=0.01, A_minus=0.0105, "
-            "w_min=0.0, w_max=40.0, pairing='all_to_all', dependence='additive', mu_plus=None, mu_minus=None)",
+            (
+                "STDP(coincidence='potentiate', axonal_fraction=0.0, tau_plus=20.0, tau_minus=20.0, A_plus=0.01, A_minus=0.0105, "
+                "w_min=0.0, w_max=40.0, pairing='all_to_all', dependence='additive', mu_plus=None, mu_minus=None)"
+            ),
         ),
     ],
 )
