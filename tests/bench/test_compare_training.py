@@ -18,21 +18,16 @@ pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # A peer that is installed is not wanted here: an interpreter that does not exist is missing.
-    command = [sys.executable, str(FOLDER / "compare_training.py"),
-               "--peers-python", str(folder / "none"), *arguments]  # fmt: skip
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-
-
 def test_the_script_runs_and_reports(tmp_path: Path) -> None:
-    done = run(
-        tmp_path, "--parts", "equality", "layer", "memory", "--libraries", "norse", "--steps", "50",
-        "--batch", "32", "--neurons", "1000", "--equal-batch", "2", "--equal-neurons", "3",
+    # A peer that is installed is not wanted here: an interpreter that does not exist is missing.
+    command = [
+        sys.executable, str(FOLDER / "compare_training.py"), "--peers-python", str(tmp_path / "none"),
+        "--parts", "equality", "layer", "memory", "--libraries", "norse", "--steps", "50", "--batch", "32", "--neurons", "1000", "--equal-batch", "2", "--equal-neurons", "3",
         "--methods", "fused", "loop", "--runs", "2", "--seconds", "0.01", "--json", "out.json",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "out.json").read_text())
@@ -75,10 +70,15 @@ def test_the_script_runs_and_reports(tmp_path: Path) -> None:
         (("--parts", "nothing"), "invalid choice"),
     ],
 )
-def test_bad_arguments(tmp_path: Path, arguments: tuple[str, ...], complaint: str) -> None:
-    done = run(tmp_path, *arguments)
-    assert done.returncode == 2
-    assert complaint in done.stderr
+def test_bad_arguments(
+    scripts: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...], complaint: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["x", *arguments])
+    with pytest.raises(SystemExit) as end:
+        scripts("compare_training").arguments()
+    assert end.value.code == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_an_epoch_is_trained(tmp_path: Path, scripts: Any) -> None:
