@@ -330,3 +330,24 @@ def test_the_run_after_a_change_of_parameters_is_checked() -> None:
     cells.C_m = 1e-300
     with pytest.raises(FloatingPointError, match=r"V_m of neuron 0 is -?nan by 1\.1 ms"):
         net.run(0.1)
+
+
+# Memory
+
+
+@pytest.mark.parametrize(("what", "every"), [("V_m", 0.1), ("weights", 1.0)])
+def test_samples_that_exceed_the_memory_are_refused(what: str, every: float) -> None:
+    """Before the run, which would end in the middle, and for what it would record alone."""
+    net = make()
+    cells = net.population(100, sl.LIF(I_e=500.0))
+    loop = net.connect(cells, cells, sl.AllToAll(), weight=1.0, delay=1.0)
+    target = cells if what == "V_m" else loop
+    recorder = net.record(target, what, every=every)
+    net.run(5.0)
+    with pytest.raises(ValueError, match=r"^run: the samples .* GB left: record fewer elements"):
+        net.run(1e10)
+    recorder.pause()
+    net.record(target, what, every=every, start=1e9)
+    net.run(2.0)
+    assert (net.t, recorder.times[-1]) == (7.0, 5.0)
+    assert len(recorder.times) == 5 / every

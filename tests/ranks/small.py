@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import resource
 import runpy
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +34,28 @@ def error() -> None:
     if net.ranks.rank == net.ranks.size - 1:
         raise SystemError("a rank has failed")
     net.run(10.0)
+
+
+def killed() -> None:
+    """Let the system end the last rank between two runs."""
+    net, _ = build()
+    net.run(10.0)
+    if net.ranks.rank == net.ranks.size - 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    net.run(1e9)
+
+
+def starved() -> None:
+    """Let the last rank run out of memory, for a recording that grows by 80 kB per step on each rank."""
+    net = sl.Network(seed=2, threads=1)
+    cells = net.population(60_000, sl.LIF())
+    net.record(cells, "V_m", every=0.1)
+    net.run(1.0)
+    if net.ranks.rank == net.ranks.size - 1:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + 2**26
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    net.run(300.0)
 
 
 def stopped() -> None:
@@ -275,7 +300,7 @@ def sonata() -> None:
 
 if __name__ == "__main__":
     subjects = (
-        error, stopped, apart, disk, lopsided, mixed_up, at_odds, groups, random_numbers, sonata,
+        error, killed, starved, stopped, apart, disk, lopsided, mixed_up, at_odds, groups, random_numbers, sonata,
         of_16_bits,
     )  # fmt: skip
     {f.__name__: f for f in subjects}[sys.argv[1]]()

@@ -50,9 +50,16 @@ def test_any_number_of_ranks_gives_the_bits_of_one_process(dtype: str, tmp_path:
     assert_same(results(tmp_path / "2.npz"), expected)
 
 
-def test_an_error_of_one_rank_stops_all_ranks() -> None:
-    printed = run(3, "small.py", "error", check=False)
-    assert "a rank has failed" in printed
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [("error", "a rank has failed"), ("starved", "MemoryError"), ("killed", "")],
+)
+def test_an_error_of_one_rank_stops_all_ranks(how: str, message: str) -> None:
+    """Also if it runs out of memory within a run, or is killed: the others would run for hours."""
+    if how == "starved" and not Path("/proc/self/statm").exists():
+        pytest.skip("this system does not tell how much memory a process uses")
+    printed = run(3, "small.py", how, check=False)
+    assert message in printed
 
 
 def test_all_ranks_stop_where_one_stops_and_can_continue() -> None:

@@ -1,6 +1,7 @@
 #include "spikelet/core/memory.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 
 namespace spikelet {
@@ -63,9 +64,10 @@ double available_memory(const std::string& root) {
   return std::min({free, left_in_groups(root), address_space});
 }
 
-bool fits_in_memory(double bytes) {
+bool fits_in_memory(double bytes, double promised) {
   constexpr double small = 0x1p26;
-  return bytes < small || bytes <= available_memory();
+  const double sum = promised + bytes;
+  return std::floor(sum / small) == std::floor(promised / small) || sum <= available_memory();
 }
 
 }  // namespace spikelet

@@ -88,7 +88,7 @@ Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, b
 template <class R>
 double Drawing<R>::require_memory(double each, double promised) const {
   const double bytes = each * static_cast<double>(expected());
-  if (fits_in_memory(bytes + promised)) {
+  if (fits_in_memory(bytes, promised)) {
     return bytes;
   }
   std::ostringstream message;

@@ -3,15 +3,48 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "network/poller.hpp"
 #include "spikelet/core/fetch.hpp"
+#include "spikelet/core/memory.hpp"
 #include "spikelet/network/plastic_check.hpp"
 
 namespace spikelet {
+namespace {
+
+// Throws std::length_error if what is recorded until `end` needs more memory than is left.
+template <class R>
+void require_memory(const SimulatorParts<R>& parts, Step end) {
+  double bytes = 0;
+  const auto add = [&](const auto& recorder, std::size_t columns) {
+    const RecordingWindow& window = recorder.window;
+    const Step first = std::max(parts.network.now, window.start), last = std::min(end, window.stop);
+    if (!window.paused && first < last) {
+      bytes += static_cast<double>(last / recorder.every - first / recorder.every) *
+               (sizeof(Step) + sizeof(R) * static_cast<double>(columns));
+    }
+  };
+  for (const StateRecorder<R>& recorder : parts.recorders.states) {
+    add(recorder, recorder.elements.size());
+  }
+  for (const WeightRecorder<R>& recorder : parts.recorders.weights) {
+    add(recorder, parts.network.projections[recorder.projection].size);
+  }
+  if (!fits_in_memory(bytes, parts.network.promised)) {
+    std::ostringstream message;
+    message.precision(3);
+    message << "run: the samples of states and weights would need " << bytes / 1e9
+            << " GB; this machine has " << available_memory() / 1e9
+            << " GB left: record fewer elements, less often (every=), or to a file (to=)";
+    throw std::length_error(message.str());
+  }
+}
+
+}  // namespace
 
 template <class R>
 Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt,
@@ -214,6 +247,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
   typename Network<R>::InitialStates initial;
   try {
     make_ready(use, {Call::run, steps}, [&] {
+      require_memory(parts, end);
       parts.recorders.allot(first, parts.next_stop(end));
       initial = network.initial_states();
       parts.catch_up();

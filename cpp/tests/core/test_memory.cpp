@@ -10,5 +10,7 @@ TEST_CASE("what exceeds the memory that is left does not fit") {
   CHECK(fits_in_memory(1e6));
   CHECK(fits_in_memory(left / 4));
   CHECK(!fits_in_memory(2 * left + 1e9));
+  CHECK(!fits_in_memory(0x1p26, 2 * left + 1e9));
+  CHECK(fits_in_memory(1, 0x1p80));  // too small to ask
   CHECK(available_memory("/no/such/folder") == 0x1p47);
 }

@@ -10,7 +10,8 @@ namespace spikelet {
 // than its control groups leave. Elsewhere, the address space. root: of the files that tell.
 double available_memory(const std::string& root = "");
 
-// Whether so many more bytes can be had. Small numbers are not worth asking.
-bool fits_in_memory(double bytes);
+// Whether so many more bytes can be had besides what has been promised to others. It takes as long
+// as thousands of small synapses, so it asks only if the sum passes another 64 MB.
+bool fits_in_memory(double bytes, double promised = 0);
 
 }  // namespace spikelet
