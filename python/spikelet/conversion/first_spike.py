@@ -18,15 +18,17 @@ from spikelet.conversion.layerwise.activity import Calibration, Floats
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.conversion.layerwise.streaming import fit_layers
 from spikelet.conversion.neurons import can_spike, usable
-from spikelet.conversion.preparation import range_of
+from spikelet.conversion.preparation import range_of, relayed
 from spikelet.layers import Activation, FirstSpike, Layer, ReLU
-from spikelet.layers.first_spike_program import FirstSpikeProgram
+from spikelet.layers.first_spike_program import FirstSpikeProgram, NeedsSpikes
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 
 __all__ = ["FirstSpikes", "first_spike_model"]
 
 _SHARES = np.linspace(0.1, 1.0, 46)  # candidates: threshold by greatest activation
+_LONGEST = 256  # steps of a window, which all networks must be able to take
+_APART = 1e-6  # thresholds of channels, while it is checked that layers keep these apart
 _VALUES = 8192  # of a channel, from which its threshold is chosen
 _COMPARED = 256  # samples whose decisions tell whether 8 bits are enough
 _LOST, _FEW = 0.05, 3  # share and number of decisions that may be lost to them
@@ -94,7 +96,7 @@ def first_spike_model(
     method, coding, dtype, progress
         As for `spikelet.convert`.
     """
-    steps = integer(where, "steps", cal.steps, 2, 256)
+    steps = integer(where, "steps", cal.steps, 2, _LONGEST)
     choice(where, 'method for neuron="first_spike"', method, "auto", FirstSpikes.name)
     choice(where, 'coding for neuron="first_spike"', coding, "direct")
     dtype = "int8" if dtype is None else dtype
@@ -104,6 +106,18 @@ def first_spike_model(
             'must be empty: neurons that fire once get spikes only; neuron="predictive" mixes both'
         )
         fail(where, "keep", sorted(cal.kept), rule)
+    while True:
+        try:
+            return _model(where, cal, steps, dtype, progress)
+        except NeedsSpikes as error:
+            names = [n for n in error.names if n in cal.graph and not can_spike(cal.graph[n].layer)]
+            names = [n for n in names if f"{n}.relay" not in cal.graph]
+            if not names:
+                raise
+            cal = replace(cal, graph=relayed(cal.graph, names))
+
+
+def _model(where: str, cal: Calibration, steps: int, dtype: str, progress: Any) -> FirstSpikeModel:
     options: dict[str, Any] = {
         "method": FirstSpikes.name,
         "neuron": FirstSpikes.name,
@@ -122,13 +136,17 @@ def first_spike_model(
     names += [n.name for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in names]
     one = {
         name: FirstSpike(
-            1 + np.arange(cal.shapes[name][0]), steps, None if isinstance(layer, ReLU) else layer
+            1 + _APART * np.arange(cal.shapes[name][0]),
+            steps,
+            None if isinstance(layer, ReLU) else layer,
         )
         for name in names
         for layer in [cal.graph[name].layer]
     }
     graph, bits = cal.graph.replaced(one), 8 if dtype == "int8" else 16
-    FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], steps, bits)  # checks it
+    FirstSpikeProgram(
+        where, graph, cal.shapes, options["input_ranges"], _LONGEST, bits
+    )  # checks it
 
     def watch(name: str) -> None:
         if callable(progress):
@@ -136,7 +154,7 @@ def first_spike_model(
 
     changes = fit_layers(where, replace(cal, steps=1), FirstSpikes(steps), watch)
     graph = cal.graph.replaced(changes)
-    FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], steps, bits)
+    FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], _LONGEST, bits)
     model = FirstSpikeModel(graph, ann, **options)
     if dtype == "int8":
         _warn_of_bits(

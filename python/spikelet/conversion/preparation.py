@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -36,7 +35,7 @@ from spikelet.layers import (
 )
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
-from spikelet.layers.pools import Pool, whole_maps
+from spikelet.layers.pools import Pool
 
 __all__ = [
     "MAX_POOLS",
@@ -49,6 +48,7 @@ __all__ = [
     "prepared",
     "range_of",
     "relay_sums",
+    "relayed",
     "simplify",
 ]
 
@@ -105,61 +105,38 @@ def add_relays(work: MutableGraph) -> None:
 def relay_sums(work: MutableGraph) -> None:
     """Add a relay behind each sum that meets weights or spikes to join, for neurons that send nothing but spikes.
 
-    Such sums are the linear bottlenecks of MobileNetV2, for one. So are sums that several layers take, if one of these adds
-    them to weights, as shortcuts past normalizations do: in its units, their own would be rounded; sums that meet large
-    means or fine interpolations; and such means. What else takes the sum gets the relay's spikes, too.
+    Such sums are the linear bottlenecks of MobileNetV2, for one. What else takes the sum gets the relay's spikes, too.
     """
-    uses = work.uses()
-    sums: dict[str, frozenset[str]] = {}  # and those that are computed by themselves and added
-    # Of spikes, with 16 bits, which layers with weights take, and how many times larger than these they may be.
-    means: dict[str, float] = {}
-    weighted: set[str] = set()  # sums of weights, not computed yet
+    sums: set[str] = set()
     made: dict[str, str] = {}
     for node in work.nodes.values():
-        given = set(node.inputs)
-        among = sums.keys() & given
-        grown = _growth(node, work.shapes)
-        weighs, mixes = _weighs(node.layer), grown > 1
-        joins = (
-            isinstance(node.layer, Concat) and len({(n in among, n in means) for n in given}) > 1
-        )
-        if joins or weighs or grown > _MIXED:
-            apart = among | (means.keys() & given if joins else set())
-            made |= {name: f"{name}.relay" for name in apart}
-            among, given = set(), given - apart
-        grown *= max([means[name] for name in means.keys() & given], default=1)
-        if mixes and grown > (_ADDED if node.inputs[0] in work.nodes else 1) and not among:
-            sums[node.name] = frozenset({node.name})
-            continue
-        moves = mixes or isinstance(node.layer, Movement | Concat | Pool)
-        if moves and not among and grown > 1:
-            means[node.name] = grown
+        among = sums.intersection(node.inputs)
+        joins = isinstance(node.layer, Concat) and len(among) < len(set(node.inputs))
+        if joins or _weighs(node.layer):
+            made |= {name: f"{name}.relay" for name in among}
+            among = set()
+        moves = isinstance(node.layer, Movement | Concat | Pool)
         fires = can_spike(node.layer) or isinstance(node.layer, FirstSpike)
-        if fires or (moves and not among):
-            continue
-        alone = uses[node.name] == 1 and not moves
-        added = frozenset[str]().union(*(sums[name] for name in among - made.keys()))
-        if weighs or (not moves and weighted.intersection(node.inputs)):
-            made |= {name: f"{name}.relay" for name in added}
-            added = frozenset()
-            weighted |= {node.name} if alone else set()
-        sums[node.name] = added if alone else frozenset({node.name})
-    nodes: list[Node] = []
-    for node in work.nodes.values():
-        nodes.append(Node(node.name, node.layer, tuple(made.get(n, n) for n in node.inputs)))
+        if not fires and (among or not moves):
+            sums.add(node.name)
+    work.update(_with_relays(work.nodes, made))
+
+
+def relayed(graph: Graph, names: Collection[str]) -> Graph:
+    """Return a graph with a relay behind each of some layers, for all that take its output."""
+    known = {node.name: node for node in graph}
+    nodes = _with_relays(known, {name: f"{name}.relay" for name in names})
+    return Graph(nodes, inputs=graph.inputs, outputs=graph.outputs)
+
+
+def _with_relays(nodes: Mapping[str, Node], made: Mapping[str, str]) -> list[Node]:
+    found: list[Node] = []
+    for node in nodes.values():
+        found.append(Node(node.name, node.layer, tuple(made.get(n, n) for n in node.inputs)))
         if node.name in made:
-            relay = ReLU() if _is_positive(work.nodes, node.name) else Activation("clip")
-            nodes.append(Node(made[node.name], relay, (node.name,)))
-    work.update(nodes)
-
-
-def _growth(node: Node, shapes: Mapping[str, Shape]) -> float:
-    """Return how many times larger than its input the sums of a mean pool or an interpolation may be, in integers."""
-    layer = node.layer
-    shape = shapes.get(node.inputs[0], ()) if isinstance(layer, Pool | Resize) else ()
-    if not shape or (isinstance(layer, Pool) and not layer.divisors(shape)[0]):
-        return 1
-    return math.prod(float(np.abs(q).sum(1).max()) for _, q, _ in whole_maps(layer, shape))
+            relay = ReLU() if _is_positive(nodes, node.name) else Activation("clip")
+            found.append(Node(made[node.name], relay, (node.name,)))
+    return found
 
 
 def _is_positive(nodes: Mapping[str, Node], name: str) -> bool:
@@ -291,8 +268,6 @@ _SINGLE: dict[type[Layer], Callable[[Any], bool]] = {
 _ABOVE, _BELOW = 2.0, 20.0
 _SIGNED = 0.1  # of the largest magnitude, which a least value goes below 0 if it says something
 _ENOUGH = 64  # values from which a missing sign is not chance
-_ADDED = 127  # values of up to 256, whose sum has 16 bits
-_MIXED = 256  # sums of weights, whose sum has 32 bits
 
 Range: TypeAlias = tuple[float, float]
 

@@ -29,7 +29,7 @@ from spikelet.layers.resize import Resize
 from spikelet.layers.spiking_result import Operations
 from spikelet.layers.views import Shape, extent_of
 
-__all__ = ["FirstSpikeProgram"]
+__all__ = ["FirstSpikeProgram", "NeedsSpikes"]
 
 _LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 _ROOM = 1 << 28  # of sums
@@ -38,7 +38,7 @@ _EACH = FirstSpike, Linear, Affine, Add  # of any shape
 _COMPUTED = *_EACH, Movement, Concat, Convolution, TransposedConvolution, Pool, Resize
 _PART = 256  # samples that run at once
 _BITS = 100  # of the largest weight, in units of the potential, before a mean of sums
-_MANY = "adds up sums, which need more than 32 bits, so a ReLU must stand before it"
+_MANY = "adds up sums, which need more than 32 bits"
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -118,6 +118,14 @@ class _Taken(NamedTuple):
 _Value: TypeAlias = "_Map | _Sum"
 
 
+class NeedsSpikes(ValueError):
+    """Refuses sums, which would become spikes behind the layers of these names."""
+
+    def __init__(self, message: str, names: Sequence[str]) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+
+
 class FirstSpikeProgram:
     """A network of `FirstSpike` neurons in integers.
 
@@ -139,6 +147,8 @@ class FirstSpikeProgram:
 
     Raises
     ------
+    NeedsSpikes
+        If spikes would have to stand for a sum.
     ValueError
         If a layer cannot take part; the message names it.
     """
@@ -167,11 +177,12 @@ class FirstSpikeProgram:
             name: self._input(shapes[name], *span)
             for name, span in zip(graph.inputs, ranges, strict=True)
         }
+        self._values = values
         for node in graph:  # before layers that only lead to one of these
-            self._name, self._layer = node.name, node.layer
+            self._node = node
             self._check(shapes[node.name])
         for node in graph:
-            self._name, self._layer = node.name, node.layer
+            self._node = node
             last = node.name in graph.outputs or len(graph.consumers(node.name)) > 1
             try:
                 made = self._made(node.layer, shapes[node.name], [values[n] for n in node.inputs])
@@ -180,7 +191,6 @@ class FirstSpikeProgram:
                 )
             except NotImplementedError as operation:  # of another builder
                 self._refuse(f"cannot be exported: C has no '{operation}'")
-        self._values = values
         self._program = self._builder.program()
 
     def run(
@@ -255,16 +265,24 @@ class FirstSpikeProgram:
         return found
 
     def _refuse(self, why: str) -> NoReturn:
-        kind = type(self._layer).__name__
+        raise ValueError(self._refusal(why))
+
+    def _refusal(self, why: str) -> str:
+        kind = type(self._node.layer).__name__
         rule = f'{why}; neuron="predictive" can convert it'
-        raise ValueError(f"{self._where}: layer '{self._name}', {kind}, {rule}")
+        return f"{self._where}: layer '{self._node.name}', {kind}, {rule}"
+
+    def _need(self, why: str, *names: str) -> NoReturn:
+        """Refuse sums of some layers, by default of the input."""
+        message = self._refusal(f"{why}, so a ReLU must stand before it")
+        raise NeedsSpikes(message, names or self._node.inputs[:1])
 
     def _check(self, shape: Shape) -> None:
-        if isinstance(self._layer, (MatMul, Multiply)):
+        if isinstance(self._node.layer, (MatMul, Multiply)):
             self._refuse("multiplies signals, and a spike has only a time")
-        if not isinstance(self._layer, _COMPUTED):
+        if not isinstance(self._node.layer, _COMPUTED):
             self._refuse("cannot be computed with neurons that fire once")
-        if len(shape) > 3 and not isinstance(self._layer, (*_EACH, Movement, Concat)):
+        if len(shape) > 3 and not isinstance(self._node.layer, (*_EACH, Movement, Concat)):
             self._refuse("has three axes, and neurons that fire once have layers of two")
 
     # Maps
@@ -341,7 +359,7 @@ class FirstSpikeProgram:
         if grown > 1 and total.kernels:
             finest = np.max([np.abs(k.weight).reshape(n, -1).max(1) for k in total.kernels], axis=0)
             if (size * _BITS > finest)[finest > 0].any():
-                self._refuse(_MANY)
+                self._need(_MANY)
         number = self._map(total.extent, "sums")
         offset, most = self._emit(total, size)
         self._end(number, total)
@@ -364,10 +382,10 @@ class FirstSpikeProgram:
             number, _int32(bias), _int32(unit), high, _int32(zero), np.asarray(table, np.int16)
         )
         waits = (1 + int(np.any(zero))) * min(high, self._steps)  # of a neuron, or an ON/OFF pair
-        self._grown.append((self._name, number, total, waits))
+        self._grown.append((self._node.name, number, total, waits))
         terms = [(k.name, k.map.spikes) for k in total.kernels]
-        terms += [(self._name, m.spikes) for m, _ in total.maps]
-        self._operations.append((self._name, terms))
+        terms += [(self._node.name, m.spikes) for m, _ in total.maps]
+        self._operations.append((self._node.name, terms))
         for k in total.kernels:
             places = zip(
                 k.holes,
@@ -401,7 +419,8 @@ class FirstSpikeProgram:
             most += rows.sum(1) * kernel.map.most.max()
         for m, gain in total.maps:
             most += np.abs(gain) * m.most
-        least = np.maximum(least, most * grown / _ROOM)  # weights of maps have as many bits as fit
+        # Weights of maps have as many bits as fit, but leave room for thresholds beyond the sum.
+        least = np.maximum(least, most * grown / (_ROOM if total.kernels else _ROOM >> 8))
         if total.is_scaled:  # a scale is not rounded: few bits are left for that of a sum
             gain = np.abs(total.maps[0][1])
             least = gain / np.maximum(np.floor(gain / np.where(least > 0, least, 1.0)), 1.0)
@@ -427,9 +446,12 @@ class FirstSpikeProgram:
         for m, gain in total.maps:
             q = np.rint(gain / size)
             if m.form == "sums" and (np.abs(q * size - gain) > np.abs(gain) / 100).any():
-                self._refuse(
-                    "adds a sum, whose weights would be rounded, so a ReLU must stand before it"
-                )
+                made = [
+                    n
+                    for n, v in self._values.items()
+                    if isinstance(v, _Map) and v.number == m.number
+                ]
+                self._need("adds a sum, whose weights would be rounded", *made[:1])
             if m.form == "bytes":
                 offset += q * m.zero
             most += np.abs(q) * m.most
@@ -477,7 +499,7 @@ class FirstSpikeProgram:
         if isinstance(value, _Sum):
             value = self._potential(value)
         if value.form == "sums":
-            self._refuse("needs spikes, so a ReLU must stand before it")
+            self._need("needs spikes")
         return value
 
     def _linear(self, layer: Linear, shape: Shape, m: _Map) -> _Sum:
@@ -486,7 +508,7 @@ class FirstSpikeProgram:
         bias = 0.0 if layer.bias is None else layer.bias
         bias = bias + layer.weight.reshape(len(weight), c, h * w).sum(2) @ m.bias
         axes = np.zeros(h, bool), np.zeros(w, bool)
-        kernel = _Kernel(self._name, m, weight, (1, 1), (1, 1), (0, 0), 1, axes)
+        kernel = _Kernel(self._node.name, m, weight, (1, 1), (1, 1), (0, 0), 1, axes)
         return _Sum(shape, (len(weight), 1, 1), (kernel,), (), bias)
 
     def _convolved(
@@ -504,14 +526,14 @@ class FirstSpikeProgram:
         bias = 0.0 if layer.bias is None else layer.bias
         if m.bias.any():
             if any(padding):
-                self._refuse("pads values that are no spikes, so a ReLU must stand before it")
+                self._need("pads values that are no spikes")
             each = layer.weight.reshape(n, group, -1).sum(2)
             shifts = np.repeat(m.bias.reshape(layer.groups, group), n // layer.groups, 0)
             bias = bias + (each * shifts).sum(1)
         (stride, dilation) = two
         empty = np.zeros(m.extent, bool) if holes is None else holes.reshape(m.extent)
         axes = np.asarray(empty.all((0, 2))), np.asarray(empty.all((0, 1)))
-        kernel = _Kernel(self._name, m, weight, stride, dilation, before, layer.groups, axes)
+        kernel = _Kernel(self._node.name, m, weight, stride, dilation, before, layer.groups, axes)
         return _Sum(shape, _extent(shape), (kernel,), (), bias)
 
     def _affine(self, layer: Affine, shape: Shape, value: _Value) -> _Sum:
@@ -548,7 +570,7 @@ class FirstSpikeProgram:
         number = self._map(extent, m.form, m.zero)
         windows = [(*lead, *v) for v in (size, stride, dilation)]
         self._builder.pool(m.number, number, *windows, (*(0 for _ in lead), *before))
-        self._operations.append((self._name, []))
+        self._operations.append((self._node.name, []))
         return replace(m, number=number, shape=shape, extent=extent)
 
     def _mixed(self, layer: Any, shape: Shape, value: _Value) -> _Map:
@@ -558,9 +580,9 @@ class FirstSpikeProgram:
         m = self._potential(value, grown) if isinstance(value, _Sum) else value
         most = m.most * grown
         if most.max() > _LARGEST:
-            self._refuse(_MANY)
+            self._need(_MANY)
         if m.bias.any() and any(len(set(q.sum(1))) > 1 for _, q, _ in maps):
-            self._refuse("pads values that are no spikes, so a ReLU must stand before it")
+            self._need("pads values that are no spikes")
         share = math.prod(q[0].sum() / scale for _, q, scale in maps)
         coefficient = m.coefficient / math.prod(scale for *_, scale in maps)
         # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
@@ -571,7 +593,7 @@ class FirstSpikeProgram:
         axes = [single] * (2 - len(maps)) + [(places, _int32(q)) for places, q, _ in maps]
         self._builder.mix(m.number, number, *axes)
         adds = m.spikes or all(np.isin(q, (0, 1)).all() for _, q, _ in maps)
-        self._operations.append((self._name, [(self._name, adds)]))
+        self._operations.append((self._node.name, [(self._node.name, adds)]))
         return replace(
             m, number=number, shape=shape, extent=extent, form=form, coefficient=coefficient,
             most=most, spikes=False, bias=m.bias * share, zero=np.empty(0, np.uint8),
@@ -586,7 +608,8 @@ class FirstSpikeProgram:
     def _moved(self, layer: Any, shape: Shape, given: list[_Value]) -> _Map:
         maps = [self._potential(v) if isinstance(v, _Sum) else v for v in given]
         if len({m.form for m in maps}) > 1:
-            self._refuse("joins spikes with sums, so a ReLU must stand before these")
+            joined = zip(self._node.inputs, maps, strict=True)
+            self._need("joins spikes with sums", *(n for n, m in joined if m.form != self._form))
         places, start = [], 0
         for m in maps:
             c, h, w = m.extent
@@ -611,7 +634,7 @@ class FirstSpikeProgram:
         form = maps[0].form
         number = int(self._builder.map(extent, form, zero))
         self._builder.move([m.number for m in maps], number, index.ravel())
-        self._operations.append((self._name, []))
+        self._operations.append((self._node.name, []))
         return _Map(
             number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
             spikes=all(m.spikes for m in maps), signed=any(m.signed for m in maps),
