@@ -2,12 +2,16 @@
 // plasticity and regulation.
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "array.hpp"
 #include "bindings.hpp"
 #include "enums.hpp"
+#include "spikelet/core/event_rule.hpp"
 
 namespace spikelet {
 namespace {
@@ -30,6 +34,50 @@ Plasticity make_plasticity(const std::string& rule, const std::map<std::string, 
   if (!varied.empty()) {
     made.varied = std::make_shared<const SynapseParameters>(std::move(by_synapse));
   }
+  return made;
+}
+
+using VariableTuple = std::tuple<std::string, int, double, bool>;
+
+std::shared_ptr<EventRule> make_event_rule(
+    const std::vector<VariableTuple>& variables,
+    const std::vector<std::tuple<int, int, double>>& rates, std::vector<int> order, int transmit,
+    int signal, const std::vector<std::pair<int, std::size_t>>& reads,
+    const std::array<std::shared_ptr<Program>, EventRule::events>& programs) {
+  EventRule::Parts parts;
+  for (const auto& [name, keeper, initial, readable] : variables) {
+    parts.variables.push_back({name, static_cast<EventRule::Keeper>(keeper), initial, readable});
+  }
+  for (const auto& [of, by, rate] : rates) {
+    parts.rates.push_back({of, by, rate});
+  }
+  parts.order = std::move(order);
+  parts.transmit = transmit;
+  parts.signal = signal;
+  for (const auto& [variable, state] : reads) {
+    parts.reads.push_back({variable, state});
+  }
+  std::ranges::copy(programs, parts.programs.begin());
+  return std::make_shared<EventRule>(std::move(parts));
+}
+
+Plasticity make_from_events(std::shared_ptr<EventRule> events, std::vector<double> parameters,
+                            double axonal_fraction,
+                            const std::map<std::size_t, Array<double>>& varied) {
+  if (parameters.size() != events->parameters()) {
+    throw py::value_error("Plasticity: the programs have " + std::to_string(events->parameters()) +
+                          " coefficients, got " + std::to_string(parameters.size()));
+  }
+  Plasticity made{find_plasticity(EventRule::name), std::move(parameters), Pairing::all_to_all,
+                  true, axonal_fraction};
+  if (!varied.empty()) {
+    SynapseParameters by_synapse(made.parameters.size());
+    for (const auto& [which, values] : varied) {
+      by_synapse.at(which) = as_vector(values);
+    }
+    made.varied = std::make_shared<const SynapseParameters>(std::move(by_synapse));
+  }
+  made.events = std::move(events);
   return made;
 }
 
@@ -83,12 +131,31 @@ void bind_rules(py::module_& m) {
       py::arg("seed"), py::arg("number"), py::arg("pre"), py::arg("post"),
       "A random number in (0, 1) for each pair of a projection with this number, whatever the "
       "others are.");
+  py::class_<EventRule, std::shared_ptr<EventRule>>(m, "EventRule",
+                                                    "A plasticity rule as programs at spikes.")
+      .def(py::init(&make_event_rule), py::kw_only(), py::arg("variables"), py::arg("rates"),
+           py::arg("order"), py::arg("transmit"), py::arg("signal"), py::arg("reads"),
+           py::arg("programs"),
+           "variables: (name, keeper, initial value, whether it can be read), the weight first; a "
+           "keeper is 0 synapse, 1 source, 2 target or 3 nobody. rates: (of, by, rate [1/ms]) of "
+           "linear equations, by -1: a constant. order: of variables, each after those that act on "
+           "it. transmit: the variable that a spike sends. signal: the variable that has the value "
+           "of "
+           "a signal, or -1. reads: (variable, state of the target). programs: of synapses at "
+           "spikes "
+           "of their sources and targets, of what sources keep, of what targets keep, and of "
+           "synapses "
+           "at signals.");
   py::class_<Plasticity>(m, "Plasticity", "The plasticity rule of a projection.")
       .def(py::init(&make_plasticity), py::kw_only(), py::arg("rule"), py::arg("parameters"),
            py::arg("pairing"), py::arg("tie_potentiates"), py::arg("axonal_fraction"),
            py::arg("varied") = std::map<std::string, Array<double>>{},
            "A rule by its name in the core, with all of its parameters; others are ignored. "
-           "varied: parameters with a value for each synapse, in canonical order.");
+           "varied: parameters with a value for each synapse, in canonical order.")
+      .def(py::init(&make_from_events), py::kw_only(), py::arg("events"), py::arg("parameters"),
+           py::arg("axonal_fraction"), py::arg("varied"),
+           "A rule from text, with the coefficients of its programs, one after the other; varied: "
+           "those with a value for each synapse, in canonical order.");
   py::class_<Regulation>(m, "Regulation", "How the incoming weights of targets are regulated.")
       .def(py::init([](Regulation::Kind kind, double total, double rate, double strength) {
              Regulation made;

@@ -121,6 +121,9 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
             s.set_amplitudes(of, plasticity.parameters);
           },
           projection, py::arg("plasticity"), "Use the same rule with other amplitudes from now on.")
+      .def("signal", &S::signal, projection, py::arg("value"),
+           py::call_guard<py::gil_scoped_release>(),
+           "Run what the projection's rule from text does at a signal.")
       .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
            "Set the level of the reward from a step on.")
       .def(

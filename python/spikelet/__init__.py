@@ -22,6 +22,7 @@ from spikelet.network.recorders import (
 )
 from spikelet.network.regulator import Regulator
 from spikelet.network.run_all import run_all
+from spikelet.network.synapse_equations import SynapseEquations
 from spikelet.network.weight_bits import Int16
 from spikelet.neurons import (
     EIF,
@@ -188,6 +189,7 @@ __all__ = [
     "StepCurrent",
     "Stopping",
     "SweepResult",
+    "SynapseEquations",
     "SynapticScaling",
     "TripletSTDP",
     "TsodyksMarkram",

@@ -236,6 +236,7 @@ def draw_degrees(
 ) -> tuple[_Ids, _Ids, tuple[int, int] | None]: ...
 
 class Plasticity:
+    @overload
     def __init__(
         self,
         *,
@@ -245,6 +246,28 @@ class Plasticity:
         tie_potentiates: bool,
         axonal_fraction: float,
         varied: Mapping[str, _Floats] = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        *,
+        events: EventRule,
+        parameters: Sequence[float],
+        axonal_fraction: float,
+        varied: Mapping[int, _Floats],
+    ) -> None: ...
+
+class EventRule:
+    def __init__(
+        self,
+        *,
+        variables: Sequence[tuple[str, int, float, bool]],
+        rates: Sequence[tuple[int, int, float]],
+        order: Sequence[int],
+        transmit: int,
+        signal: int,
+        reads: Sequence[tuple[int, int]],
+        programs: Sequence[Program],
     ) -> None: ...
 
 class Regulation:
@@ -524,6 +547,7 @@ class _Simulator(Generic[_R]):
     def interval(self, regulation: int) -> tuple[int, _Ids]: ...
     def set_interval(self, regulation: int, begin: int, spikes: _Ids) -> None: ...
     def set_amplitudes(self, projection: int, plasticity: Plasticity) -> None: ...
+    def signal(self, projection: int, value: float) -> None: ...
     def set_reward(self, projection: int, step: int, level: float) -> None: ...
     def reward(self, projection: int) -> float: ...
     # Arrays of several types, and the clock, an int.

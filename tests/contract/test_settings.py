@@ -90,6 +90,7 @@ def _sonata(path: Path) -> sl.io.SonataNetwork:
 
 OBJECTS: dict[str, Callable[[Path], Any]] = {
     "Equations": lambda _: sl.Equations("dx/dt = -x"),
+    "SynapseEquations": lambda _: sl.SynapseEquations("", on_pre="w += 1"),
     "Network": lambda _: _net(),
     "Population": lambda _: _net().populations[1],
     "StateView": lambda _: _net().populations[1].V_m,

@@ -347,7 +347,7 @@ MISTAKES = [
     Mistake(
         "EI.weight",
         AttributeError,
-        "Projection has no 'weight'; did you mean 'weights'? (there are: blocks, delays, index, joined, network, normalize, plasticity, post, post_ids, pre, pre_ids, receptor, reward, schedule_reward, to_scipy, traces, weights)",
+        "Projection has no 'weight'; did you mean 'weights'? (there are: blocks, delays, index, joined, network, normalize, plasticity, post, post_ids, pre, pre_ids, receptor, reward, schedule_reward, signal, to_scipy, traces, weights)",
     ),
     Mistake(
         "EI.weights = [1.0, 2.0]",
@@ -423,6 +423,11 @@ MISTAKES = [
         'sl.STDP(pairing="nearest")',
         ValueError,
         "STDP: pairing must be one of all_to_all, nearest_symmetric, nearest_pre_centered, nearest_restricted, got 'nearest'",
+    ),
+    Mistake(
+        'sl.SynapseEquations("", on_pre="w += 0.1*V_m_post")',
+        ValueError,
+        "SynapseEquations: axonal_fraction must be 1.0 for a rule that reads V_m_post: a target's state is known when the spike arrives, got 0.0",
     ),
     Mistake(
         "sl.Normal(mean=1.0, sd=0.1)",

@@ -60,6 +60,7 @@ class Bench:
         *,
         model: Any = TARGET,
         delay: int = 0,
+        text: Any = None,  # the same rule, which runs in its place
     ) -> None:
         n, m = (4, 40) if layout == "dense" else (30, 20)
         self.net, self.rule = net, rule
@@ -80,7 +81,7 @@ class Bench:
         self.target = force(net, self.posts, STEPS, model)
         self.p = net.connect(
             source, self.target, connection, weight=sl.Uniform(*weight), delay=steps * 0.1,
-            plasticity=rule,
+            plasticity=rule if text is None else text,
         )  # fmt: skip
         names = ("g_ex", "g_in") if model is COND else ("I_syn_ex", "I_syn_in")
         self.arrived = [net.record(self.target, name) for name in names]

@@ -51,7 +51,28 @@ def rules() -> list[Any]:
         sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=0.0),
         sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=30.0, tau_psc=3.0),
     ]
+    found += text_rules()
     return [*found, *_others({type(rule) for rule in found})]
+
+
+def text_rules() -> list[Any]:
+    """Return rules from text, with all that they can have."""
+    pairs = sl.SynapseEquations(
+        "dx/dt = -x/tau; dy/dt = -y/tau",
+        on_pre="w = clip(w - A*y, 0, 40); x += 1", on_post="w = clip(w + A*x, 0, 40); y += 1",
+        parameters={"tau": (20.0, "ms"), "A": 1.0},
+    )  # fmt: skip
+    release = sl.SynapseEquations(
+        "dr/dt = (1 - r)/tau_r; dc/dt = -c/tau_c; ds/dt = (c - s)/tau_s; dw/dt = (20 - w)/tau_w",
+        on_pre="transmit = w*r if rand() < p else 0; r -= U*r; c += 1",
+        on_post="c += 2*(1 + 0.1*randn()); w = min(w + int(s > 0.5)*(1 + s), 40)",
+        parameters={
+            "tau_r": (50.0, "ms"), "tau_c": (20.0, "ms"), "tau_s": (10.0, "ms"), "tau_w": (300.0, "ms"),
+            "p": 0.6, "U": 0.3,
+        },
+        initial={"r": 1.0}, axonal_fraction=0.4,
+    )  # fmt: skip
+    return [pairs(), release(), release(p=sl.Uniform(0.2, 0.9))]
 
 
 def _others(seen: set[type]) -> list[Any]:

@@ -6,6 +6,7 @@
 #include "core/drive.hpp"
 #include "core/level_prelude.hpp"
 #include "core/plasticity/tsodyks_markram.hpp"
+#include "spikelet/core/event_rule.hpp"
 
 #define SPIKELET_LEVEL baseline
 #define SPIKELET_VECTOR_BYTES 16
@@ -26,8 +27,8 @@ constexpr PlasticityInfo describe_rule() {
           T::keeps_sign, false,         &T::time_constants, &T::bounds};
 }
 template <template <class> class... Rules>
-constexpr std::array<PlasticityInfo, sizeof...(Rules) + 1> describe_rules() {
-  return {describe_rule<Rules>()..., TsodyksMarkram::info()};
+constexpr std::array<PlasticityInfo, sizeof...(Rules) + 2> describe_rules() {
+  return {describe_rule<Rules>()..., TsodyksMarkram::info(), EventRule::info()};
 }
 template <class... Models>
 constexpr std::array<ModelInfo, sizeof...(Models)> describe_all() {

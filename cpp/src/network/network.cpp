@@ -18,7 +18,8 @@ namespace {
 template <class R>
 std::shared_ptr<const SynapseParameters> restricted(const Plasticity& rule,
                                                     const SynapseTable<R>& table, Range own) {
-  if (!rule.info().short_term || rule.varied->size() != rule.parameters.size()) {
+  const bool may = rule.info().short_term || rule.events != nullptr;
+  if (!may || rule.varied->size() != rule.parameters.size()) {
     throw std::invalid_argument(std::string(rule.info().name) +
                                 ": parameters must be single numbers, not one for each synapse");
   }
@@ -26,9 +27,10 @@ std::shared_ptr<const SynapseParameters> restricted(const Plasticity& rule,
   for (std::size_t c = 0; c < kept->size(); ++c) {
     const std::vector<double>& values = (*rule.varied)[c];
     if (!values.empty() && values.size() != table.size()) {
-      throw std::invalid_argument(std::string(rule.info().parameters[c]) + " must have " +
-                                  std::to_string(table.size()) + " values, one for each synapse" +
-                                  ", got " + std::to_string(values.size()));
+      const std::string_view name = rule.events ? "a parameter" : rule.info().parameters[c];
+      throw std::invalid_argument(std::string(name) + " must have " + std::to_string(table.size()) +
+                                  " values, one for each synapse" + ", got " +
+                                  std::to_string(values.size()));
     }
     for (std::size_t k = 0; k < values.size(); ++k) {
       if (own.contains(table.post[k])) {
@@ -223,6 +225,20 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   std::optional<Plasticity> own_rule = rule;
   if (rule && rule->varied) {
     own_rule->varied = restricted(*rule, table, own(post));
+  }
+  if (own_rule) {
+    own_rule->seed = seed;
+  }
+  for (std::size_t k = 0;
+       own_rule && own_rule->events && k < own_rule->events->parts().reads.size(); ++k) {
+    const std::size_t read = own_rule->events->parts().reads[k].state;
+    for (const auto& [channel, state] : nodes[post].neurons->receptors().late()) {
+      if (static_cast<std::size_t>(state) == read) {
+        throw std::invalid_argument(
+            "on_pre must read states that no spikes are added to: other spikes arrive at that "
+            "time");
+      }
+    }
   }
   const auto [least, most] = std::ranges::minmax_element(table.weight);
   const double step = table.weight.empty()

@@ -390,6 +390,16 @@ void PlasticAccess<R>::set_amplitudes(Projection<R>& projection,
   }
 }
 
+template <class R>
+void PlasticAccess<R>::signal(Projection<R>& projection, double value) {
+  finish(projection);
+  for (std::size_t p = 0; p < layout_.partitions.size(); ++p) {
+    if (PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
+      store->signal(value, network_.now);
+    }
+  }
+}
+
 template class PlasticAccess<float>;
 template class PlasticAccess<double>;
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "spikelet/core/event_rule.hpp"
 #include "spikelet/network/closed_rows.hpp"
 
 namespace spikelet {
@@ -203,6 +204,16 @@ PlasticShape plastic_shape(PlasticLayout layout, const Plasticity& plasticity, d
       return {2, 0, 1 + pre_2, 0, 1, 2 + static_cast<std::size_t>(closed_epochs) + post_2};
     case PlasticLayout::scaled_rows:
       return plasticity.varied ? PlasticShape{4, 0, 0, 0, 1, 0} : PlasticShape{1, 0, 0, 3, 1, 0};
+    case PlasticLayout::programs: {
+      using Keeper = EventRule::Keeper;
+      const EventRule& rule = *plasticity.events;
+      return {rule.kept_by(Keeper::synapse).size(),
+              rule.moves(Keeper::synapse) ? 1u : 0u,
+              rule.kept_by(Keeper::source).size(),
+              0,
+              3,
+              0};
+    }
     case PlasticLayout::history:
     case PlasticLayout::queued:
       break;

@@ -3,6 +3,7 @@
 #include <tuple>
 #include <utility>
 
+#include "network/event_rows.hpp"
 #include "network/history_store.hpp"
 #include "network/queued_history.hpp"
 #include "spikelet/network/closed_rows.hpp"
@@ -105,6 +106,8 @@ std::string_view layout_name(PlasticLayout layout) {
       return "rows in closed form";
     case PlasticLayout::scaled_rows:
       return "rows, scaled by spike";
+    case PlasticLayout::programs:
+      return "rows that run programs";
     case PlasticLayout::queued:
       return "queued rows with spike history";
     default:
@@ -113,6 +116,17 @@ std::string_view layout_name(PlasticLayout layout) {
 }
 
 std::vector<std::pair<std::string_view, Readable>> readable(const Plasticity& plasticity) {
+  if (plasticity.events) {
+    std::vector<std::pair<std::string_view, Readable>> found;
+    const auto& variables = plasticity.events->parts().variables;
+    for (std::size_t v = 1; v < variables.size(); ++v) {
+      if (variables[v].readable) {
+        found.emplace_back(variables[v].name,
+                           static_cast<Readable>(static_cast<std::size_t>(Readable::variable) + v));
+      }
+    }
+    return found;
+  }
   if (plasticity.info().short_term) {
     return {{"x", Readable::x}, {"y", Readable::y}, {"u", Readable::u}};
   }
@@ -146,6 +160,9 @@ PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool f
   const bool shared =
       plasticity.pairing == Pairing::all_to_all || plasticity.pairing == Pairing::nearest_symmetric;
   const PlasticityInfo& info = plasticity.info();
+  if (plasticity.events) {
+    return PlasticLayout::programs;
+  }
   if (info.short_term) {
     return PlasticLayout::scaled_rows;
   }
@@ -179,6 +196,9 @@ std::unique_ptr<PlasticStore<R>> make_plastic_store(PlasticLayout layout, const 
       break;
     case PlasticLayout::history:
       store = make_history_store<R>(feed, plasticity, dt, span, reward);
+      break;
+    case PlasticLayout::programs:
+      store = std::make_unique<EventRows<R>>(feed, plasticity, dt, span);
       break;
     case PlasticLayout::queued:
       store = std::make_unique<QueuedHistory<R>>(feed, plasticity, dt, span);

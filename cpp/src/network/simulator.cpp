@@ -239,6 +239,14 @@ void Simulator<R>::set_amplitudes(std::size_t projection, const std::vector<doub
 }
 
 template <class R>
+void Simulator<R>::signal(std::size_t projection, double value) {
+  Use use = this->lengthy_even_if_broken();
+  make_ready(use, {Call::set_amplitudes, static_cast<std::int64_t>(projection)});
+  use.change("a signal",
+             [&] { use->access.plastic().signal(use->network.projections[projection], value); });
+}
+
+template <class R>
 Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
   Use use = this->lengthy_even_if_broken();
   Parts& parts = *use;

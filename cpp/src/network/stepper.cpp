@@ -57,6 +57,9 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
       }
     }
   }
+  for (PlasticStore<R>* store : slice.plastic) {
+    store->bind_targets(neurons, slice.state);
+  }
   if (neurons.program()) {
     ProgramArrays<R> arrays = neurons.program_arrays();
     arrays.state = slice.state;

@@ -29,6 +29,7 @@ from spikelet.network.stored_inputs import load_inputs
 from spikelet.network.stored_populations import load_populations, load_states
 from spikelet.network.stored_projection import load_projection
 from spikelet.network.stored_recorders import load_recorders
+from spikelet.network.synapse_equations import SynapseEquations, SynapseRule
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
 from spikelet.neurons import NeuronModel
@@ -78,6 +79,9 @@ class _Writer:
             fields[f.name] = value
         if isinstance(item, EquationsModel):
             return {"type": "Equations", "equations": item.equations.to_dict(), "fields": fields}
+        if isinstance(item, SynapseRule):
+            about = item.equations.to_dict()
+            return {"type": "SynapseEquations", "equations": about, "fields": fields}
         return {"type": type(item).__name__, "fields": fields}
 
 
@@ -87,6 +91,8 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: boo
     kind: Any = _types().get(name)
     if name == "Equations":  # reading the text runs nothing
         kind = Equations.from_dict(description["equations"]).model
+    if name == "SynapseEquations":
+        kind = SynapseEquations.from_dict(description["equations"]).model
     if kind is None:
         fail("stored network", "type", name, "must be one that this version of spikelet has")
     known = {f.name for f in dataclasses.fields(kind)}

@@ -11,6 +11,7 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import check_weights, receptor_number, receptor_unit, require_sign
+from spikelet.network.synapse_equations import SynapseRule, core_of
 from spikelet.network.synapse_lists import find_each, find_over_all
 from spikelet.network.synapse_values import delay_steps, synapse_values
 from spikelet.network.weight_bits import largest_of
@@ -33,6 +34,10 @@ def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plastic
         allowed = "must be a rule such as sl.STDP(...)" + _called(plasticity)
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
     receptor_number(where, post.model, receptor)
+    if isinstance(plasticity, SynapseRule):
+        plasticity.equations.require_states(where, post.model.states)
+    if isinstance(plasticity, SynapseRule) and net.ranks.size > 1:
+        fail(where, "plasticity", plasticity, "must be a built-in rule where ranks share a network")
     if plasticity is not None:
         least = np.array(getattr(plasticity, "w_min", 0.0))
         require_sign(where, post.model, receptor, least, "w_min")
@@ -109,14 +114,12 @@ def connect(
             delays = delays if by_core else steps
         for block in synapses.blocks:
             check_weights(block.where, block.post.model, receptor, block.own(weights), bounds)
-        core_rule = None
-        if synapses.plasticity is not None:
-            with named(synapses.where):
-                core_rule = synapses.plasticity.to_core()
-        ready.append((synapses, weights, delays, core_rule))
+        with named(synapses.where):
+            core_rules = [core_of(synapses.plasticity, block.post) for block in synapses.blocks]
+        ready.append((synapses, weights, delays, core_rules))
     made = []
-    for synapses, weights, delays, core_rule in ready:
-        for block in synapses.blocks:
+    for synapses, weights, delays, core_rules in ready:
+        for block, core_rule in zip(synapses.blocks, core_rules, strict=True):
             model = block.post.model
             assert isinstance(model, NeuronModel)
             number = receptor_number(where, model, receptor)

@@ -27,6 +27,7 @@ from spikelet.network.recorders import (
 from spikelet.network.regulate import regulate
 from spikelet.network.regulator import Regulator
 from spikelet.network.run import run
+from spikelet.network.synapse_equations import SynapseEquations, rule_of
 from spikelet.network.to_disk import StrPath
 from spikelet.network.to_neo import to_neo
 from spikelet.network.turn import changing
@@ -108,7 +109,7 @@ class Network(NetworkContents):
         weight: Any = None,
         delay: Any = 1.0,
         receptor: str | None = None,
-        plasticity: Plasticity | None = None,
+        plasticity: Plasticity | SynapseEquations | None = None,
         weight_dtype: Literal["float", "int16"] | Int16 = "float",
     ) -> Projection:
         """Connect two populations, parts of them, or unions.
@@ -132,8 +133,8 @@ class Network(NetworkContents):
         receptor : str, optional
             Name of the receptor: "excitatory" or "inhibitory" ("ex" or "in"), or one of the model's own. If the model
             has these two, the sign of each weight selects one by default.
-        plasticity : Plasticity, optional
-            Plasticity rule, for example `spikelet.STDP`.
+        plasticity : Plasticity or SynapseEquations, optional
+            Plasticity rule, for example `spikelet.STDP`, or one from text.
         weight_dtype : "float", "int16" or Int16
             How static weights of neurons are stored: as floats, or rounded to 16 bits (see `spikelet.Int16`), which
             takes a third less memory and time where a source has many targets for each delay.
@@ -147,7 +148,8 @@ class Network(NetworkContents):
         ValueError, TypeError
             If an argument is invalid; the network is unchanged then.
         """
-        return connect(self, pre, post, rule, weight, delay, receptor, plasticity, weight_dtype)
+        learning = rule_of(plasticity)
+        return connect(self, pre, post, rule, weight, delay, receptor, learning, weight_dtype)
 
     @changing
     def inject(self, target: Population, what: Input) -> Drive:

@@ -29,6 +29,7 @@ from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.population import Population, positions_in
 from spikelet.network.receptors import receptor_unit, require_sign
+from spikelet.network.synapse_equations import SynapseRule, rule_of
 from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
@@ -291,6 +292,7 @@ class Projection(Sealed):
         * ``c``: the eligibility of `RewardSTDP`, in units of the weight each ms of full reward. The reward, NEST's n, is
           `reward`.
         * ``x``, ``y``, ``u``: the resources of `TsodyksMarkram`.
+        * The variables of a rule of `SynapseEquations`, by their names.
 
         They cannot be set, and reading them does not change later results. With several ranks, reading is collective,
         as for `weights`.
@@ -303,6 +305,10 @@ class Projection(Sealed):
             name: self._merged([synapses.whole("traces", own[name]) for synapses, own in found])
             for name in found[0][1]
         }
+        rule = self.plasticity
+        recognized = rule.built_in if isinstance(rule, SynapseRule) else None
+        if recognized is not None:  # the text has its own names
+            whole = {variable: whole[name] for name, variable in recognized.traces.items()}
         return ReadOnly({name: Snapshot(values, _TRACES) for name, values in whole.items()})
 
     @property
@@ -318,6 +324,7 @@ class Projection(Sealed):
     @changing
     def plasticity(self, rule: Plasticity) -> None:
         self._require_one("plasticity")
+        rule = rule_of(rule)
         where, old = repr(self), self._plasticity
         if old is None or type(rule) is not type(old):
             kind = "none" if old is None else type(old).__name__
@@ -338,6 +345,9 @@ class Projection(Sealed):
                 "must keep whether an amplitude is negative, because bounds are applied accordingly"
             )
             fail(where, "plasticity", rule, must_stay)
+        if (rule.varied or old.varied) and rule != old:
+            must_be = "must have single numbers to be changed between runs, not values by synapse"
+            fail(where, "plasticity", rule, must_be)
         self._engine.sim.set_amplitudes(self.index, rule.to_core())
         self._plasticity = rule
 
@@ -362,6 +372,29 @@ class Projection(Sealed):
         require(repr(self), "total", value, "> 0")
         warn_if_beyond(self, float(value))
         self._engine.sim.normalize(self.index, float(value))
+
+    @changing
+    def signal(self, value: float) -> None:
+        """Give a signal, such as a reward, to a rule of `spikelet.SynapseEquations`: it runs ``on_signal`` now.
+
+        Parameters
+        ----------
+        value : float
+            What ``signal`` is there.
+
+        Raises
+        ------
+        ValueError
+            If the rule has no ``on_signal``.
+        """
+        self._require_one("signal")
+        rule = self.plasticity
+        if not isinstance(rule, SynapseRule) or rule.equations.on_signal is None:
+            must = "must be a rule of SynapseEquations with on_signal to get a signal"
+            fail(repr(self), "plasticity", rule, must)
+        given = number(repr(self), "signal", value)
+        require(repr(self), "signal", given, "finite")
+        self._engine.sim.signal(self.index, float(given))
 
     @property
     def reward(self) -> float:

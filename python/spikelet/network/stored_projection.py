@@ -14,6 +14,7 @@ from spikelet.network.gathered_state import family, own_state
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_range
 from spikelet.network.stored import WHERE, File
+from spikelet.network.synapse_equations import core_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 
@@ -64,7 +65,7 @@ def load_projection(
     net.engine.sim.connect_lists(
         pre.index, post.index, pre.size, np.repeat(np.arange(pre.size, dtype=np.uint32), counts),
         posts, stored.finite(f"{key}.weight", weight), delay, receptor,
-        None if rule is None else rule.to_core(), born, int16,
+        core_of(rule, post), born, int16,
     )  # fmt: skip
     projection = Projection(net, index, pre, post, rule, receptor)
     net.contents.projections.append(projection)

@@ -14,6 +14,7 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_number, require_sign
+from spikelet.network.synapse_equations import SynapseEquations, core_of, rule_of
 from spikelet.network.synapse_values import delay_steps
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
@@ -46,11 +47,12 @@ class StreamedProjection:
         pre: Population,
         post: Population,
         receptor: str | None = None,
-        plasticity: Plasticity | None = None,
+        plasticity: Plasticity | SynapseEquations | None = None,
     ) -> None:
-        self._where = check_call(net, pre, post, receptor, plasticity)
+        learning: Plasticity | None = rule_of(plasticity)
+        self._where = check_call(net, pre, post, receptor, learning)
         self.network, self._pre, self._post = net, pre, post
-        self._receptor, self._plasticity = receptor, plasticity
+        self._receptor, self._plasticity = receptor, learning
         stream = _core.SynapseStream32 if net.dtype == np.float32 else _core.SynapseStream64
         self._stream: Any = stream(pre.size, post.size, *net.engine.sim.own(post.index))
 
@@ -115,7 +117,7 @@ class StreamedProjection:
         with named(self._where):
             index = net.engine.sim.connect_stream(
                 self._pre.index, self._post.index, self._stream, number,
-                None if rule is None else rule.to_core(),
+                core_of(rule, self._post),
             )  # fmt: skip
         projection = Projection(net, index, self._pre, self._post, rule, number)
         net.contents.projections.append(projection)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, number, numbers, require
 from spikelet.network.network import Network
+from spikelet.network.synapse_equations import SynapseEquations, rule_of
 from spikelet.neurons import LIFDelta
 from spikelet.plasticity import Plasticity, RewardSTDP
 from spikelet.plot.figures import GRAY, axes, ink, styled
@@ -24,7 +25,7 @@ Float = npt.NDArray[np.float64]
 
 
 def stdp_window(
-    rule: Plasticity,
+    rule: Plasticity | SynapseEquations,
     lags: npt.ArrayLike | None = None,
     *,
     weight: float | None = None,
@@ -40,7 +41,7 @@ def stdp_window(
 
     Parameters
     ----------
-    rule : Plasticity
+    rule : Plasticity or SynapseEquations
         The rule, such as ``sl.STDP()``.
     lags : array-like, optional
         Times of the target's spike minus the source's [ms], multiples of dt; by default -100 to 100 in steps of 1.
@@ -65,6 +66,7 @@ def stdp_window(
         If no weight changes, as with `TsodyksMarkram`, which has no window.
     """
     where = "plot.stdp_window"
+    rule = rule_of(rule)
     if not isinstance(rule, Plasticity):
         fail(where, "rule", rule, "must be a plasticity rule, such as sl.STDP()", error=TypeError)
     found = np.arange(-100.0, 101.0) if lags is None else numbers(where, "lags", lags, "ms")

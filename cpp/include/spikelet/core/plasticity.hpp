@@ -33,6 +33,8 @@ enum class Pairing : int {
 enum Trace : int { trace_pre, trace_post, trace_pre_2, trace_post_2 };
 inline constexpr int trace_count = 4;
 
+class EventRule;
+
 struct PlasticityInfo {
   std::string_view name;
   std::span<const std::string_view> parameters;
@@ -67,7 +69,10 @@ struct Plasticity {
   Pairing pairing = Pairing::all_to_all;
   bool tie_potentiates = true;  // a tie potentiates after that spike is sent, or is dropped (NEST)
   double axonal_fraction = 0;   // of each delay; the rest is dendritic
-  std::shared_ptr<const SynapseParameters> varied{};  // short-term rules only; often none
+  // Of short-term rules, and of those from text; often none.
+  std::shared_ptr<const SynapseParameters> varied{};
+  std::shared_ptr<const EventRule> events{};  // of a rule from text
+  std::uint64_t seed = 0;                     // the network's, for a rule that draws numbers
 
   const PlasticityInfo& info() const { return plasticity_rules()[rule]; }
 };

@@ -37,8 +37,9 @@ enum class Purpose : std::uint32_t {
   connect_more = 8,  // further draws of a synapse whose first was rejected
   encode = 9,
   encode_tie = 10,
-  program = 11,      // rand() and randn() of a node whose step is a program
-  source_thin = 20,  // which events of the largest rate remain where the rate changes with time
+  program = 11,        // rand() and randn() of a node whose step is a program
+  synapse_event = 12,  // rand() and randn() of a plasticity rule from text
+  source_thin = 20,    // which events of the largest rate remain where the rate changes with time
   injector_thin = 21,
   pulse = 22,   // spikes of pulse packets
   events = 40,  // changes of event data

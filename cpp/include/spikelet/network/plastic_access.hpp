@@ -33,6 +33,7 @@ class PlasticAccess {
   std::vector<std::uint32_t> counts(const Projection<R>& projection) const;
   // The same rule with other amplitudes, from now on.
   void set_amplitudes(Projection<R>& projection, const std::vector<double>& parameters);
+  void signal(Projection<R>& projection, double value);
 
  private:
   void finish(PlasticStore<R>* store);

@@ -20,13 +20,17 @@
 
 namespace spikelet {
 
+template <class R>
+class Population;
+
 // How the synapses of a projection are stored. Chosen once, for all its partitions.
 enum class PlasticLayout : int {
   history,      // rows by source and delay; a synapse replays its target's recent spikes
   closed_rows,  // rows; the sum of the target's potentiations so far replaces the replay
   dense_block,  // a matrix; a source's spike updates a row, a target's spike a column
   scaled_rows,  // short-term plasticity: rows, a factor for each spike of a source
-  queued        // as history, but rows by source, updated when it spikes; the same state
+  queued,       // as history, but rows by source, updated when it spikes; the same state
+  programs      // rows by source and delay that run a rule from text at spikes
 };
 std::string_view layout_name(PlasticLayout layout);
 // few_by_delay: sources have few synapses for each delay; longest: delay [steps].
@@ -40,7 +44,8 @@ inline Step dendritic_part(std::uint16_t delay, double axonal_fraction) {
 
 // What users can read of a projection besides weights, with names of NEST: traces of the source's
 // and the target's spikes, the eligibility, the resources of short-term plasticity.
-enum class Readable : int { pre, post, pre_2, post_2, eligibility, x, y, u };
+// Variables of a rule from text count from `variable` on.
+enum class Readable : int { pre, post, pre_2, post_2, eligibility, x, y, u, variable };
 std::vector<std::pair<std::string_view, Readable>> readable(const Plasticity& plasticity);
 
 // The values of an array, or of one field in an array of structs.
@@ -107,6 +112,16 @@ class PlasticStore : public SynapseStore<R> {
   // Other amplitudes, after finish(); time constants and bounds must be the same.
   virtual void set_parameters(const std::vector<double>& parameters) {
     plasticity_.parameters = parameters;
+  }
+  // Rules that have a program for signals run it, after finish(now).
+  virtual void signal(double value, Step now) {
+    static_cast<void>(value);
+    static_cast<void>(now);
+  }
+  // Where the targets' states are during a run: by number, indexed from element 0 on.
+  virtual void bind_targets(const Population<R>& neurons, std::span<R* const> states) {
+    static_cast<void>(neurons);
+    static_cast<void>(states);
   }
   // Adds up the magnitudes of each target's weights; scales and limits them. By number.
   virtual void add_weights(std::span<double> sums) const = 0;

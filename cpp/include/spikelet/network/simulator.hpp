@@ -95,6 +95,8 @@ class Simulator : public Guarded<SimulatorParts<R>> {
   // The same rule with other amplitudes, from now on.
   void set_amplitudes(std::size_t projection, const std::vector<double>& parameters);
   void set_reward(std::size_t projection, Step step, double level);
+  // What a rule from text does at a signal, now.
+  void signal(std::size_t projection, double value);
   // What an exact copy needs of a plastic projection, in addition to its synapses. initial: the
   // weights that reset() returns to; default: as before.
   void set_plastic_state(std::size_t projection, const PlasticState<R>& state,

@@ -32,7 +32,9 @@ MOST_STATES = 64
 """The core's limit."""
 
 
-def read_equations(words: Vocabulary, source: Source) -> tuple[list[Equation], list[Definition]]:
+def read_equations(
+    words: Vocabulary, source: Source, *, may_be_empty: bool = False
+) -> tuple[list[Equation], list[Definition]]:
     """Return equations and definitions, and add their names to a vocabulary.
 
     Raises
@@ -58,7 +60,7 @@ def read_equations(words: Vocabulary, source: Source) -> tuple[list[Equation], l
         else:
             derived[name] = statement, derivative[1]
             words.states[name] = statement
-    if not derived:
+    if not derived and not may_be_empty:
         fail(words.model, "equations", source.text, "must have a state: dX/dt = ...")
     if len(derived) > MOST_STATES:
         fail(words.model, "equations", len(derived), f"may have at most {MOST_STATES} states")

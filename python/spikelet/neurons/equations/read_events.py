@@ -17,7 +17,9 @@ from spikelet.neurons.equations.text import Statement, read_expression, read_sta
 from spikelet.neurons.equations.units import MS, NUMBER, require_same, unit_text
 from spikelet.neurons.equations.vocabulary import IDENTIFIER, Vocabulary, draws_numbers, is_held
 
-__all__ = ["read_initial", "read_receptors", "read_refractory", "read_reset", "read_threshold"]
+__all__ = [
+    "read_assignments", "read_initial", "read_receptors", "read_refractory", "read_threshold",
+]  # fmt: skip
 
 _AUGMENTED = {"+=": "add", "-=": "sub", "*=": "mul", "/=": "div"}
 
@@ -33,13 +35,17 @@ def read_threshold(words: Vocabulary, text: object) -> Expr:
     return expr
 
 
-def read_reset(words: Vocabulary, text: object) -> tuple[Assignment, ...]:
+def read_assignments(
+    words: Vocabulary, text: object, part: str = "reset"
+) -> tuple[Assignment, ...]:
     """Return the assignments at a spike."""
     assignments = []
-    for statement in read_statements(Source.of(words.model, "reset", text)):
+    for statement in read_statements(Source.of(words.model, part, text)):
         variable, tree = words.assigned(statement)
         for _, place in statement.flags:
-            raise place.error("a reset has no flags")
+            raise place.error(
+                f"'{part}' has no flags" if part != "reset" else "a reset has no flags"
+            )
         value, unit = words.number(tree)
         own = NUMBER if statement.operator in ("*=", "/=") else words.units[variable]
         require_same(tree.place(tree.root), f"'{tree.text(tree.root)}'", unit, own, "has to be")

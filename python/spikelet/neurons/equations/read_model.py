@@ -11,10 +11,10 @@ from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.parameters import read_parameters
 from spikelet.neurons.equations.read_equations import read_equations
 from spikelet.neurons.equations.read_events import (
+    read_assignments,
     read_initial,
     read_receptors,
     read_refractory,
-    read_reset,
     read_threshold,
 )
 from spikelet.neurons.equations.source import Source
@@ -69,7 +69,7 @@ def read_model(
     source = Source.of(name, "equations", text)
     equations, definitions = read_equations(words, source)
     condition = None if threshold is None else read_threshold(words, threshold)
-    resets = () if reset is None else read_reset(words, reset)
+    resets = () if reset is None else read_assignments(words, reset)
     if resets and condition is None:
         fail(name, "reset", reset, "needs a threshold: without one there are no spikes")
     if refractory is not None and condition is None:

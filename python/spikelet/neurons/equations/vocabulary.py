@@ -54,6 +54,8 @@ class Vocabulary:
         What to say of names that are not known.
     draws : Draws
         Numbers streams of random numbers.
+    no_weight : str
+        Why ``weight`` may not be used, except where it is allowed.
     """
 
     def __init__(self, model: str, parameters: dict[str, Parameter]) -> None:
@@ -71,6 +73,7 @@ class Vocabulary:
         self.assumed: set[str] = set()
         self.hints: dict[str, str] = {}
         self.draws = Draws()
+        self.no_weight = _NO_WEIGHT
         for name, parameter in parameters.items():
             self.require_free(name, None)
             self.known[name] = Name(name)
@@ -125,7 +128,7 @@ class Vocabulary:
             names = {**names, **{n: Name(n) for n in noises}}
             units = {**units, **dict.fromkeys(noises, _XI)}
         settings: dict[str, Any] = {"draws": self.draws, "hints": self.hints, **scope}
-        meaning = Scope(names, refused={"weight": _NO_WEIGHT, **(refused or {})}, **settings)
+        meaning = Scope(names, refused={"weight": self.no_weight, **(refused or {})}, **settings)
         expr = to_expression(tree, meaning)
         with self.explained(inside):
             return expr, check_units(tree, units)
@@ -183,7 +186,9 @@ class Vocabulary:
                 )
             else:
                 hint = (
-                    suggestion(name, self.states) or f"; a state without dynamics is d{name}/dt = 0"
+                    self.hints.get(name)
+                    or suggestion(name, self.states)
+                    or f"; a state without dynamics is d{name}/dt = 0"
                 )
                 why = f"has no equation{hint}"
             raise statement.place.error(f"'{name}' {why}")
