@@ -23,7 +23,13 @@ def test_main(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_each_has_a_reference_and_a_test() -> None:
     assert len(SCRIPTS) >= 20
     assert {path.stem for path in REFERENCES.glob("*.npz")} == set(SCRIPTS)
-    for peer in ("nest", "brian2", "snntorch", "spikingjelly"):
-        tests = (Path(__file__).parent / f"test_{peer}.py").read_text()
+    files = {
+        "nest": "nest",
+        "brian2": "brian2",
+        "snntorch": "torch_peers",
+        "spikingjelly": "torch_peers",
+    }
+    for peer, file in files.items():
+        tests = (Path(__file__).parent / f"test_{file}.py").read_text()
         names = [name.removeprefix(f"{peer}_") for name in SCRIPTS if name.startswith(f"{peer}_")]
         assert [name for name in names if f"def test_{name}" not in tests] == []

@@ -170,5 +170,5 @@ def test_coded_inputs_beyond_the_scale_are_refused_with_a_way_out() -> None:
     with pytest.raises(ValueError, match=rf"^SpikingModel.run: x {rule} .*, got 0\.9$"):
         own.run(x, 10, coding="latency")
     assert own.run(x.clip(-own.input_scale, own.input_scale), 10, coding="latency").output[0, 1] < 0
-    with pytest.raises(ValueError, match=r"^SpikingModel.run: .* GiB, .*; give fewer steps"):
+    with pytest.raises(ValueError, match=r"^SpikingModel.run: .* GB, .*; give fewer steps"):
         own.run(x.clip(-0.5, 0.5), 10**14, coding="latency")

@@ -469,7 +469,9 @@ def test_copies_and_changes() -> None:
     for other in (pickle.loads(pickle.dumps(rule)), copy.deepcopy(rule), dataclasses.replace(rule)):
         assert other == rule
         assert hash(other) == hash(rule)
-    assert repr(dataclasses.replace(rule, A_plus=0.5)) == "SynapseEquations(A_plus=0.5)"
+    assert repr(dataclasses.replace(rule, A_plus=0.5)) == (
+        "SynapseEquations(tau_plus=20.0, tau_minus=20.0, A_plus=0.5, A_minus=0.0105, w_min=0.0, w_max=1.0, sg=1.0)"
+    )
     assert repr(rule.equations) == "SynapseEquations(SynapseEquations: w, x, y)"
     net = make()
     source, target = net.population(2, sl.PoissonSource(100.0)), net.population(2, sl.LIF())

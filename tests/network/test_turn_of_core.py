@@ -21,6 +21,7 @@ NO_IDS, NO_STAMPS = IDS[:0], np.array([], dtype=np.int64)
 TWO, HUNDRED = np.array([2.0]), np.array([100.0])
 STEPS = np.array([100], dtype=np.int64)
 RULE = sl.RewardSTDP(A_plus=0.1, A_minus=0.1, w_max=1e4)
+TEXT_RULE = sl.SynapseEquations("dx/dt = -x/(20*ms)", on_pre="x += 1", on_signal="w += signal*x")
 OTHER_RULE = sl.RewardSTDP(A_plus=0.2, A_minus=0.1, w_max=1e4)
 
 
@@ -30,6 +31,7 @@ def network() -> sl.Network:
     poisson = net.populations[1]
     rewarded = net.connect(poisson, cells, sl.FixedIndegree(2), weight=1.0, plasticity=RULE)
     assert rewarded.index == 3
+    net.connect(poisson, cells, sl.FixedIndegree(2), weight=1.0, plasticity=TEXT_RULE)
     net.regulate(plastic, sl.SynapticScaling(rate=10.0, strength=0.1, every=50.0))
     net.record(cells[::7], "V_m", every=1.0)
     net.record(plastic, "weights", every=100.0)
@@ -81,7 +83,7 @@ def streamed(sim: Any) -> tuple[Any, ...]:
 
 
 # Arguments of each method, given an idle simulator. Populations: 0 neurons, 1 Poisson, 2 given spikes, 3 moved by a
-# program. Projections: 0 STDP, 1 and 2 static, 3 rewarded. One regulation, and one recorder of each kind.
+# program. Projections: 0 STDP, 1 and 2 static, 3 rewarded, 4 from text. One regulation, and one recorder of each kind.
 ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "add_events": lambda sim: (3, NO_STAMPS, NO_IDS),
     "add_neurons": lambda sim: (model()[0], 1, *model()[1:]),
@@ -146,6 +148,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "set_state": lambda sim: (0, 0, sim.state(0, 0) + 1.0),
     "set_window": lambda sim: ("spikes", 0, -1, 100, False),
     "set_weights": lambda sim: (1, sim.weights(1) + 1.0),
+    "signal": lambda sim: (4, 0.5),
     "state": lambda sim: (0, 0),
     "synapse_bytes": lambda sim: (),
     "synapses": lambda sim: (0,),

@@ -241,7 +241,7 @@ class SynapseEquations(Sealed):
     ...     parameters={"tau_plus": (20.0, "ms"), "tau_minus": (20.0, "ms"), "A_plus": 0.01, "A_minus": 0.012, "w_max": 1.0},
     ... )
     >>> pairs(A_plus=0.02)
-    SynapseEquations(A_plus=0.02)
+    SynapseEquations(tau_plus=20.0, tau_minus=20.0, A_plus=0.02, A_minus=0.012, w_max=1.0)
     """
 
     built_in: BuiltIn | None
