@@ -110,7 +110,8 @@ def cases() -> Iterator[Case]:
             lambda t, d=dtype, c=coding: _converted(t, coding=c, dtype=d, method="least_error"),
         )
     yield Case(
-        "conversion one threshold a layer", lambda t: _converted(t, per_channel=False, method="ltb")
+        "conversion one threshold per layer",
+        lambda t: _converted(t, method=sl.conversion.LTB(per_channel=False)),
     )
     yield Case("conversion hybrid", lambda t: _converted(t, keep=["r2"], method="maxnorm"))
 
