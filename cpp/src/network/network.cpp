@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "spikelet/core/event_rule.hpp"
 
 namespace spikelet {
 namespace {
