@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "spikelet/core/cpu.hpp"
+#include "spikelet/core/event_rule.hpp"
 #include "spikelet/core/kernels.hpp"
 #include "support/values.hpp"
 
@@ -70,7 +71,7 @@ template <class F>
 void for_rules(F&& f) {
   for (std::size_t rule = 0; rule < plasticity_rules().size(); ++rule) {
     const PlasticityInfo& info = plasticity_rules()[rule];
-    if (!info.short_term) {
+    if (!info.short_term && info.name != EventRule::name) {
       const std::string name(info.name);
       CAPTURE(name);
       const auto parameters = parameters_of(info);
