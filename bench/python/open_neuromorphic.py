@@ -293,7 +293,7 @@ def main() -> None:
         ("both", "total"),
         ("CPU", "cpu"),
     ):
-        columns[f"{title} [ms]"] = lambda _, runs, what=what: f"{1e3 * runs[0][what]:.4g}"  # type: ignore[misc]
+        columns[f"{title} [ms]"] = lambda _, runs, what=what: f"{1e3 * runs[0][what]:.4g}"  # type: ignore[misc]  # mypy infers no default of a lambda
     columns["/ the least"] = lambda case, runs: f"{runs[0][key] / least[case.neurons]:.1f}"
     rows = dict(
         sorted(found.items(), key=lambda item: (item[0].neurons, item[1][0].get(key, np.inf)))

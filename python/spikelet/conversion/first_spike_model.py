@@ -116,12 +116,12 @@ class FirstSpikeModel(ConvertedModel):
         made: Any = self._engines.get(key)
         if made is None:
             all_shapes = self.graph.shapes(list(shapes.values()))
-            bits = 8 if self.dtype == "int8" else 16  # type: ignore[comparison-overlap]
+            bits = 8 if self.dtype == "int8" else 16  # type: ignore[comparison-overlap]  # "int8" is of this kind of model only
             made = FirstSpikeProgram(where, self.graph, all_shapes, self.input_ranges, steps, bits)
             self._engines[key] = made
             for oldest in list(self._engines)[:-_PROGRAMS_KEPT]:
                 self._engines.pop(oldest, None)
-        return made  # type: ignore[no-any-return]
+        return made  # type: ignore[no-any-return]  # engines of all kinds are kept together
 
 
 def _wanted(
