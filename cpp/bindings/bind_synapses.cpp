@@ -124,6 +124,39 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
       .def("signal", &S::signal, projection, py::arg("value"),
            py::call_guard<py::gil_scoped_release>(),
            "Run what the projection's rule from text does at a signal.")
+      .def(
+          "add_signal",
+          [](S& s, std::size_t of, Step step, double value) {
+            s.brief()->signals.add({of, step, value});
+          },
+          projection, py::arg("step"), py::arg("value"), "Give such a signal at a later step.")
+      .def(
+          "follow",
+          [](S& s, std::size_t of, std::size_t population, std::uint32_t first, std::uint32_t size,
+             double value, Step delay, Step since) {
+            const auto parts = s.brief();
+            const Gid gid = parts->network.nodes[population].first_gid + first;
+            parts->follow({of, population, gid, size, value, delay, since});
+          },
+          projection, py::arg("population"), py::arg("first"), py::arg("size"), py::arg("value"),
+          py::arg("delay"), py::arg("since"),
+          "Give a signal `delay` steps after each spike of some elements, of a stamp after `since`.")
+      .def(
+          "signals",
+          [](S& s) {
+            py::list given, followed;
+            const auto parts = s.look();
+            for (const Signal& x : parts->signals.given()) {
+              given.append(py::make_tuple(x.projection, x.step, x.value));
+            }
+            for (const SpikeSignal& x : parts->signals.followed()) {
+              const Gid first = x.first - parts->network.nodes[x.population].first_gid;
+              followed.append(py::make_tuple(x.projection, x.population, first, x.size, x.value,
+                                             x.delay, x.since));
+            }
+            return py::make_tuple(given, followed);
+          },
+          "The arguments of `add_signal` for signals to come, and those of `follow`.")
       .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
            "Set the level of the reward from a step on.")
       .def(

@@ -28,7 +28,7 @@ from tests.support.plasticity_bench import (
 from tests.support.plasticity_zoo import text_rules
 
 import spikelet as sl
-from spikelet.network.synapse_equations import SynapseRule
+from spikelet.network.synapse_rule import SynapseRule
 
 PAIR = "dx/dt = -x/tau_plus; dy/dt = -y/tau_minus"
 PLUS, MINUS = "clip(w + {}, w_min, w_max)", "clip(w - {}, w_min, w_max)"

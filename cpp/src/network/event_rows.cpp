@@ -146,17 +146,8 @@ void EventRows<R>::start(Step born) {
 
 template <class R>
 void EventRows<R>::enqueue(Gid source, Step stamp, Step from) {
-  const std::uint32_t i = this->row_of(source);
-  if (i == SourceIndex::none) {
-    return;
-  }
-  for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
-    const Row& row = segments_[s];
-    const Step arrival = stamp + row.delay - 1;
-    const Step time = stamp + (row.delay - row.dendritic);
-    if (arrival >= from && time > row.last) {  // else it was sent already
-      calendar_.push(arrival, s);
-    }
+  if (const std::uint32_t i = this->row_of(source); i != SourceIndex::none) {
+    push_arrivals(segments_, rows_[i], rows_[i + 1], stamp, from, calendar_);
   }
 }
 

@@ -64,17 +64,8 @@ void HistoryRows<R>::start(Step born) {
 
 template <class R>
 void HistoryRows<R>::enqueue(Gid source, Step stamp, Step from) {
-  const std::uint32_t i = this->row_of(source);
-  if (i == SourceIndex::none) {
-    return;
-  }
-  for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
-    const Segment& segment = segments_[s];
-    const Step arrival = stamp + segment.delay - 1;
-    const Step time = stamp + (segment.delay - segment.dendritic);
-    if (arrival >= from && time > segment.last) {  // else it was sent already
-      calendar_.push(arrival, s);
-    }
+  if (const std::uint32_t i = this->row_of(source); i != SourceIndex::none) {
+    push_arrivals(segments_, rows_[i], rows_[i + 1], stamp, from, calendar_);
   }
 }
 

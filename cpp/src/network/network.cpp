@@ -492,7 +492,7 @@ void Network<R>::restart(Step at, Step born) {
 
 template <class R>
 Step Network<R>::longest_delay() const {
-  Step longest = agreed_longest;
+  Step longest = std::max(agreed_longest, longest_signal);
   for (const Projection<R>& projection : projections) {
     longest = std::max(longest, projection.longest);
   }

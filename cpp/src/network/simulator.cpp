@@ -305,6 +305,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
       }
       attempt([&] {
         network.require_numbers();
+        parts.give_signals();
         parts.apply_regulations();
         parts.sample_weights();
       });

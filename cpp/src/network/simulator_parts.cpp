@@ -145,7 +145,14 @@ Step SimulatorParts<R>::next_stop(Step end) const {
   for (const Regulation& regulation : regulations) {
     stop = std::min(stop, (now / regulation.every + 1) * regulation.every);
   }
-  return stop;
+  return signals.next(now, flight, stop);
+}
+
+template <class R>
+void SimulatorParts<R>::give_signals() {
+  for (const Signal& signal : signals.take(network.now, flight)) {
+    access.plastic().signal(network.projections[signal.projection], signal.value);
+  }
 }
 
 template <class R>
@@ -262,6 +269,12 @@ void SimulatorParts<R>::set_interval(std::size_t regulation, Step begin,
 }
 
 template <class R>
+void SimulatorParts<R>::follow(const SpikeSignal& signal) {
+  signals.follow(signal);
+  network.longest_signal = signals.longest();
+}
+
+template <class R>
 SpikesInFlight SimulatorParts<R>::in_flight() const {
   return flight.after(network.now - network.longest_delay());
 }
@@ -298,6 +311,7 @@ void SimulatorParts<R>::reset(const std::vector<std::vector<R>>& weights, Step a
     interval.begin = at;
     std::fill(interval.before.begin(), interval.before.end(), 0u);
   }
+  signals.restart(born);
   recorders.clear();
 }
 

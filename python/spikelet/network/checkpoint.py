@@ -29,7 +29,8 @@ from spikelet.network.stored_inputs import load_inputs
 from spikelet.network.stored_populations import load_populations, load_states
 from spikelet.network.stored_projection import load_projection
 from spikelet.network.stored_recorders import load_recorders
-from spikelet.network.synapse_equations import SynapseEquations, SynapseRule
+from spikelet.network.synapse_equations import SynapseEquations
+from spikelet.network.synapse_rule import SynapseRule
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
 from spikelet.neurons import NeuronModel
@@ -92,7 +93,7 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: boo
     if name == "Equations":  # reading the text runs nothing
         kind = Equations.from_dict(description["equations"]).model
     if name == "SynapseEquations":
-        kind = SynapseEquations.from_dict(description["equations"]).model
+        kind = type(SynapseEquations.from_dict(description["equations"])())
     if kind is None:
         fail("stored network", "type", name, "must be one that this version of spikelet has")
     known = {f.name for f in dataclasses.fields(kind)}

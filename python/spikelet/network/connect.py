@@ -11,7 +11,7 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import check_weights, receptor_number, receptor_unit, require_sign
-from spikelet.network.synapse_equations import SynapseRule, core_of
+from spikelet.network.synapse_rule import SynapseRule, core_of
 from spikelet.network.synapse_lists import find_each, find_over_all
 from spikelet.network.synapse_values import delay_steps, synapse_values
 from spikelet.network.weight_bits import largest_of
@@ -35,7 +35,7 @@ def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plastic
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
     receptor_number(where, post.model, receptor)
     if isinstance(plasticity, SynapseRule):
-        plasticity.equations.require_states(where, post.model.states)
+        plasticity.require_states(where, post.model.states)
     if isinstance(plasticity, SynapseRule) and net.ranks.size > 1:
         fail(where, "plasticity", plasticity, "must be a built-in rule where ranks share a network")
     if plasticity is not None:

@@ -29,7 +29,8 @@ from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.population import Population, positions_in
 from spikelet.network.receptors import receptor_unit, require_sign
-from spikelet.network.synapse_equations import SynapseRule, rule_of
+from spikelet.network.synapse_equations import rule_of
+from spikelet.network.synapse_rule import SynapseRule
 from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel

@@ -14,7 +14,7 @@ from spikelet.network.gathered_state import family, own_state
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_range
 from spikelet.network.stored import WHERE, File
-from spikelet.network.synapse_equations import core_of
+from spikelet.network.synapse_rule import core_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 

@@ -196,6 +196,7 @@ class Network {
   // Of all processes: steps between two synchronisation points (the shortest delay) and the longest
   // delay.
   Step interval = 1, agreed_longest = 1;
+  Step longest_signal = 0;  // steps for which signals need spikes
 
  private:
   // Nodes and projections are added only when they are complete: what fails before leaves the

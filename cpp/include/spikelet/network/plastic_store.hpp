@@ -42,6 +42,19 @@ inline Step dendritic_part(std::uint16_t delay, double axonal_fraction) {
   return delay - static_cast<Step>(axonal_fraction * delay + 0.5);
 }
 
+// Notes when the rows from `begin` to `end`, of one source, get its spike, if they have not had it.
+template <class Rows>
+void push_arrivals(const Rows& rows, std::uint32_t begin, std::uint32_t end, Step stamp, Step from,
+                   Calendar<std::uint32_t>& calendar) {
+  for (std::uint32_t r = begin; r < end; ++r) {
+    const auto& row = rows[r];
+    const Step arrival = stamp + row.delay - 1, time = stamp + (row.delay - row.dendritic);
+    if (arrival >= from && time > row.last) {
+      calendar.push(arrival, r);
+    }
+  }
+}
+
 // What users can read of a projection besides weights, with names of NEST: traces of the source's
 // and the target's spikes, the eligibility, the resources of short-term plasticity.
 // Variables of a rule from text count from `variable` on.

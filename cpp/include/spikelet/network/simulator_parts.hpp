@@ -11,6 +11,7 @@
 #include "spikelet/network/network.hpp"
 #include "spikelet/network/recorder.hpp"
 #include "spikelet/network/regulation.hpp"
+#include "spikelet/network/signals.hpp"
 #include "spikelet/network/spike_exchange.hpp"
 #include "spikelet/network/step_loop.hpp"
 #include "spikelet/network/synapse_access.hpp"
@@ -37,9 +38,10 @@ struct SimulatorParts {
   // Whether processes record and regulate alike, as a number.
   std::int64_t digest() const;
 
-  // Cuts a run where weights are sampled or regulated, and before the refractory clocks (32 bits)
-  // could overflow.
+  // Cuts a run where weights are sampled or regulated, where signals may come, and before the
+  // refractory clocks (32 bits) could overflow.
   Step next_stop(Step end) const;
+  void give_signals();
   void apply_regulations();
   void sample_weights();
 
@@ -60,6 +62,7 @@ struct SimulatorParts {
   // How often each target has fired since the present interval of a scaling began.
   std::vector<std::uint32_t> interval_spikes(std::size_t regulation);
   void set_interval(std::size_t regulation, Step begin, std::span<const std::uint32_t> spikes);
+  void follow(const SpikeSignal& signal);
 
   // Spikes that may not have arrived everywhere.
   SpikesInFlight in_flight() const;
@@ -78,6 +81,7 @@ struct SimulatorParts {
   Recorders<R> recorders;
   std::vector<Regulation> regulations;
   std::vector<SpikeInterval> intervals;  // of each regulation
+  Signals signals;
   std::size_t layouts = 0;               // how often the layout was built
   StepLoop<R> loop;
   std::shared_ptr<Joined<R>> joined;  // the networks that it last ran as one with

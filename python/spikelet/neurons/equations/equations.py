@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-import threading
-import weakref
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any
 
 from spikelet import _core
-from spikelet._util.checks import choice, fail, shown
-from spikelet._util.sealed import Sealed
+from spikelet._util.checks import choice, fail
 from spikelet._util.spelling import spelled
 from spikelet.neurons.base import Values, parameter
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.assembly import Assembled, assemble
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.expression import Number
+from spikelet.neurons.equations.from_text import FromText
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
 
 __all__ = ["Equations"]
 
-_made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
-_lock = threading.Lock()
 
-
-class Equations(Sealed):
+class Equations(FromText):
     """A neuron model from text.
 
     Calling it makes a model with values of its parameters, which is used like a built-in one.
@@ -102,10 +95,6 @@ class Equations(Sealed):
     [5, 7, 10]
     """
 
-    _instead: ClassVar = {
-        "": "it is fixed when the model is defined; define another, with Equations(...)"
-    }
-
     @spelled
     def __init__(
         self,
@@ -156,8 +145,7 @@ class Equations(Sealed):
         self._current = _current(self._description, current)
         self._assembled = assemble(self._description, method, self._current)
         self._model = _model_class(self)
-        with _lock:
-            _made.setdefault(self._key, self)
+        self._keep()
 
     def __call__(self, **parameters: Any) -> EquationsModel:
         """Return a model with values of its parameters.
@@ -172,24 +160,9 @@ class Equations(Sealed):
     # What it is -------------------------------------------------------------------------------------------------------
 
     @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self._description.name
-
-    @property
-    def text(self) -> str:
-        """The text of the equations."""
-        return self._description.text
-
-    @property
     def states(self) -> tuple[str, ...]:
         """Names of the states, in the order of the text."""
         return self._description.states
-
-    @property
-    def parameters(self) -> Mapping[str, float]:
-        """Defaults of the parameters by name."""
-        return MappingProxyType({k: p.default for k, p in self._description.parameters.items()})
 
     @property
     def receptors(self) -> tuple[str, ...]:
@@ -264,54 +237,6 @@ class Equations(Sealed):
         """The class of models that this makes."""
         return self._model
 
-    # Copies -----------------------------------------------------------------------------------------------------------
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the arguments that make it, as plain data: text and numbers."""
-        return json.loads(self._key)  # type: ignore[no-any-return]  # a copy
-
-    @classmethod
-    def from_dict(cls, arguments: Mapping[str, Any]) -> Equations:
-        """Return the model that `to_dict` described, which may come from an untrusted file.
-
-        Raises
-        ------
-        ValueError
-            If anything is missing, unknown or wrong.
-        """
-        if not isinstance(arguments, Mapping) or set(arguments) != set(_ARGUMENTS):
-            rule = f"must be {', '.join(_ARGUMENTS)}"
-            fail("Equations", "arguments", arguments, rule)
-        found = {name: arguments[name] for name in _ARGUMENTS}
-        made = _made.get(_key(found))
-        if made is not None:
-            return made
-        text = found.pop("text")
-        try:
-            return cls(text, **found)
-        except TypeError as error:
-            raise ValueError(str(error)) from None
-
-    @functools.cached_property
-    def _key(self) -> str:
-        return _key(self._given)
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether two are made of the same texts and defaults."""
-        return self._key == other._key if isinstance(other, Equations) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Equations.from_dict, (self.to_dict(),)
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
     def __repr__(self) -> str:
         exact = ", ".join(self.exact)
         how = "exact" if self.method == "exact" else f"{self.method}, order {self.order:g}"
@@ -320,19 +245,6 @@ class Equations(Sealed):
         if self._description.refractory_given:
             how += f"; {', '.join(self._description.held) or 'nothing'} held while refractory"
         return f"Equations({self.name}: {', '.join(self.states)}; {how})"
-
-
-_ARGUMENTS = (
-    "text", "threshold", "reset", "refractory", "receptors", "parameters", "initial", "method", "current", "schedule",
-    "name",
-)  # fmt: skip
-
-
-def _key(arguments: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(arguments)
-    except (TypeError, ValueError, RecursionError):
-        fail("Equations", "arguments", shown(arguments), "must be text and numbers")
 
 
 def _stored(given: Any, meaning: Any) -> Any:
