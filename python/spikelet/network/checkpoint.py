@@ -29,6 +29,7 @@ from spikelet.network.stored_inputs import load_inputs
 from spikelet.network.stored_populations import load_populations, load_states
 from spikelet.network.stored_projection import load_projection
 from spikelet.network.stored_recorders import load_recorders
+from spikelet.network.stored_signals import load_signals
 from spikelet.network.synapse_equations import SynapseEquations
 from spikelet.network.synapse_rule import SynapseRule
 from spikelet.network.tape import Tape
@@ -256,6 +257,8 @@ def _describe(
         "streams": sim.streams,
         "regulations": regulations,
     }
+    signals = sim.signals()
+    header |= {"signals": signals} if any(signals) else {}
     if recorders:
         header |= _describe_recorders(net, out, folder)
     return header, out.arrays
@@ -289,7 +292,7 @@ _BROKEN = (
 
 _FIELDS = {
     "format", "version", "dt", "seed", "dtype", "now", "drawn", "populations", "projections", "inputs",
-    "streams", "regulations", "recorders", "recordings", "arrays", "learner",
+    "streams", "regulations", "signals", "recorders", "recordings", "arrays", "learner",
 }  # fmt: skip
 
 
@@ -342,6 +345,7 @@ def _build(
     for k, d in enumerate(header["regulations"]):
         counts = file[f"projection{d['projection']}.plastic.counts"]
         go_on_counting(net, k, d.get("begin"), file.get(f"regulation{k}.spikes"), counts)
+    load_signals(net, header.get("signals", ((), ())))
     net.engine.drawn = whole("drawn", header["drawn"], 0, 2**31)
     load_states(net, header["populations"], file)
     return net

@@ -29,6 +29,7 @@ from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.population import Population, positions_in
 from spikelet.network.receptors import receptor_unit, require_sign
+from spikelet.network.signals import follow_spikes, schedule_signals, steps_and_values
 from spikelet.network.synapse_equations import rule_of
 from spikelet.network.synapse_rule import SynapseRule
 from spikelet.network.synapses import Synapses
@@ -375,27 +376,48 @@ class Projection(Sealed):
         self._engine.sim.normalize(self.index, float(value))
 
     @changing
-    def signal(self, value: float) -> None:
-        """Give a signal, such as a reward, to a rule of `spikelet.SynapseEquations`: it runs ``on_signal`` now.
+    def signal(
+        self, value: Any, *, times: Any = None, spikes: Population | None = None, delay: float = 1.0
+    ) -> None:
+        """Give signals, such as rewards, to a rule of `spikelet.SynapseEquations`: each runs ``on_signal``.
+
+        A signal comes now, at given times, or after each spike of a population. At its time it meets all spikes that are
+        at the synapse by then. It takes a pass over all synapses.
 
         Parameters
         ----------
-        value : float
-            What ``signal`` is there.
+        value : float or array-like, [n]
+            What ``signal`` is there; one for each of the `times`, if these are given.
+        times : array-like, [n], optional
+            Times [ms], on the grid, ascending, after the present. `Network.reset` cancels them.
+        spikes : Population, optional
+            Neurons or sources, all or a slice of them. From now on each of their spikes gives a signal; k spikes in one step
+            give one signal of k times the value. Another call with the same neurons replaces the value and the delay; 0 ends
+            the signals.
+        delay : float
+            Time from a spike to its signal [ms], a multiple of dt. A run pauses at least that often, so a short one slows
+            it down.
 
         Raises
         ------
-        ValueError
-            If the rule has no ``on_signal``.
+        ValueError, TypeError
+            If the rule has no ``on_signal``, or an argument is wrong.
         """
         self._require_one("signal")
-        rule = self.plasticity
+        where, net, rule = repr(self), self.network, self.plasticity
         if not isinstance(rule, SynapseRule) or rule.equations.on_signal is None:
             must = "must be a rule of SynapseEquations with on_signal to get a signal"
-            fail(repr(self), "plasticity", rule, must)
-        given = number(repr(self), "signal", value)
-        require(repr(self), "signal", given, "finite")
-        self._engine.sim.signal(self.index, float(given))
+            fail(where, "plasticity", rule, must)
+        if times is not None and spikes is not None:
+            fail(where, "spikes", spikes, "must not be given with times: call signal for each")
+        if spikes is not None:
+            follow_spikes(where, net, self.index, value, spikes, delay)
+        elif times is not None:
+            schedule_signals(where, net, self.index, value, times)
+        else:
+            given = number(where, "signal", value)
+            require(where, "signal", given, "finite")
+            self._engine.sim.signal(self.index, float(given))
 
     @property
     def reward(self) -> float:
@@ -424,32 +446,11 @@ class Projection(Sealed):
             Level of the reward from each of these times on.
         """
         self._require_reward()
-        where = repr(self)
-        at = np.atleast_1d(numbers(where, "times", times, "ms"))
-        level = np.atleast_1d(numbers(where, "values", values))
-        if level.shape != at.shape and level.size != 1:
-            shapes = at.shape, level.shape
-            fail(where, "times and values", shapes, "must have the same length", got="shapes")
-        level = np.broadcast_to(level, at.shape)
-        require(where, "times", at, "finite")
-        require(where, "values", level, "finite")
-        dt, now = self.network.dt, self._engine.step
-        steps = np.rint(at / dt).astype(np.int64)
-        off = np.abs(steps * dt - at) > 1e-6 * dt
-        if off.any():
-            fail(where, "times", float(at[off][0]), f"must lie on the grid of dt = {dt:g} ms")
-        if (steps <= now).any():
-            fail(
-                where,
-                "times",
-                float(at[steps <= now][0]),
-                "must be after the present (set projection.reward for now)",
-            )
-        if (np.diff(steps) < 0).any():
-            fail(where, "times", times, "must ascend")
+        where, now = repr(self), "set projection.reward"
+        levels = steps_and_values(where, self.network, times, values, "values", now)
         with named(where):
-            for step, value in zip(steps, level, strict=True):
-                self._engine.sim.set_reward(self.index, int(step), float(value))
+            for step, value in levels:
+                self._engine.sim.set_reward(self.index, step, value)
 
     def _require_reward(self) -> None:
         self._require_one("reward")
