@@ -39,7 +39,7 @@ INHIBITION = sl.SynapseEquations(
     "dx/dt = -x/tau; dy/dt = -y/tau",
     on_pre="w = min(w - eta*(y - 2*rate*tau), 0); x += 1",
     on_post="w = min(w - eta*x, 0); y += 1",
-    parameters={"tau": (20.0, "ms"), "eta": 2.0, "rate": (5.0, "Hz")},
+    parameters={"tau": (20.0, "ms"), "eta": 1.0, "rate": (5.0, "Hz")},
     name="Inhibition",
 )
 
@@ -139,7 +139,9 @@ def synapses(rule: Any, pre: Any, post: Any, weight: Any, delay: float = DT) -> 
     targets = net.population(len(post), sl.LIFDelta(t_ref=DT))
     back = 2 * DT if rule.equations.axonal_fraction == 0 else DT
     net.connect(source(net, [t - back for t in post]), targets, sl.OneToOne(), weight=1e3, delay=DT)
-    made = net.connect(source(net, pre), targets, sl.OneToOne(), weight=weight, delay=delay, plasticity=rule)
+    made = net.connect(
+        source(net, pre), targets, sl.OneToOne(), weight=weight, delay=delay, plasticity=rule
+    )
     return net, made
 
 
@@ -148,7 +150,9 @@ def synapses(rule: Any, pre: Any, post: Any, weight: Any, delay: float = DT) -> 
 
 
 # %%
-FREQUENCIES = np.array([1.0, 10.0, 20.0, 40.0, 50.0])  # Hz; Sjöström, Turrigiano & Nelson (2001) have 0.1 for 1
+FREQUENCIES = np.array(
+    [1.0, 10.0, 20.0, 40.0, 50.0]
+)  # Hz; Sjöström, Turrigiano & Nelson (2001) have 0.1 for 1
 MEASURED = {10.0: [-0.04, 0.14, 0.29, 0.53, 0.56], -10.0: [-0.29, -0.41, -0.34, 0.56, 0.75]}
 
 
@@ -165,14 +169,16 @@ def inhibition(rate: float, seconds: int) -> np.ndarray:
     net = sl.Network(dt=DT, seed=2, threads=1)
     cells = net.population(50, sl.LIF(I_e=200.0))
     net.inject(cells, sl.PoissonInput(rate=3000.0, weight=60.0))
-    inhibitory = net.population(100, sl.PoissonSource(rate=10.0))
-    net.connect(inhibitory, cells, sl.AllToAll(), weight=-1.0, delay=1.0, plasticity=INHIBITION(rate=rate))
+    inhibitory = net.population(300, sl.PoissonSource(rate=10.0))
+    net.connect(
+        inhibitory, cells, sl.AllToAll(), weight=-1.0, delay=1.0, plasticity=INHIBITION(rate=rate)
+    )
     spikes = net.record(cells, "spikes")
     net.run(1000.0 * seconds)
     return np.histogram(spikes.times, np.arange(seconds + 1) * 1000.0)[0] / 50.0
 
 
-LAGS = np.arange(-80.0, 81.0, 8.0)  # ms
+LAGS = np.arange(-80.0, 81.0, 4.0)  # ms
 
 
 def calcium(n: int) -> np.ndarray:
@@ -249,7 +255,9 @@ def draw(n: int, seconds: int, out: str) -> None:
         ax.spines[["top", "right"]].set_visible(False)
         return ax
 
-    ax = panel("Triplets (Pfister & Gerstner 2006)", "frequency of pairs [Hz]", "change of the weight")
+    ax = panel(
+        "Triplets (Pfister & Gerstner 2006)", "frequency of pairs [Hz]", "change of the weight"
+    )
     for color, (lag, data) in zip(("C0", "C3"), MEASURED.items(), strict=True):
         ax.plot(FREQUENCIES, triplets(lag), color=color, label=f"{lag:+g} ms")
         ax.plot(FREQUENCIES, data, "o", color=color, markersize=4)
@@ -260,7 +268,11 @@ def draw(n: int, seconds: int, out: str) -> None:
         ax.plot(np.arange(seconds) + 0.5, inhibition(rate, seconds), color=f"C{k}")
         ax.axhline(rate, color=f"C{k}", linestyle=":", linewidth=0.8)
 
-    ax = panel("Calcium (Graupner & Brunel 2012)", "lag of the target's spike [ms]", "strength after 60 pairs")
+    ax = panel(
+        "Calcium (Graupner & Brunel 2012)",
+        "lag of the target's spike [ms]",
+        "strength after 60 pairs",
+    )
     ax.plot(LAGS, calcium(n), ".-")
     ax.axhline(1.0, color="k", linestyle=":", linewidth=0.8)
 

@@ -140,7 +140,8 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           },
           projection, py::arg("population"), py::arg("first"), py::arg("size"), py::arg("value"),
           py::arg("delay"), py::arg("since"),
-          "Give a signal `delay` steps after each spike of some elements, of a stamp after `since`.")
+          "Give a signal `delay` steps after each spike of some elements, of a stamp after "
+          "`since`.")
       .def(
           "signals",
           [](S& s) {

@@ -26,8 +26,6 @@ PAIR = "dx/dt = -x/tau; dy/dt = -y/tau"
         (PAIR, ("x += 1; transmit = w*V_m_post", "w += x; y += 1", None), (), {"x": SOURCE, "y": TARGET, "transmit": NOBODY, "V_m_post": NOBODY}),
     ],
 )  # fmt: skip
-def test_keepers(
-    text: str, events: Any, varied: tuple[str, ...], keepers: dict[str, int]
-) -> None:
+def test_keepers(text: str, events: Any, varied: tuple[str, ...], keepers: dict[str, int]) -> None:
     rule = read_rule("Rule", text, events, {"tau": (10.0, "ms"), "A": 1.0}, None, ())
     assert compile_rule(rule, varied).keepers == {"w": SYNAPSE, **keepers}

@@ -26,7 +26,9 @@ def rewarded(threads: int = 1, dtype: str = "float64") -> tuple[sl.Network, sl.P
     net = sl.Network(dt=0.1, seed=3, threads=threads, dtype=dtype)
     sources = net.population(30, sl.PoissonSource(rate=60.0))
     cells = net.population(40, sl.LIF(t_ref=1.0, I_e=390.0))
-    p = net.connect(sources, cells, sl.FixedProbability(0.5), weight=50.0, delay=1.3, plasticity=REWARD)
+    p = net.connect(
+        sources, cells, sl.FixedProbability(0.5), weight=50.0, delay=1.3, plasticity=REWARD
+    )
     net.connect(cells, cells, sl.FixedIndegree(5), weight=-20.0, delay=0.4)
     ids = [0, 1, 1, 2, 3, 1, 0]
     return net, p, net.population(5, sl.SpikeSource(AT, ids), name="dopamine")

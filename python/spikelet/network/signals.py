@@ -86,6 +86,4 @@ def follow_spikes(
     steps = interval(where, delay, network.dt, "delay")
     engine = network.engine
     since = engine.step if engine.step > 0 else -1
-    engine.sim.follow(
-        projection, spikes.index, int(ids[0]), len(ids), float(given), steps, since
-    )
+    engine.sim.follow(projection, spikes.index, int(ids[0]), len(ids), float(given), steps, since)

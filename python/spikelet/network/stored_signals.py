@@ -32,7 +32,9 @@ def load_signals(net: NetworkContents, signals: Any) -> None:
     sim, now = net.engine.sim, net.engine.step
     given, followed = signals
     for of, step, value in given:
-        sim.add_signal(_listening(net, of), whole("signal step", step, now + 1, LATEST), _value(value))
+        sim.add_signal(
+            _listening(net, of), whole("signal step", step, now + 1, LATEST), _value(value)
+        )
     for of, population, first, size, value, delay, since in followed:
         n = item("population of signals", net.contents.populations, population).size
         start = whole("first source of signals", first, 0, n - 1)

@@ -47,7 +47,7 @@ def test_what_files_may_hold(make: Any) -> None:
     for name, value in (("text", 3), ("name", "1"), ("parameters", [1])):
         with pytest.raises(ValueError, match="must"):
             kind.from_dict(described | {name: value})
-    with pytest.raises(AttributeError, match="text cannot be set: .*define another"):
+    with pytest.raises(AttributeError, match=r"text cannot be set: .*define another"):
         made.text = "x"
 
 

@@ -82,7 +82,7 @@ struct SimulatorParts {
   std::vector<Regulation> regulations;
   std::vector<SpikeInterval> intervals;  // of each regulation
   Signals signals;
-  std::size_t layouts = 0;               // how often the layout was built
+  std::size_t layouts = 0;  // how often the layout was built
   StepLoop<R> loop;
   std::shared_ptr<Joined<R>> joined;  // the networks that it last ran as one with
   bool behind = false;                // its own layout does not know yet what is in flight since

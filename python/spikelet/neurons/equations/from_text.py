@@ -43,7 +43,9 @@ class FromText(Sealed):
     @property
     def parameters(self) -> Mapping[str, float]:
         """Defaults of the parameters by name."""
-        return MappingProxyType({k: default for k, (default, *_) in self._given["parameters"].items()})
+        return MappingProxyType(
+            {k: default for k, (default, *_) in self._given["parameters"].items()}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arguments that make it, as plain data: text and numbers."""
