@@ -24,6 +24,7 @@ FULL = {  # pictures that pages show
     "gallery_of_plots": "plots/raster_and_rates.png",
     "microcircuit": "microcircuit.png",
     "neuron_models": "neuron_models.png",
+    "rules_from_text": "rules_from_text.png",
 }
 WITHOUT = {"serve.py"}  # a service: it draws nothing
 WIDTH, HEIGHT = 360, 240

@@ -4,9 +4,8 @@
 #include <vector>
 
 #include "spikelet/network/signals.hpp"
-#include "support/small_network.hpp"
 
-using namespace small_network;
+using namespace spikelet;
 
 namespace {
 
