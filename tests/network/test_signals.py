@@ -134,7 +134,7 @@ def test_bad_signals() -> None:
         ({"times": [12.0, 11.0]}, ValueError, "times must ascend"),
         ({"times": 12.05}, ValueError, "must lie on the grid"),
         ({"times": [11.0, 12.0], "value": [1.0, 2.0, 3.0]}, ValueError, "must have the same length"),
-        ({"times": 12.0, "value": np.nan}, ValueError, "value must be finite"),
+        ({"times": 12.0, "value": np.nan}, ValueError, "value must not contain NaN"),
         ({"times": 12.0, "spikes": dopamine}, ValueError, "must not be given with times"),
         ({"spikes": [1, 2]}, TypeError, "spikes must be a Population"),
         ({"spikes": other}, ValueError, "must be one population of this network"),
