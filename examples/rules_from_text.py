@@ -273,12 +273,15 @@ def draw(n: int, seconds: int, out: str) -> None:
         "lag of the target's spike [ms]",
         "strength after 60 pairs",
     )
-    ax.plot(LAGS, calcium(n), ".-")
+    ax.plot(LAGS, calcium(5 * n), ".-")
     ax.axhline(1.0, color="k", linestyle=":", linewidth=0.8)
 
     ax = panel("Depression (Tsodyks & Markram 1997)", "rate [Hz]", "stationary response")
     ax.loglog(RATES, stationary(), ".-", label="rule")
     ax.loglog(RATES[2:], 1.0 / (0.8 * RATES[2:]), "k:", label="1/(rate tau_rec)")
+    ax.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
+    ax.set_yticks([0.03, 0.1, 0.3], ["0.03", "0.1", "0.3"])
+    ax.minorticks_off()
     ax.legend(fontsize=7, frameon=False)
 
     ax = panel("One vesicle (Fuhrmann et al. 2002)", "time [ms]", "mean response")
@@ -292,6 +295,7 @@ def draw(n: int, seconds: int, out: str) -> None:
 
     ax = panel("Dopamine (Izhikevich 2007)", "delay of the reward [ms]", "change of the weight")
     ax.plot(DELAYS, [dopamine(delay) for delay in DELAYS], ".-")
+    ax.set_ylim(bottom=0.0)
     next(panels).remove()
     figure.tight_layout()
     figure.savefig(out, dpi=80)
