@@ -1,0 +1,36 @@
+// Puts what was added last in the place of something earlier, which keeps its number: this is how
+// synapses come and go, and how populations go. The network must be laid out before it runs.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "spikelet/network/network.hpp"
+
+namespace spikelet {
+
+// What becomes of the layout of a plastic projection.
+enum class Succession {
+  anew,    // it follows from the new synapses: the projection has no state yet
+  same,    // the state goes on
+  history  // it goes on as that of rows with spike history
+};
+
+// The projection that was added last replaces one between the same populations. Throws
+// std::invalid_argument, and has dropped the last one, if its weights do not fit those of before.
+template <class R>
+void replace_projection(Network<R>& network, std::size_t number, Succession succession);
+// The population that was added last, which must have no elements, replaces an earlier one. The
+// numbers that spikes of other populations have do not change.
+template <class R>
+void replace_population(Network<R>& network, std::size_t number);
+
+// The values that the variables of a rule from text begin with, of synapses or of their sources.
+std::vector<double> initial_values(const EventRule& rule, EventRule::Keeper keeper);
+
+extern template void replace_projection(Network<float>&, std::size_t, Succession);
+extern template void replace_projection(Network<double>&, std::size_t, Succession);
+extern template void replace_population(Network<float>&, std::size_t);
+extern template void replace_population(Network<double>&, std::size_t);
+
+}  // namespace spikelet
