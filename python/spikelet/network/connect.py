@@ -13,7 +13,8 @@ from spikelet.network.projection import Projection
 from spikelet.network.receptors import check_weights, receptor_number, receptor_unit, require_sign
 from spikelet.network.synapse_equations import SynapseRule, core_of
 from spikelet.network.synapse_lists import find_each, find_over_all
-from spikelet.network.synapse_values import delay_steps, synapse_values
+from spikelet.network.delays import delay_steps
+from spikelet.network.synapse_values import synapse_values
 from spikelet.network.weight_bits import largest_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity

@@ -14,6 +14,7 @@ from spikelet.network.gathered_state import family, own_state
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_range
 from spikelet.network.stored import WHERE, File
+from spikelet.network.structure import add_empty
 from spikelet.network.synapse_equations import core_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
@@ -48,6 +49,11 @@ def load_projection(
     if not isinstance(post.model, NeuronModel):
         fail(WHERE, f"{key} post", d["post"], "must be neurons")
     receptor = stored.whole(f"{key} receptor", d["receptor"], *receptor_range(post.model))
+    if d.get("removed"):
+        add_empty(net, pre, post, receptor)
+        net.contents.projections.append(Projection(net, index, pre, post, None, receptor))
+        net.engine.removed_projections.add(index)
+        return
     born = stored.whole(f"{key} born", d["born"], -1, net.engine.step)
     row = stored.array(file, f"{key}.row", np.uint64, pre.size + 1)
     posts = stored.below(f"{key}.post", stored.array(file, f"{key}.post", np.uint32), post.size)

@@ -15,7 +15,7 @@ from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_number, require_sign
 from spikelet.network.synapse_equations import SynapseEquations, core_of, rule_of
-from spikelet.network.synapse_values import delay_steps
+from spikelet.network.delays import delay_steps
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
