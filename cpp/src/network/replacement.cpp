@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "spikelet/core/event_rule.hpp"
 
 namespace spikelet {
 namespace {

@@ -178,7 +178,8 @@ def _describe(
     out, sim = _Writer(), net.engine.sim
     if recorders and to_disk.pending(net):  # a write failed before
         to_disk.drain(net)
-    populations, projections = [], []
+    populations: list[dict[str, Any]] = []
+    projections: list[dict[str, Any]] = []
     for p in net.contents.populations:
         key = f"population{p.index}"
         if p.removed:

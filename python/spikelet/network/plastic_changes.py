@@ -200,7 +200,8 @@ def _axonal_fraction(projection: Projection) -> float:
 
 def axonal_steps(projection: Projection, delay: Ints) -> Ints:
     """Return the axonal parts of delays [steps]."""
-    return np.floor(_axonal_fraction(projection) * delay + 0.5).astype(np.int64)
+    steps: Ints = np.floor(_axonal_fraction(projection) * delay + 0.5).astype(np.int64)
+    return steps
 
 
 def _events_of(projection: Projection, state: State, old: Ends, which: Mask) -> Mask:

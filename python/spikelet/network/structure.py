@@ -149,7 +149,7 @@ class Structure:
         self._put(projection, whole, weights, rule, state, history=history)
 
     def _bring_up_to_date(self, projection: Projection) -> None:
-        sim = self._net.engine.sim
+        sim: Any = self._net.engine.sim  # of either precision
         sim.set_weights(projection.index, sim.weights(projection.index))
 
     def _synapses(self, projection: Projection) -> tuple[Ends, npt.NDArray[Any]]:

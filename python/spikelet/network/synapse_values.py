@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from spikelet import _core
 from spikelet._util.checks import named, representable, require
 from spikelet.network.base import NetworkBase

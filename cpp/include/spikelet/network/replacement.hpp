@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "spikelet/core/event_rule.hpp"
 #include "spikelet/network/network.hpp"
 
 namespace spikelet {
