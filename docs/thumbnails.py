@@ -24,6 +24,7 @@ FULL = {  # pictures that pages show
     "gallery_of_plots": "plots/raster_and_rates.png",
     "microcircuit": "microcircuit.png",
     "neuron_models": "neuron_models.png",
+    "rewiring": "rewiring.png",
 }
 WITHOUT = {"serve.py"}  # a service: it draws nothing
 WIDTH, HEIGHT = 360, 240

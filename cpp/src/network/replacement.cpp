@@ -45,6 +45,9 @@ void replace_projection(Network<R>& network, std::size_t number, Succession succ
 
 template <class R>
 void replace_population(Network<R>& network, std::size_t number) {
+  if (network.nodes.back().size > 0) {
+    throw std::invalid_argument("only a population without elements can replace another one");
+  }
   Node<R> fresh = take_last(network.nodes, number);
   fresh.first_gid = network.nodes[number].first_gid;
   network.nodes[number] = std::move(fresh);
