@@ -1,6 +1,7 @@
 // Reading and writing synapses.
 #include <pybind11/stl.h>
 
+#include <string>
 #include <utility>
 
 #include "array.hpp"
@@ -166,15 +167,12 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           "sources.")
       .def(
           "replace_projection",
-          [](S& s, std::size_t of, bool goes_on, bool history) {
-            replace_projection(s.lengthy()->network, of,
-                               !goes_on  ? Succession::anew
-                               : history ? Succession::history
-                                         : Succession::same);
+          [](S& s, std::size_t of, const std::string& storage) {
+            replace_projection(s.lengthy()->network, of, storage);
           },
-          projection, py::arg("goes_on"), py::arg("history"),
-          "Put the projection that was added last in the place of another one. goes_on: it gets "
-          "the state of that one; history: the state of rows with spike history.")
+          projection, py::arg("storage"),
+          "Put the projection that was added last in the place of another one. storage: how the "
+          "synapses are stored whose state goes on, or an empty text.")
       .def(
           "replace_population",
           [](S& s, std::size_t of) { replace_population(s.lengthy()->network, of); },

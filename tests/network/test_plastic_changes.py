@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.conftest import make
-from tests.network.removal import FORMS, forced, random_synapses
+from tests.support.removal import FORMS, forced, random_synapses
 
 import spikelet as sl
 from spikelet.network import plastic_changes as changes

@@ -131,7 +131,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "remove_input": lambda sim: (0,),
     "remove_regulation": lambda sim: (0,),
     "replace_population": lambda sim: (sim.add_neurons(model()[0], 0, *model()[1:]) - 1,),
-    "replace_projection": lambda sim: (sim.connect_lists(*listed(sim)) - 1, False, False),
+    "replace_projection": lambda sim: (sim.connect_lists(*listed(sim)) - 1, ""),
     "reset": lambda sim: (True, 0),
     "reward": lambda sim: (3,),
     "run": lambda sim: (1, None),

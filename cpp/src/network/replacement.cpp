@@ -21,24 +21,44 @@ T take_last(std::vector<T>& items, std::size_t number) {
   return last;
 }
 
+// The layout of synapses that would have another one, for a state of a layout of that name.
+PlasticLayout layout_for(std::string_view storage, PlasticLayout chosen, const Plasticity& rule) {
+  using enum PlasticLayout;
+  const bool replays = storage == layout_name(history) || storage == layout_name(queued);
+  if (replays && chosen != scaled_rows && chosen != programs) {
+    return chosen == queued ? queued : history;
+  }
+  if (storage == layout_name(closed_rows) && chosen == dense_block && rule.info().summable) {
+    return closed_rows;
+  }
+  if (storage != layout_name(chosen)) {
+    throw std::invalid_argument("these synapses cannot have the state of " + std::string(storage));
+  }
+  return chosen;
+}
+
 }  // namespace
 
 template <class R>
-void replace_projection(Network<R>& network, std::size_t number, Succession succession) {
+void replace_projection(Network<R>& network, std::size_t number, std::string_view storage) {
+  if (network.projections.back().facts) {
+    network.agree();  // with the other processes on the layout
+  }
   Projection<R> fresh = take_last(network.projections, number);
   Projection<R>& old = network.projections[number];
-  if (fresh.rule && succession != Succession::anew) {
+  if (fresh.rule && !storage.empty()) {
     for (const R w : fresh.initial_weights) {
       if (old.sign != 0 && w != 0 && std::signbit(w) != (old.sign < 0)) {
         throw std::invalid_argument("weights of this plasticity rule must keep their sign, got " +
                                     std::to_string(w));
       }
     }
-    fresh.layout = succession == Succession::same ? old.layout : PlasticLayout::history;
+    fresh.layout = layout_for(storage, fresh.layout, *fresh.rule);
     fresh.sign = old.sign;
     fresh.one_channel = old.one_channel;
-    fresh.one_delay = succession == Succession::same ? old.one_delay : std::uint16_t{0};
-    fresh.facts.reset();
+    if (fresh.size == 0) {
+      fresh.one_delay = old.one_delay;
+    }
   }
   old = std::move(fresh);
 }
@@ -61,8 +81,8 @@ std::vector<double> initial_values(const EventRule& rule, EventRule::Keeper keep
   return values;
 }
 
-template void replace_projection(Network<float>&, std::size_t, Succession);
-template void replace_projection(Network<double>&, std::size_t, Succession);
+template void replace_projection(Network<float>&, std::size_t, std::string_view);
+template void replace_projection(Network<double>&, std::size_t, std::string_view);
 template void replace_population(Network<float>&, std::size_t);
 template void replace_population(Network<double>&, std::size_t);
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,13 +23,13 @@ TEST_CASE("a projection takes the place of another one") {
   connect(table<double>(2, {0}, {1}, {1}), {});
   sim.run(20, {});
   connect(table<double>(2, {1}, {1}, {5}), {});
-  replace_projection(sim.brief()->network, 0, Succession::anew);
+  replace_projection(sim.brief()->network, 0, "");
   CHECK(sim.look()->network.projections.size() == 2);
   CHECK(sim.weights(0) == std::vector<double>{5});
   CHECK(sim.weights(1) == std::vector<double>{1});
   sim.run(20, {});
   CHECK(sim.synapses(0).post[0] == 1);
-  CHECK_THROWS_AS(replace_projection(sim.brief()->network, 1, Succession::anew),
+  CHECK_THROWS_AS(replace_projection(sim.brief()->network, 1, ""),
                   std::invalid_argument);
 }
 
@@ -42,12 +43,21 @@ TEST_CASE("a state goes on in the layout that it has") {
   };
   connect(table<double>(2, {0, 0, 1, 1}, {0, 1, 0, 1}, {2, 3, 4, 5}));
   CHECK(sim.look()->network.projections[0].layout == PlasticLayout::dense_block);
+  const std::string_view history = layout_name(PlasticLayout::history),
+                         closed = layout_name(PlasticLayout::closed_rows);
+  const auto replace = [&](std::string_view storage, PlasticLayout expected) {
+    connect(table<double>(2, {0, 0, 1, 1}, {0, 1, 0, 1}, {2, 3, 4, 5}));
+    replace_projection(sim.brief()->network, 0, storage);
+    CHECK(sim.look()->network.projections[0].layout == expected);
+  };
+  replace(history, PlasticLayout::history);
+  replace(layout_name(PlasticLayout::queued), PlasticLayout::history);
+  replace(closed, PlasticLayout::closed_rows);
+  replace("", PlasticLayout::dense_block);
   connect(table<double>(2, {0, 1}, {0, 1}, {2, 5}));
-  replace_projection(sim.brief()->network, 0, Succession::history);
-  CHECK(sim.look()->network.projections[0].layout == PlasticLayout::history);
-  connect(table<double>(2, {0, 0, 1, 1}, {0, 1, 0, 1}, {2, 3, 4, 5}));
-  replace_projection(sim.brief()->network, 0, Succession::same);
-  CHECK(sim.look()->network.projections[0].layout == PlasticLayout::history);
+  CHECK_THROWS_AS(replace_projection(sim.brief()->network, 0, "dense block"),
+                  std::invalid_argument);
+  CHECK(sim.look()->network.projections.size() == 1);
 }
 
 TEST_CASE("a population without elements takes the place of another one") {

@@ -231,6 +231,7 @@ def _describe(
                 "plasticity": plastic,
                 "born": sim.born(q.index),
                 "weight_step": sim.weight_step(q.index),
+                **({} if plastic is None else {"storage": sim.describe_storage(q.index)}),
             }
         )
     inputs = []

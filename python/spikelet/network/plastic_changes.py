@@ -16,6 +16,7 @@ from spikelet.network.projection import Projection
 from spikelet.network.synapse_equations import SynapseRule
 
 __all__ = [
+    "HISTORY",
     "MATRIX",
     "QUEUED",
     "Ends",
@@ -30,6 +31,7 @@ __all__ = [
 
 # Names of the core's layouts.
 MATRIX = "dense block"
+HISTORY = "rows with spike history"
 QUEUED = "queued rows with spike history"
 _CLOSED = "rows in closed form"
 _PROGRAMS = "rows that run programs"

@@ -68,11 +68,18 @@ def load_projection(
     int16 = _largest(key, d.get("weight_step", 0.0), weight, rule)
     offsets = row.astype(np.int64)
     counts: npt.NDArray[np.int64] = offsets[1:] - offsets[:-1]
-    net.engine.sim.connect_lists(
+    sim, listed = net.engine.sim, (
         pre.index, post.index, pre.size, np.repeat(np.arange(pre.size, dtype=np.uint32), counts),
         posts, stored.finite(f"{key}.weight", weight), delay, receptor,
         core_of(rule, post), born, int16,
     )  # fmt: skip
+    sim.connect_lists(*listed)
+    storage = d.get("storage")
+    if rule is not None and storage not in (None, sim.describe_storage(index)):
+        if not isinstance(storage, str):
+            fail(WHERE, f"{key} storage", storage, "must be a string")
+        sim.connect_lists(*listed)  # other synapses, before some were removed, had another layout
+        sim.replace_projection(index, storage)
     projection = Projection(net, index, pre, post, rule, receptor)
     net.contents.projections.append(projection)
     if rule is not None:

@@ -57,7 +57,7 @@ class Structure:
         """Leave a projection without synapses in the core, where others keep their numbers."""
         pre, post = projection.pre, projection.post
         add_empty(self._net, pre, post, -1 if post.removed else projection.receptor)
-        self._net.engine.sim.replace_projection(projection.index, False, False)
+        self._net.engine.sim.replace_projection(projection.index, "")
 
     def remove_population(self, population: Population) -> None:
         """Remove a population with its projections, inputs and recorders."""
@@ -188,7 +188,9 @@ class Structure:
             for k, (regulated, _) in enumerate(net.regulations)
             if regulated is projection
         ]
-        goes_on = state is not None and len(state["row_source"]) > 0
+        storage = ""  # nothing goes on
+        if state is not None and len(state["row_source"]):
+            storage = changes.HISTORY if history else changes.storage_of(projection)
         born = sim.born(index) if len(projection) else None
         step = sim.weight_step(index)
         ending = self._recorders_of(lambda target: target is projection)
@@ -207,7 +209,7 @@ class Structure:
                 _MOST_STEPS * step if step else None,
             )
             self._end(ending)  # as long as the core has the synapses that they recorded
-            sim.replace_projection(index, goes_on, history)
+            sim.replace_projection(index, storage)
         projection.renew(rule)
         if state is not None:
             sim.set_plastic_state(index, own_state(projection, state))

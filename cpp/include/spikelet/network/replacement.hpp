@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "spikelet/core/event_rule.hpp"
@@ -10,17 +11,12 @@
 
 namespace spikelet {
 
-// What becomes of the layout of a plastic projection.
-enum class Succession {
-  anew,    // it follows from the new synapses: the projection has no state yet
-  same,    // the state goes on
-  history  // it goes on as that of rows with spike history
-};
-
-// The projection that was added last replaces one between the same populations. Throws
-// std::invalid_argument, and has dropped the last one, if its weights do not fit those of before.
+// The projection that was added last replaces one between the same populations, all of whose
+// processes call this. storage: the name of the layout whose state is to go on; "": there is none.
+// Then the layout is one that can have this state. Throws std::invalid_argument, and has dropped
+// the last one, if there is none, or if its weights do not keep their sign.
 template <class R>
-void replace_projection(Network<R>& network, std::size_t number, Succession succession);
+void replace_projection(Network<R>& network, std::size_t number, std::string_view storage);
 // The population that was added last, which must have no elements, replaces an earlier one. The
 // numbers that spikes of other populations have do not change.
 template <class R>
@@ -29,8 +25,8 @@ void replace_population(Network<R>& network, std::size_t number);
 // The values that the variables of a rule from text begin with, of synapses or of their sources.
 std::vector<double> initial_values(const EventRule& rule, EventRule::Keeper keeper);
 
-extern template void replace_projection(Network<float>&, std::size_t, Succession);
-extern template void replace_projection(Network<double>&, std::size_t, Succession);
+extern template void replace_projection(Network<float>&, std::size_t, std::string_view);
+extern template void replace_projection(Network<double>&, std::size_t, std::string_view);
 extern template void replace_population(Network<float>&, std::size_t);
 extern template void replace_population(Network<double>&, std::size_t);
 

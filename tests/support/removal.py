@@ -15,7 +15,7 @@ FORMS = ("history", "queued", "closed", "axonal", "pre-centered", "reward", "sho
 """What forms of storage and of state are there."""
 
 
-def _rule(form: str, tau: Any, *, learns: bool, w_max: float) -> Any:
+def _rule(form: str, tau: Any, *, learns: bool, w_max: float, z: float) -> Any:
     a = 1e-9 if learns else 0.0
     bounds: dict[str, Any] = {"w_min": 0.0, "w_max": w_max}
     both: dict[str, Any] = {"A_plus": a, "A_minus": 1.1 * a, **bounds}
@@ -26,7 +26,7 @@ def _rule(form: str, tau: Any, *, learns: bool, w_max: float) -> Any:
         "matrix": lambda: sl.STDP(**both),
         "axonal": lambda: sl.STDP(**both, axonal_fraction=0.5),
         "pre-centered": lambda: sl.STDP(**both, pairing="nearest_pre_centered", axonal_fraction=0.3),
-        "triplet": lambda: sl.TripletSTDP(A2_plus=a, A3_plus=a, A2_minus=a, A3_minus=a, **bounds),
+        "triplet": lambda: sl.TripletSTDP(**both, A_plus_triplet=a, A_minus_triplet=a),
         "reward": lambda: sl.RewardSTDP(**both),
         "short-term": lambda: sl.TsodyksMarkram(),
         "varied": lambda: sl.TsodyksMarkram(tau_rec=tau),
@@ -35,7 +35,7 @@ def _rule(form: str, tau: Any, *, learns: bool, w_max: float) -> Any:
             on_pre="w = clip(w - a*y + a*z, 0, m); x += 1; z = z + w/m",
             on_post="w = clip(w + a*x, 0, m); y += 1",
             parameters={"tau": (20.0, "ms"), "a": a, "m": w_max},
-            initial={"z": 0.1},
+            initial={"z": z},
         )(),
     }[form]()
 
@@ -101,7 +101,7 @@ def forced(
     if silent is not None:
         weight = np.where(silent, 0.0, 1e6 * weight)
     w_max = 1e-6 if silent is None else 1.0
-    rule = _rule(form, tau, learns=silent is None, w_max=w_max)
+    rule = _rule(form, tau, learns=silent is None, w_max=w_max, z=0.0 if quiet else 0.1)
     ends: Any = (pre, post)
     if form == "matrix":
         ends, delay, weight = sl.AllToAll(), 1.7, weights_of(form)
