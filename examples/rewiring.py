@@ -4,10 +4,10 @@
 Neurons have room for few synapses, and their sources are many. Some of these fire together; which ones, nobody has said.
 Spike-timing-dependent plasticity strengthens the synapses from them and weakens the others. Every half second, those whose
 weight has become small are removed, and as many grow at random, as in the rules of Butz and van Ooyen (2013) and
-Kappel et al. (2015). In the end, the synapses come from the sources that fire together:
+Kappel et al. (2015). More and more synapses come from the sources that fire together:
 
     python examples/rewiring.py                # 60 s of model time
-    python examples/rewiring.py --quick        # 5 s
+    python examples/rewiring.py --quick        # 10 s
 """
 
 # %%
@@ -22,7 +22,7 @@ import spikelet as sl
 
 SOURCES, TOGETHER, NEURONS, INDEGREE = 400, 40, 30, 40
 RATE, PACKETS = 8.0, 5.0  # Hz: of each source; of the spikes that 40 sources have together
-FIRST, LEAST = 60.0, 20.0  # pA: the weight of a new synapse, and of one that is removed
+FIRST, LEAST = 100.0, 60.0  # pA: the weight of a new synapse, and of one that is removed
 INTERVAL = 500.0  # ms between changes
 
 
@@ -72,8 +72,8 @@ def learn(duration: float, seed: int = 1) -> tuple[sl.Projection, list[NDArray[n
     rng = np.random.default_rng(seed)
     net = sl.Network(dt=0.1, seed=seed)
     sources = net.population(SOURCES, spikes(duration, rng), name="sources")
-    neurons = net.population(NEURONS, sl.LIF(), name="neurons")
-    rule = sl.STDP(tau_plus=15.0, tau_minus=30.0, A_plus=1.5, A_minus=1.0, w_min=0.0, w_max=120.0)
+    neurons = net.population(NEURONS, sl.LIF(I_e=335.0), name="neurons")
+    rule = sl.STDP(tau_plus=15.0, tau_minus=35.0, A_plus=8.0, A_minus=6.0, w_min=0.0, w_max=200.0)
     synapses = net.connect(
         sources, neurons, sl.FixedIndegree(INDEGREE), weight=FIRST, delay=1.0, plasticity=rule
     )
@@ -111,10 +111,10 @@ def draw(synapses: sl.Projection, history: list[NDArray[np.int64]], path: str) -
 def main() -> None:
     """Run the example."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="5 s of model time")
+    parser.add_argument("--quick", action="store_true", help="10 s of model time")
     parser.add_argument("--out", default="rewiring.png", help="file for the picture")
     args = parser.parse_args()
-    synapses, history = learn(5e3 if args.quick else 60e3)
+    synapses, history = learn(10e3 if args.quick else 60e3)
     shares = [100 * (ids < TOGETHER).mean() for ids in history]
     print(f"{len(synapses)} synapses; from the {TOGETHER} sources that fire together: "
           f"{shares[0]:.0f} % at first, {shares[-1]:.0f} % in the end")  # fmt: skip
