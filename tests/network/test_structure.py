@@ -37,8 +37,8 @@ def test_what_stays_acts_as_if_the_others_had_never_been(
         given = np.where(silent, 0.0, weight)[which]
         p = net.connect(sources, cells, (pre[which], post[which]), weight=given, delay=delay[which],
                         weight_dtype=weight_dtype)  # fmt: skip
-        nets.append((net, cells, p, net.record(cells, "V_m")))
-    (net, cells, p, v), (other, others, q, u) = nets
+        nets.append((net, p, net.record(cells, "V_m")))
+    (net, p, v), (other, q, u) = nets
     for _ in range(4):
         net.run(7.3)
         other.run(7.3)
@@ -57,7 +57,9 @@ def test_what_stays_acts_as_if_the_others_had_never_been(
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_new_static_synapse_is_one_of_weight_0_that_gets_its_weight(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    pre, post = np.divmod(np.sort(rng.permutation(600)[:300]), 20)  # the order of a pair would matter
+    pre, post = np.divmod(
+        np.sort(rng.permutation(600)[:300]), 20
+    )  # the order of a pair would matter
     delay = rng.integers(1, 60, 300) * 0.1
     weight = rng.uniform(1, 30, 300)
     later = rng.random(300) < 0.3
@@ -141,7 +143,7 @@ def test_a_whole_projection_can_go() -> None:
         lambda: p.remove([0]),
         lambda: p.add([0], [0]),
         lambda: p.traces,
-        lambda: p.to_scipy(),
+        p.to_scipy,
         lambda: net.record(p, "weights"),
         lambda: net.regulate(p, sl.WeightNormalization(total=5.0, every=10.0)),
     ):
@@ -229,7 +231,9 @@ def test_a_new_synapse_of_silent_neurons_learns_as_one_that_was_always_there(for
     pre, post, delay = random_synapses(rng, 12, 9, 60, quiet=True)
     new = (pre == 11) & (post == 8)
     assert new.any()
-    nets = [forced(form, "float64", pre[w], post[w], delay[w], quiet=20.0) for w in (~new, new | ~new)]
+    nets = [
+        forced(form, "float64", pre[w], post[w], delay[w], quiet=20.0) for w in (~new, new | ~new)
+    ]
     for net, one in nets:
         if form == "reward":
             one.reward = 1.0
@@ -298,13 +302,13 @@ def test_a_population_goes_with_all_that_belongs_to_it(tmp_path: Path) -> None:
     assert net.projections == (ca,)
     assert net.inputs == (kept,)
     assert net.recorders == ()
-    assert drive.removed and ab.removed and bc.removed and b.removed and part.removed
+    assert all(gone.removed for gone in (drive, ab, bc, b, part))
     net.run(50.0)
     assert len(spikes) == len(on_disk) == recorded[0]
     np.testing.assert_array_equal(v.values, recorded[1])
     assert copy.copy(spikes) is spikes
     assert len(pickle.loads(pickle.dumps(v)).times) == 500
-    with pytest.raises(ValueError, match="removed.*only be read"):
+    with pytest.raises(ValueError, match=r"removed.*only be read"):
         spikes.resume()
     for use in (
         lambda: np.asarray(b.V_m),
@@ -399,7 +403,7 @@ def test_between_parts_ids_are_of_whole_populations() -> None:
     p = net.connect(a[5:], b[:3], sl.AllToAll(), weight=1.0)
     p.add([9], [2], weight=7.0, delay=2.0)
     assert (p.pre_ids[-1], p.post_ids[-1], p.weights[-1], p.delays[-1]) == (9, 2, 7.0, 2.0)
-    with pytest.raises(ValueError, match="pre_ids must be in the part of a .* got 4"):
+    with pytest.raises(ValueError, match=r"pre_ids must be in the part of a .* got 4"):
         p.add([4], [2])
 
 
@@ -467,7 +471,9 @@ def test_reset_returns_to_the_weights_that_were_given() -> None:
     p.add([0], [0], weight=2e-7, delay=p.delays[0])
     n = len(p)
     net.reset()
-    np.testing.assert_array_equal(np.sort(p.weights), np.sort([*[weights_of("history")] * (n - 1), 2e-7]))
+    np.testing.assert_array_equal(
+        np.sort(p.weights), np.sort([*[weights_of("history")] * (n - 1), 2e-7])
+    )
     net.run(20.0)
 
 

@@ -11,7 +11,18 @@ import spikelet as sl
 
 _TEXT = "dx/dt = -x/tau\ndy/dt = -y/tau\ndz/dt = -z/tau"
 
-FORMS = ("history", "queued", "closed", "axonal", "pre-centered", "reward", "short-term", "varied", "text", "triplet")
+FORMS = (
+    "history",
+    "queued",
+    "closed",
+    "axonal",
+    "pre-centered",
+    "reward",
+    "short-term",
+    "varied",
+    "text",
+    "triplet",
+)
 """What forms of storage and of state are there."""
 
 
@@ -25,18 +36,20 @@ def _rule(form: str, tau: Any, *, learns: bool, w_max: float, z: float) -> Any:
         "closed": lambda: sl.STDP(**both),
         "matrix": lambda: sl.STDP(**both),
         "axonal": lambda: sl.STDP(**both, axonal_fraction=0.5),
-        "pre-centered": lambda: sl.STDP(**both, pairing="nearest_pre_centered", axonal_fraction=0.3),
+        "pre-centered": lambda: sl.STDP(
+            **both, pairing="nearest_pre_centered", axonal_fraction=0.3
+        ),
         "triplet": lambda: sl.TripletSTDP(**both, A_plus_triplet=a, A_minus_triplet=a),
         "reward": lambda: sl.RewardSTDP(**both),
-        "short-term": lambda: sl.TsodyksMarkram(),
+        "short-term": sl.TsodyksMarkram,
         "varied": lambda: sl.TsodyksMarkram(tau_rec=tau),
-        "text": lambda: sl.SynapseEquations(
+        "text": sl.SynapseEquations(
             _TEXT,
             on_pre="w = clip(w - a*y + a*z, 0, m); x += 1; z = z + w/m",
             on_post="w = clip(w + a*x, 0, m); y += 1",
             parameters={"tau": (20.0, "ms"), "a": a, "m": w_max},
             initial={"z": z},
-        )(),
+        ),
     }[form]()
 
 
@@ -122,7 +135,9 @@ class Pair:
         As in `forced`: those that go have no weight.
     """
 
-    def __init__(self, form: str, dtype: str, rng: np.random.Generator, *, silent: bool = False) -> None:
+    def __init__(
+        self, form: str, dtype: str, rng: np.random.Generator, *, silent: bool = False
+    ) -> None:
         pre, post, delay = random_synapses(rng, 12, 9, 150)
         goes = rng.random(150) < 0.5
         weightless = goes if silent else None

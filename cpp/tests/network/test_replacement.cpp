@@ -29,8 +29,7 @@ TEST_CASE("a projection takes the place of another one") {
   CHECK(sim.weights(1) == std::vector<double>{1});
   sim.run(20, {});
   CHECK(sim.synapses(0).post[0] == 1);
-  CHECK_THROWS_AS(replace_projection(sim.brief()->network, 1, ""),
-                  std::invalid_argument);
+  CHECK_THROWS_AS(replace_projection(sim.brief()->network, 1, ""), std::invalid_argument);
 }
 
 TEST_CASE("a state goes on in the layout that it has") {

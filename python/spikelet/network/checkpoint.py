@@ -334,10 +334,7 @@ def _build(
     load_populations(
         net,
         header["populations"],
-        [
-            LIF() if d.get("removed") else _restore(d["model"], file)
-            for d in header["populations"]
-        ],
+        [LIF() if d.get("removed") else _restore(d["model"], file) for d in header["populations"]],
         file,
     )
     stamps = array(file, "in_flight.stamps", np.int64)

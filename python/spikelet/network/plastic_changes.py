@@ -70,7 +70,9 @@ def needs_history(projection: Projection, old: Ends, new: Ends) -> bool:
     storage = storage_of(projection)
     if storage == _CLOSED:
         return bool((new.delay != old.delay[:1]).any())
-    return storage == MATRIX or (storage == QUEUED and bool(axonal_steps(projection, new.delay).any()))
+    return storage == MATRIX or (
+        storage == QUEUED and bool(axonal_steps(projection, new.delay).any())
+    )
 
 
 def blank(state: State) -> State:
@@ -112,7 +114,12 @@ def kept(projection: Projection, state: State, old: Ends, which: Mask) -> State:
 
 
 def added(
-    projection: Projection, state: State, new: Ends, weights: npt.NDArray[Any], order: Ints, whole: Ends
+    projection: Projection,
+    state: State,
+    new: Ends,
+    weights: npt.NDArray[Any],
+    order: Ints,
+    whole: Ends,
 ) -> State:
     """Return the state with more synapses, which begin without a past of their own.
 
@@ -161,7 +168,9 @@ def _with_rows(projection: Projection, state: State, ends: Ends) -> State:
     stays = np.isin(have, needed)
     missing = np.setdiff1d(needed, have)
     order = np.argsort(np.concatenate([have[stays], missing]))
-    like = np.searchsorted(have, missing >> 16 << 16)  # the first row of the same source, if it has one
+    like = np.searchsorted(
+        have, missing >> 16 << 16
+    )  # the first row of the same source, if it has one
     like[like == len(have)] = 0
     alike = have[like] >> 16 == missing >> 16
     alike &= _axonal_fraction(projection) == 0 and storage != _CLOSED

@@ -149,8 +149,9 @@ class Projection(Sealed):
             must = "must hold at least one projection between these populations"
             fail("Projection.joined", "projections", projections, must)
         for block in blocks:
-            for end, ids in zip((block.pre, block.post), places, strict=True):
-                own = ids.get(end.index)
+            block.require_there()
+            for end, place in zip((block.pre, block.post), places, strict=True):
+                own = place.get(end.index)
                 if end.network is not pre.network or own is None or (own[end.ids] < 0).any():
                     must = "must be between these populations"
                     fail("Projection.joined", "projections", block, must)
@@ -577,16 +578,23 @@ class Projection(Sealed):
             fail(where, f"plasticity.{self.plasticity.varied[0]}", "an array", rule)
         pre, post = (
             _within(where, name, given, end)
-            for name, given, end in (("pre_ids", pre_ids, self.pre), ("post_ids", post_ids, self.post))
+            for name, given, end in (
+                ("pre_ids", pre_ids, self.pre),
+                ("post_ids", post_ids, self.post),
+            )
         )
         n = len(pre)
         if len(post) != n:
-            fail(where, "pre_ids and post_ids", (n, len(post)), "must be equally long", got="lengths")
+            fail(
+                where, "pre_ids and post_ids", (n, len(post)), "must be equally long", got="lengths"
+            )
         draw = self.network.engine.draw
         drawn = isinstance(delay, Distribution)
         delays = draw(delay, n) if drawn else numbers(where, "delay", delay, "ms")
         steps = delay_steps(where, fits(where, "delay", delays, n), self.network.dt, drawn=drawn)
-        weights = self._checked(draw(weight, n) if isinstance(weight, Distribution) else weight, (n,))
+        weights = self._checked(
+            draw(weight, n) if isinstance(weight, Distribution) else weight, (n,)
+        )
         new = (pre, post, np.broadcast_to(steps, (n,)).astype(np.int64))
         if n:
             self._engine.structure.add_synapses(self, new, weights)

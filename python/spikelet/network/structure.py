@@ -63,7 +63,7 @@ class Structure:
         """Remove a population with its projections, inputs and recorders."""
         engine, index = self._net.engine, population.index
         own = [q for q in self._net.contents.projections if index in (q.pre.index, q.post.index)]
-        ends = lambda target: (  # noqa: E731  # it is used once
+        ends = lambda target: (  # it is used once
             target in own if isinstance(target, Projection) else target.index == index
         )
         self._end(self._recorders_of(ends))

@@ -90,9 +90,7 @@ def draw(
         again = before.count(pair)
         before.append(pair)
         ends = places[pair[0]], places[pair[1]]
-        middle = _arrow(
-            ax, patches, projection, shade, ends, outward[pair[0]], most, again
-        )
+        middle = _arrow(ax, patches, projection, shade, ends, outward[pair[0]], most, again)
         if labels:
             ax.annotate(
                 value(len(projection)), middle, ha="center", va="center", fontsize="small",

@@ -154,7 +154,10 @@ class NestNetwork:
 
     def _model(self, projection: Projection) -> str | None:
         """Return the name of a projection's synapse model, None if it has no synapses."""
-        if projection.network is not self.network or projection.index not in self._built.projections:
+        if (
+            projection.network is not self.network
+            or projection.index not in self._built.projections
+        ):
             rule = "must belong to the network that was taken to NEST"
             fail("to_nest", "projection", projection, rule)
         return self._built.models.get(projection.index)
