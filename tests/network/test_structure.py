@@ -106,6 +106,22 @@ def test_removal_before_the_first_run_is_as_if_they_were_never_connected() -> No
     assert spikes[0][3] == spikes[1][3]
 
 
+def test_synapses_of_one_weight_stay_so() -> None:
+    reprs = []
+    for removes in (True, False):
+        net = make()
+        a = net.population(200, sl.LIF())
+        ids = np.arange(40000)[:: 1 if removes else 2]
+        p = net.connect(a, a, (ids // 200, ids % 200), weight=2.0)
+        if removes:
+            net.run(1.0)
+            p.remove(np.arange(1, 40000, 2))
+        net.run(1.0)
+        reprs.append(repr(p))
+    assert "one weight" in reprs[0]
+    assert reprs[0] == reprs[1]
+
+
 def test_spikes_on_their_way_over_removed_synapses_are_lost() -> None:
     net = make()
     a, b = source(net, [10, 10], [0, 1]), net.population(2, sl.LIFDelta())

@@ -201,8 +201,8 @@ class Structure:
                 projection.pre.size,
                 ends.pre.astype(np.uint32),
                 ends.post.astype(np.uint32),
-                np.asarray(weights if state is None else state["initial"], net.dtype),
-                ends.delay.astype(np.uint16),
+                _one(np.asarray(weights if state is None else state["initial"], net.dtype)),
+                _one(ends.delay.astype(np.uint16)),
                 projection.receptor,
                 core_of(rule, projection.post),
                 born,
@@ -218,6 +218,11 @@ class Structure:
             targets = np.unique(ends.post)
             counts[targets] = spikes[targets]
             sim.set_interval(k, begin, counts)
+
+
+def _one(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return one value if all are equal, as the core has a form for those."""
+    return values[:1] if len(values) and (values == values[0]).all() else values
 
 
 def add_empty(net: NetworkContents, pre: Population, post: Population, receptor: int) -> None:
