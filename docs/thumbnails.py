@@ -25,6 +25,7 @@ FULL = {  # pictures that pages show
     "microcircuit": "microcircuit.png",
     "neuron_models": "neuron_models.png",
     "rules_from_text": "rules_from_text.png",
+    "rewiring": "rewiring.png",
 }
 WITHOUT = {"serve.py"}  # a service: it draws nothing
 WIDTH, HEIGHT = 360, 240

@@ -160,6 +160,9 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
           },
           population, "The elements [begin, end) that this process owns.")
       .def(
+          "first_gid", [](S& s, std::size_t of) { return s.look()->network.nodes[of].first_gid; },
+          population, "The number of the first element among those of all populations.")
+      .def(
           "exchange_statistics",
           [](S& s) {
             const ExchangeStatistics x = [&] {

@@ -1,11 +1,14 @@
 // Reading and writing synapses.
 #include <pybind11/stl.h>
 
+#include <string>
 #include <utility>
 
 #include "array.hpp"
 #include "bind_simulator.hpp"
 #include "plastic_dict.hpp"
+#include "spikelet/core/event_rule.hpp"
+#include "spikelet/network/replacement.hpp"
 
 namespace spikelet {
 namespace {
@@ -175,7 +178,40 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
            "Set what `plastic_state` returned.")
       .def(
           "born", [](S& s, std::size_t of) { return s.look()->network.projections[of].born; },
-          projection, "The step up to which spikes do not use a projection.");
+          projection, "The step up to which spikes do not use a projection.")
+      .def(
+          "time_constants",
+          [](S& s, std::size_t of) {
+            const auto parts = s.look();
+            const Plasticity& rule = *parts->network.projections[of].rule;
+            return rule.info().time_constants(rule.parameters.data());
+          },
+          projection,
+          "Of the traces of a plastic projection: pre, post, pre_2, post_2 [ms]; 0: there is none.")
+      .def(
+          "initial_variables",
+          [](S& s, std::size_t of) {
+            const auto parts = s.look();
+            const EventRule& rule = *parts->network.projections[of].rule->events;
+            return std::pair(initial_values(rule, EventRule::Keeper::synapse),
+                             initial_values(rule, EventRule::Keeper::source));
+          },
+          projection,
+          "What the variables of a rule from text begin with, of synapses (weights first) and of "
+          "sources.")
+      .def(
+          "replace_projection",
+          [](S& s, std::size_t of, const std::string& storage) {
+            replace_projection(s.lengthy()->network, of, storage);
+          },
+          projection, py::arg("storage"),
+          "Put the projection that was added last in the place of another one. storage: how the "
+          "synapses are stored whose state goes on, or an empty text.")
+      .def(
+          "replace_population",
+          [](S& s, std::size_t of) { replace_population(s.lengthy()->network, of); },
+          py::arg("population"),
+          "Put the population that was added last, without elements, in the place of another one.");
 }
 
 template void bind_synapses(py::class_<Simulator<float>>&);

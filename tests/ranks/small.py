@@ -202,6 +202,38 @@ def of_16_bits() -> None:
         print(*found)
 
 
+def changed() -> None:
+    """Remove and add synapses, a projection and a population between runs."""
+    net = sl.Network(seed=2, threads=1)
+    cells, others = (net.population(150, sl.LIF(I_e=I_e)) for I_e in (400.0, 450.0))
+    gone = net.population(70, sl.LIF(I_e=450.0))
+    cells.V_m[:] = sl.Uniform(-70.0, -55.0)
+    both = {"weight": 20.0, "delay": sl.Uniform(0.5, 4.0)}
+    rule = sl.STDP(w_max=50.0, A_plus=0.5, A_minus=0.4)
+    made = [
+        net.connect(cells, others, sl.FixedProbability(0.1), **both),
+        net.connect(others, cells, sl.FixedProbability(0.1), **both, plasticity=rule),
+        net.connect(cells, cells, sl.AllToAll(), weight=1.0, delay=1.0, plasticity=rule),
+        net.connect(gone, cells, sl.FixedIndegree(5), weight=30.0, delay=2.0),
+        net.connect(others, others, sl.FixedProbability(0.1), **both,
+                    plasticity=sl.RewardSTDP(w_max=50.0)),
+    ]  # fmt: skip
+    spikes = net.record(cells, "spikes")
+    w = net.record(made[1], "weights", every=5.0)
+    net.run(20.0)
+    for k, p in enumerate(made[:3]):
+        p.remove(np.arange(len(p)) % 3 == k)
+        net.run(3.0)
+        p.add([3, 149, 3], [7, 0, 149], weight=10.0, delay=2.5)
+    made[4].remove()
+    gone.remove()
+    net.run(20.0)
+    arrays = [spikes.times, spikes.ids, w.values, *(p.weights for p in made[:3])]
+    arrays += [values for p in made[1:3] for values in p.traces.values()]
+    if net.ranks.rank == 0:
+        print(*(hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in arrays))
+
+
 def mixed_up() -> None:
     """Let ranks read different things at once."""
     net, _ = build()
@@ -301,6 +333,6 @@ def sonata() -> None:
 if __name__ == "__main__":
     subjects = (
         error, killed, starved, stopped, apart, disk, lopsided, mixed_up, at_odds, groups, random_numbers, sonata,
-        of_16_bits,
+        of_16_bits, changed,
     )  # fmt: skip
     {f.__name__: f for f in subjects}[sys.argv[1]]()

@@ -85,6 +85,13 @@ def test_weights_of_16_bits_give_the_bits_of_one_process(tmp_path: Path) -> None
         assert run(ranks, "small.py", "of_16_bits", last, files[2]).split() == alone
 
 
+def test_changes_of_the_structure_give_the_bits_of_one_process() -> None:
+    alone = run(0, "small.py", "changed").split()
+    assert len(set(alone)) == 10
+    for ranks in (2, 3):
+        assert run(ranks, "small.py", "changed").split() == alone
+
+
 def test_ranks_that_read_different_states_are_refused() -> None:
     printed = run(2, "small.py", "mixed_up")
     assert printed.count("rank 0: LIF0.V_m; rank 1: LIF0.I_syn_ex") == 2

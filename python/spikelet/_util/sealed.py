@@ -13,7 +13,14 @@ __all__ = ["Sealed", "Setting"]
 
 T = TypeVar("T")
 
-_INTERNAL = {"contents", "engine", "synapses", "tape"}  # of the package, not of users
+_INTERNAL = {
+    "contents",
+    "engine",
+    "renew",
+    "require_there",
+    "synapses",
+    "tape",
+}  # of the package, not of users
 _OURS = __name__.partition(".")[0]
 _known: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()  # declared, by class
 

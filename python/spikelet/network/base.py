@@ -53,6 +53,10 @@ class Engine:
         The handles of all regulations, in the core's order.
     positions : dict of int to Positions
         By population, where its elements are, if that was said.
+    removed_populations, removed_projections : set of int
+        Those whose numbers stand for nothing any more.
+    structure : Structure
+        How synapses, projections and populations come and go.
     drawn : int
         Number of draws of initial values so far; each has a random stream of its own.
     to_disk : bool
@@ -69,6 +73,9 @@ class Engine:
         self.inputs: dict[int, Any] = {}
         self.regulations: list[Any] = []
         self.positions: dict[int, Positions] = {}
+        self.removed_populations: set[int] = set()
+        self.removed_projections: set[int] = set()
+        self.structure: Any = None  # the network sets it
         self.drawn = 0
         self.to_disk = False
 

@@ -26,7 +26,7 @@ from spikelet.network.population import Population
 from spikelet.network.regulate import counted_so_far, go_on_counting, regulate
 from spikelet.network.stored import LATEST, File, array, item, whole
 from spikelet.network.stored_inputs import load_inputs
-from spikelet.network.stored_populations import load_populations, load_states
+from spikelet.network.stored_populations import in_flight, load_populations, load_states
 from spikelet.network.stored_projection import load_projection
 from spikelet.network.stored_recorders import load_recorders
 from spikelet.network.stored_signals import load_signals
@@ -34,7 +34,7 @@ from spikelet.network.synapse_equations import SynapseEquations
 from spikelet.network.synapse_rule import SynapseRule
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
-from spikelet.neurons import NeuronModel
+from spikelet.neurons import LIF, NeuronModel
 from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.integrate_and_fire import models
@@ -44,8 +44,8 @@ __all__ = ["FORMAT", "load", "require_target", "save"]
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
 # 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
-# text, positions, and when recorders record
-FORMAT = Format("spikelet network", version=5, oldest=2, summed=4)
+# text, positions, and when recorders record; 6 numbers of populations and projections that were removed
+FORMAT = Format("spikelet network", version=6, oldest=2, summed=4)
 _WINDOW = {"start": None, "stop": None}
 _LATER = {
     "PoissonInput": {"receptor": None, **_WINDOW},
@@ -147,7 +147,7 @@ def _require_numbers(net: NetworkContents, path: StrPath, arrays: Mapping[str, A
     """Check that states are numbers: a run notices only some steps later, and the last checkpoint must be usable then."""
     for p in net.contents.populations:
         model = p.model
-        if not isinstance(model, NeuronModel):
+        if p.removed or not isinstance(model, NeuronModel):
             continue
         for state in model.states:
             values = arrays[f"population{p.index}.state.{state}"]
@@ -180,9 +180,13 @@ def _describe(
     out, sim = _Writer(), net.engine.sim
     if recorders and to_disk.pending(net):  # a write failed before
         to_disk.drain(net)
-    populations, projections = [], []
+    populations: list[dict[str, Any]] = []
+    projections: list[dict[str, Any]] = []
     for p in net.contents.populations:
         key = f"population{p.index}"
+        if p.removed:
+            populations.append({"name": p.name, "removed": True})
+            continue
         if isinstance(p.model, NeuronModel):
             for k, state in enumerate(p.model.states):
                 raw = sim.raw_state(p.index, k)
@@ -201,6 +205,11 @@ def _describe(
         populations.append(described)
     for q in net.contents.projections:
         key = f"projection{q.index}"
+        if q.removed:
+            ends = {"pre": q.pre.index, "post": q.post.index}
+            receptor = -1 if q.post.removed else q.receptor
+            projections.append({**ends, "receptor": receptor, "removed": True})
+            continue
         plastic = None
         if q.plasticity is not None:
             plastic = out.describe(q.plasticity, key)
@@ -224,6 +233,7 @@ def _describe(
                 "plasticity": plastic,
                 "born": sim.born(q.index),
                 "weight_step": sim.weight_step(q.index),
+                **({} if plastic is None else {"storage": sim.describe_storage(q.index)}),
             }
         )
     inputs = []
@@ -243,7 +253,7 @@ def _describe(
     for k, (q, how) in enumerate(net.regulations):
         begin, out.arrays[f"regulation{k}.spikes"] = counted_so_far(net, k)
         regulations.append({"projection": q.index, "how": out.describe(how, ""), "begin": begin})
-    stamps, gids = sim.in_flight()
+    stamps, gids = in_flight(net)
     out.arrays["in_flight.stamps"], out.arrays["in_flight.gids"] = stamps, gids
     header = {
         "dt": net.dt,
@@ -328,14 +338,15 @@ def _build(
     load_populations(
         net,
         header["populations"],
-        [_restore(d["model"], file) for d in header["populations"]],
+        [LIF() if d.get("removed") else _restore(d["model"], file) for d in header["populations"]],
         file,
     )
     stamps = array(file, "in_flight.stamps", np.int64)
     gids = array(file, "in_flight.gids", np.uint32, len(stamps))
     sim.set_clock(whole("now", header["now"], 0, LATEST), stamps, gids)
     for d in header["projections"]:
-        rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
+        learns = d.get("plasticity")
+        rule = None if learns is None else _restore(learns, file)
         load_projection(net, d, rule, file)
     restored = [_restore(d["what"], file) for d in header["inputs"]]
     load_inputs(net, header["inputs"], restored, header.get("streams"), file)

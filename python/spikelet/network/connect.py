@@ -8,12 +8,13 @@ import numpy as np
 
 from spikelet._util.checks import fail, named
 from spikelet.network.contents import NetworkContents
+from spikelet.network.delays import delay_steps
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import check_weights, receptor_number, receptor_unit, require_sign
 from spikelet.network.synapse_lists import find_each, find_over_all
 from spikelet.network.synapse_rule import SynapseRule, core_of
-from spikelet.network.synapse_values import delay_steps, synapse_values
+from spikelet.network.synapse_values import synapse_values
 from spikelet.network.weight_bits import largest_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity

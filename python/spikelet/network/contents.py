@@ -22,7 +22,8 @@ Recorder = SpikeRecorder | StateRecorder | WeightRecorder
 class Contents:
     """The parts of a network, in order of creation.
 
-    Internal: what adds a part to the core adds it here. Users see tuples, since the core can forget no part.
+    Internal: what adds a part to the core adds it here. Populations and projections that were removed stay, as the others
+    keep their numbers; users see tuples without them.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,8 @@ class NetworkContents(NetworkBase):
 
         def __getattr__(self, name: str) -> Any:
             """Say how to get the population of this name, if there is one."""
-            if any(population.name == name for population in vars(self)["contents"].populations):
+            every = vars(self)["contents"].populations
+            if any(population.name == name and not population.removed for population in every):
                 msg = f"Network has no {name!r}; the population is net[{name!r}]"
                 raise AttributeError(msg, name=name, obj=self)
             return super().__getattr__(name)
@@ -97,17 +99,17 @@ class NetworkContents(NetworkBase):
 
     @property
     def populations(self) -> tuple[Population, ...]:
-        """All populations, in order of creation."""
-        return tuple(self.contents.populations)
+        """All populations that were not removed, in order of creation."""
+        return tuple(p for p in self.contents.populations if not p.removed)
 
     @property
     def projections(self) -> tuple[Projection, ...]:
-        """All projections, in order of creation."""
-        return tuple(self.contents.projections)
+        """All projections that were not removed, in order of creation."""
+        return tuple(q for q in self.contents.projections if not q.removed)
 
     @property
     def recorders(self) -> tuple[Recorder, ...]:
-        """All recorders, in order of creation."""
+        """All recorders whose targets were not removed, in order of creation."""
         return tuple(self.contents.recorders)
 
     @property

@@ -27,6 +27,7 @@ from spikelet.network.recorders import (
 from spikelet.network.regulate import regulate
 from spikelet.network.regulator import Regulator
 from spikelet.network.run import run
+from spikelet.network.structure import Structure
 from spikelet.network.synapse_equations import SynapseEquations, rule_of
 from spikelet.network.to_disk import StrPath
 from spikelet.network.to_neo import to_neo
@@ -73,6 +74,18 @@ class Network(NetworkContents):
     >>> int(spikes.counts().sum()) > 0
     True
     """
+
+    @spelled
+    def __init__(
+        self,
+        dt: float = 0.1,
+        seed: int = 0,
+        threads: int | None = None,
+        dtype: Literal["float32", "float64"] = "float32",
+        comm: Any = "world",
+    ) -> None:
+        super().__init__(dt, seed, threads, dtype, comm)
+        self.engine.structure = Structure(self)
 
     # Building -----------------------------------------------------------------------------------------------------
 

@@ -181,6 +181,7 @@ _INTERNAL = {
     "index",
     "part_of",
     "places",
+    "require_there",
     "space",
     "whole",
 }  # of the package, not of users
@@ -290,6 +291,31 @@ class Population:
         each = zip(known, self.parts, strict=True)
         found = np.concatenate([space.coordinates[part.ids] for space, part in each])
         return Snapshot(found, _FIXED_POSITIONS)
+
+    @property
+    def removed(self) -> bool:
+        """Whether the population, or a part of the union, was removed. Then it can no longer be used."""
+        gone = self.network.engine.removed_populations
+        return any(part.index in gone for part in self.parts)
+
+    @changing
+    def remove(self) -> None:
+        """Remove the population with its projections, inputs and recorders, between runs.
+
+        It leaves `Network.populations` and can no longer be used, nor can its parts. Spikes that are on their way from or
+        to it are lost. What was recorded can still be read. Other populations keep their states and random numbers.
+        To remove it again does nothing.
+
+        Raises
+        ------
+        ValueError
+            If it is a part or a union; or if one of its recorders shares a file with others.
+        """
+        if not self.whole:
+            rule = "must be a whole population to be removed: remove each of net.populations"
+            fail(self.name, "population", self, rule)
+        if not self.removed:
+            self._engine.structure.remove_population(self)
 
     @property
     def whole(self) -> bool:
@@ -493,6 +519,7 @@ class Population:
         **parameters
             Values by name: numbers, or arrays with one for each element (of the part, or of the union).
         """
+        self.require_there(self.name)
         for name in parameters:
             if name not in self.parameters:
                 self.__getattr__(name)
@@ -596,11 +623,20 @@ class Population:
 
     @property
     def _engine(self) -> Engine:
+        self.require_there(self.name)
         return self.network.engine
+
+    def require_there(self, where: str) -> None:
+        """Raise ValueError if the population was removed."""
+        if self.removed:
+            msg = f"{where}: {self.name} was removed and cannot be used; add another, with net.population(...)"
+            raise ValueError(msg)
 
     def __repr__(self) -> str:
         if self._parts:
             return " + ".join(map(repr, self._parts))
+        if self.removed:
+            return f"Population({self.name}: removed)"
         part = "" if self.whole else f" of {self.size}"
         return f"Population({self.name}: {len(self)}{part}, {self.model.__short__()})"
 
@@ -655,6 +691,7 @@ def check_own(
         fail(where, argument, population, rule, error=TypeError)
     if population.network is not network:
         fail(where, argument, population.name, "must belong to this network")
+    population.require_there(where)
 
 
 def set_model(population: Population, model: Model, before: Model | None = None) -> None:

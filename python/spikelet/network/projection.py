@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,8 @@ from spikelet._util.advice import warn_caller
 from spikelet._util.checks import (
     check_all,
     fail,
+    fits,
+    ids,
     named,
     number,
     numbers,
@@ -27,6 +28,7 @@ from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
+from spikelet.network.delays import delay_steps
 from spikelet.network.population import Population, positions_in
 from spikelet.network.receptors import receptor_unit, require_sign
 from spikelet.network.signals import follow_spikes, schedule_signals, steps_and_values
@@ -36,6 +38,7 @@ from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
+from spikelet.rules import Distribution
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -65,6 +68,16 @@ def warn_if_beyond(projection: Projection, total: float) -> None:
         )
 
 
+def _within(where: str, name: str, given: Any, end: Population) -> npt.NDArray[np.int64]:
+    """Return ids within a whole population, after a check that they are in a part of it."""
+    found = ids(where, name, given, end.size).astype(np.int64)
+    outside = ~np.isin(found, end.ids) if not end.whole else np.zeros(len(found), bool)
+    if outside.any():
+        rule = f"must be in the part of {end.name} that the projection connects"
+        fail(where, name, int(found[outside][0]), rule)
+    return found
+
+
 class Projection(Sealed):
     """The synapses from one population to another. Made by `Network.connect`.
 
@@ -84,12 +97,13 @@ class Projection(Sealed):
     _blocks: tuple[Projection, ...] | None  # between unions
     _places: list[dict[int, npt.NDArray[np.int64]]]  # of elements in unions, by population
     receptor: int  # its number among those of the model; -1: the sign of each weight picks it
-    synapses: Synapses  # internal
+    _synapses: Synapses
     _plasticity: Plasticity | None
-    _engine: Engine
+    _sorted: tuple[Any, Any]  # editions of the blocks, and the order of their synapses then
 
     _instead: ClassVar = {
         "": "it is fixed when the projection is made; add another, with net.connect()",
+        "removed": "remove() removes it",
     }
 
     def __init__(
@@ -108,9 +122,8 @@ class Projection(Sealed):
             pre=pre,
             post=post,
             receptor=receptor,
-            synapses=Synapses(engine, index, post.index, name),
+            _synapses=Synapses(engine, index, post.index, name),
             _plasticity=plasticity,
-            _engine=engine,
             _blocks=None,
         )
 
@@ -138,8 +151,9 @@ class Projection(Sealed):
             must = "must hold at least one projection between these populations"
             fail("Projection.joined", "projections", projections, must)
         for block in blocks:
-            for end, ids in zip((block.pre, block.post), places, strict=True):
-                own = ids.get(end.index)
+            block.require_there()
+            for end, place in zip((block.pre, block.post), places, strict=True):
+                own = place.get(end.index)
                 if end.network is not pre.network or own is None or (own[end.ids] < 0).any():
                     must = "must be between these populations"
                     fail("Projection.joined", "projections", block, must)
@@ -151,11 +165,39 @@ class Projection(Sealed):
             post=post,
             receptor=blocks[0].receptor,
             _plasticity=None,
-            _engine=pre.network.engine,
             _blocks=blocks,
             _places=places,
+            _sorted=((), None),
         )
         return whole
+
+    @property
+    def removed(self) -> bool:
+        """Whether the projection, or one of its blocks, was removed. Then it can no longer be used."""
+        gone = self.network.engine.removed_projections
+        return any(block.index in gone for block in self.blocks)
+
+    def require_there(self) -> None:
+        """Raise ValueError if the projection was removed."""
+        if self.removed:
+            msg = f"{self!r}: it was removed and cannot be used; connect the populations again, with net.connect(...)"
+            raise ValueError(msg)
+
+    @property
+    def synapses(self) -> Synapses:
+        """The synapses of one projection."""
+        self.require_there()
+        return self._synapses
+
+    @property
+    def _engine(self) -> Engine:
+        self.require_there()
+        return self.network.engine
+
+    def renew(self, plasticity: Plasticity | None) -> None:
+        """Forget what was known of other synapses, which may have had other values of parameters."""
+        self._synapses.renew()
+        self._plasticity = plasticity
 
     @property
     def blocks(self) -> tuple[Projection, ...]:
@@ -172,13 +214,17 @@ class Projection(Sealed):
             return values[0]
         return np.concatenate(values, axis=-1)[..., self._order]
 
-    @functools.cached_property
+    @property
     def _order(self) -> npt.NDArray[np.int64]:
-        """Positions, in the concatenated blocks, of the synapses in canonical order; they never change."""
-        pre, post = (
-            np.concatenate([self._ids_of(block, end) for block in self.blocks]) for end in (0, 1)
-        )
-        return np.lexsort((post, pre))
+        """Positions, in the concatenated blocks, of the synapses in canonical order."""
+        editions = tuple(block.synapses.edition for block in self.blocks)
+        if self._sorted[0] != editions:
+            pre, post = (
+                np.concatenate([self._ids_of(block, end) for block in self.blocks])
+                for end in (0, 1)
+            )
+            self._sorted = editions, np.lexsort((post, pre))
+        return self._sorted[1]  # type: ignore[no-any-return]  # of any array
 
     def _ids_of(self, block: Projection, end: int) -> npt.NDArray[np.int64]:
         """Return the ids of the sources (0) or targets (1) of a block."""
@@ -458,6 +504,103 @@ class Projection(Sealed):
             rule = "must be RewardSTDP for reward and schedule_reward"
             fail(repr(self), "plasticity", self.plasticity, rule)
 
+    @changing
+    def remove(self, synapses: Any = None) -> None:
+        """Remove the projection, or some of its synapses, between runs.
+
+        Spikes that are on their way over removed synapses are lost. The other synapses keep their weights, traces and
+        spikes in flight, to the bit. Plastic synapses from each source to each target (`AllToAll`) then have another
+        form, whose later weights differ by rounding. Recorders of the weights end: what they have recorded can be
+        read, and a new one records the other synapses.
+
+        Parameters
+        ----------
+        synapses : array-like of int or bool, optional
+            Positions in canonical order, or a mask with one item per synapse: ``p.remove(p.weights < 0.1)``. By
+            default the whole projection goes, with its regulations: it leaves `Network.projections` and cannot be
+            used any more. To remove it again does nothing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is invalid, or the projection was removed; the network is unchanged then.
+        """
+        structure = self.network.engine.structure
+        if synapses is None:
+            for block in self.blocks:
+                if not block.removed:
+                    structure.remove_projection(block)
+            return
+        n = len(self)
+        chosen = np.asarray(synapses)
+        if chosen.dtype == bool:
+            if chosen.shape != (n,):
+                rule = f"must be a mask of all {n} synapses, or their positions"
+                fail(repr(self), "synapses", chosen.shape, rule, got="shape")
+            gone = chosen
+        else:
+            gone = np.zeros(n, bool)
+            gone[ids(repr(self), "synapses", synapses, n)] = True
+        each = [gone]
+        if self._blocks is not None:
+            together = np.empty(n, bool)
+            together[self._order] = gone
+            each = np.split(together, np.cumsum([*map(len, self._blocks)])[:-1])
+        for block, mine in zip(self.blocks, each, strict=True):
+            if mine.any():
+                structure.remove_synapses(block, mine)
+
+    @changing
+    def add(self, pre_ids: Any, post_ids: Any, *, weight: Any = 1.0, delay: Any = 1.0) -> None:
+        """Add synapses between runs.
+
+        They take their places in canonical order, after earlier ones of the same pair. Plastic ones begin with the
+        traces that the projection has of their source and target; nothing that happened before changes their weights.
+        Recorders of the weights end, as in `remove`.
+
+        Parameters
+        ----------
+        pre_ids, post_ids : array-like of int
+            Sources and targets, of the populations that the projection connects, or of the parts of them. Ids count
+            within the whole populations.
+        weight : float, array-like or Distribution
+            Weights, as in `Network.connect`.
+        delay : float, array-like or Distribution
+            Delays [ms], as in `Network.connect`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is invalid, or the projection was removed; the network is unchanged then.
+        """
+        self._require_one("add")
+        where = repr(self)
+        if self.plasticity is not None and self.plasticity.varied:
+            rule = "must have single numbers where synapses are added, not values by synapse: connect another projection"
+            fail(where, f"plasticity.{self.plasticity.varied[0]}", "an array", rule)
+        pre, post = (
+            _within(where, name, given, end)
+            for name, given, end in (
+                ("pre_ids", pre_ids, self.pre),
+                ("post_ids", post_ids, self.post),
+            )
+        )
+        n = len(pre)
+        if len(post) != n:
+            fail(
+                where, "pre_ids and post_ids", (n, len(post)), "must be equally long", got="lengths"
+            )
+        draw = self.network.engine.draw
+        drawn = isinstance(delay, Distribution)
+        delays = draw(delay, n) if drawn else numbers(where, "delay", delay, "ms")
+        steps = delay_steps(where, fits(where, "delay", delays, n), self.network.dt, drawn=drawn)
+        weights = self._checked(
+            draw(weight, n) if isinstance(weight, Distribution) else weight, (n,)
+        )
+        new = (pre, post, np.broadcast_to(steps, (n,)).astype(np.int64))
+        if n:
+            self._engine.structure.add_synapses(self, new, weights)
+
     @property
     def delays(self) -> npt.NDArray[np.float64]:
         """Delays [ms], read-only."""
@@ -501,6 +644,8 @@ class Projection(Sealed):
         return units.pop() if len(units) == 1 else ""
 
     def __repr__(self) -> str:
+        if self.removed:
+            return f"Projection({self.pre.name} -> {self.post.name}: removed)"
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"
         counts = [block.synapses.known() for block in self.blocks]
         count = "some" if None in counts else sum(filter(None, counts))

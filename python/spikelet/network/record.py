@@ -125,6 +125,7 @@ def _recorder(
             fail("record", "target", target, rule, error=TypeError)
         if target.network is not net:
             fail("record", "target", target, "must belong to this network")
+        target.require_there()
         if what != "weights":
             hint = suggestion(what, ["weights"])
             fail(f"record {target!r}", "what", what, f'must be "weights"{hint}')

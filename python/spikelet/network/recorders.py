@@ -215,7 +215,7 @@ class WeightRecorder(_SampleRecorder):
         """Description of the samples: their population, quantity and unit; with several ranks, without the ends of synapses."""
         of = self.target
         if self.network.ranks.size == 1:
-            ends = {"pre": of.pre_ids, "post": of.post_ids}
+            ends = dict(zip(("pre", "post"), self.tape.ends(), strict=True))
             columns = {name: np.asarray(ids, np.uint32) for name, ids in ends.items()}
         else:  # the ends are known to all ranks together, and others may not be asking
             columns = {"synapse": np.arange(self._all()[1].shape[1], dtype=np.uint32)}

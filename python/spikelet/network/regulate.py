@@ -24,6 +24,7 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> Regulator:
         fail("regulate", "projection", projection, rule, error=TypeError)
     if projection.network is not net:
         fail("regulate", "projection", projection, "must belong to this network")
+    projection.require_there()
     if not isinstance(how, Regulation):
         allowed = "must be WeightNormalization or SynapticScaling"
         fail("regulate", "how", how, allowed, error=TypeError)

@@ -167,7 +167,7 @@ def _run_piece(
 def diverged(net: NetworkContents, error: _core.Divergence) -> str:
     """Return what to say of a neuron whose state is no longer a number, as later calls will say, too."""
     population, state, element, step, value = error.args
-    found = net.populations[population]
+    found = net.contents.populations[population]
     assert isinstance(found.model, NeuronModel)
     name, at = found.model.states[state], float(net.engine.ms(np.array(step)))
     what = f"population {found.name}: {name} of neuron {element} is {value:g} by {at:g} ms"

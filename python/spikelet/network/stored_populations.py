@@ -16,7 +16,7 @@ from spikelet.neurons import NeuronModel
 from spikelet.sources import PulsePacket, RasterSource
 from spikelet.spatial import Positions
 
-__all__ = ["load_populations", "load_states"]
+__all__ = ["in_flight", "load_populations", "load_states"]
 
 # What sources may take that have no arrays of their size in the file: elements, and spikes of rasters.
 _FREE = 1 << 22
@@ -46,9 +46,12 @@ def load_populations(
     room = max(_FREE, sum(values.nbytes for values in file.values()))
     elements = spikes = 0
     for k, (d, model) in enumerate(zip(described, models, strict=True)):
-        n = stored.whole(f"population{k} n", d["n"], 0, 2**32 - 1024)
         if not isinstance(d["name"], str):
             fail(WHERE, f"population{k} name", d["name"], "must be a string")
+        if _is_removed(k, d):
+            net.engine.removed_populations.add(populate(net, 0, model, d["name"]).index)
+            continue
+        n = stored.whole(f"population{k} n", d["n"], 0, 2**32 - 1024)
         if isinstance(model, NeuronModel):
             stored.array(file, f"population{k}.held", np.int32, n)
             for state in model.states:
@@ -64,6 +67,29 @@ def load_populations(
                 rule = f"must hold at most {64 * room} spikes in a file of this size"
                 fail(WHERE, f"population{k} {type(model).__name__}", spikes, rule)
         populate(net, n, model, d["name"], _space(k, d.get("space"), file))
+
+
+def _is_removed(k: int, d: dict[str, Any]) -> bool:
+    """Return whether only the number of a population is left."""
+    removed = d.get("removed", False)
+    if not isinstance(removed, bool):
+        fail(WHERE, f"population{k} removed", removed, "must be true or false")
+    return removed
+
+
+def in_flight(net: NetworkContents) -> tuple[Any, Any]:
+    """Return the spikes in flight, with elements numbered through the populations that are still there."""
+    sim, populations = net.engine.sim, net.contents.populations
+    stamps, gids = sim.in_flight()
+    if not net.engine.removed_populations:
+        return stamps, gids
+    first = np.array([sim.first_gid(p.index) for p in populations])
+    sizes = [0 if p.removed else p.size for p in populations]
+    of = np.searchsorted(first, gids, side="right") - 1
+    there = gids - first[of] < np.array(sizes)[of]
+    begins = np.cumsum([0, *sizes])[:-1]
+    moved = gids - first[of] + begins[of]
+    return stamps[there], moved[there].astype(np.uint32)
 
 
 def _space(k: int, d: Any, file: File) -> Positions | None:
@@ -101,6 +127,8 @@ def load_states(net: NetworkContents, described: list[dict[str, Any]], file: Fil
     """
     sim = net.engine.sim
     for p, d in zip(net.contents.populations, described, strict=True):
+        if p.removed:
+            continue
         key = f"population{p.index}"
         start = stored.whole(f"{key} start", d["start"], 0, stored.LATEST)
         net.engine.raster_starts[p.index] = start

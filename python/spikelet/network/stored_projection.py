@@ -14,6 +14,7 @@ from spikelet.network.gathered_state import family, own_state
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_range
 from spikelet.network.stored import WHERE, File
+from spikelet.network.structure import add_empty
 from spikelet.network.synapse_rule import core_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
@@ -48,6 +49,11 @@ def load_projection(
     if not isinstance(post.model, NeuronModel):
         fail(WHERE, f"{key} post", d["post"], "must be neurons")
     receptor = stored.whole(f"{key} receptor", d["receptor"], *receptor_range(post.model))
+    if d.get("removed"):
+        add_empty(net, pre, post, receptor)
+        net.contents.projections.append(Projection(net, index, pre, post, None, receptor))
+        net.engine.removed_projections.add(index)
+        return
     born = stored.whole(f"{key} born", d["born"], -1, net.engine.step)
     row = stored.array(file, f"{key}.row", np.uint64, pre.size + 1)
     posts = stored.below(f"{key}.post", stored.array(file, f"{key}.post", np.uint32), post.size)
@@ -62,11 +68,18 @@ def load_projection(
     int16 = _largest(key, d.get("weight_step", 0.0), weight, rule)
     offsets = row.astype(np.int64)
     counts: npt.NDArray[np.int64] = offsets[1:] - offsets[:-1]
-    net.engine.sim.connect_lists(
+    sim, listed = net.engine.sim, (
         pre.index, post.index, pre.size, np.repeat(np.arange(pre.size, dtype=np.uint32), counts),
         posts, stored.finite(f"{key}.weight", weight), delay, receptor,
         core_of(rule, post), born, int16,
     )  # fmt: skip
+    sim.connect_lists(*listed)
+    storage = d.get("storage")
+    if rule is not None and storage not in (None, sim.describe_storage(index)):
+        if not isinstance(storage, str):
+            fail(WHERE, f"{key} storage", storage, "must be a string")
+        sim.connect_lists(*listed)  # other synapses, before some were removed, had another layout
+        sim.replace_projection(index, storage)
     projection = Projection(net, index, pre, post, rule, receptor)
     net.contents.projections.append(projection)
     if rule is not None:

@@ -11,12 +11,12 @@ from spikelet import _core
 from spikelet._util.checks import check_all, named, representable, require
 from spikelet.network.connect import check_call
 from spikelet.network.contents import NetworkContents
+from spikelet.network.delays import delay_steps
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_number, require_sign
 from spikelet.network.synapse_equations import SynapseEquations, rule_of
 from spikelet.network.synapse_rule import core_of
-from spikelet.network.synapse_values import delay_steps
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity

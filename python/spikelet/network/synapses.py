@@ -37,12 +37,19 @@ class Synapses:
         self._index = index
         self._post = post
         self._name = name
+        self.edition = 0  # another one after each change
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what was known of other synapses."""
+        engine = self._engine
+        self.edition += 1
         self._rows: tuple[list[Ints], int] | None = None
         alone = engine.ranks.size == 1  # otherwise counting may take long
-        self._count = engine.sim.projection_size(index) if alone else None
+        self._count = engine.sim.projection_size(self._index) if alone else None
 
     def __len__(self) -> int:
-        """Return the number of synapses on all ranks. It never changes and can be asked during a run."""
+        """Return the number of synapses on all ranks. It can be asked during a run."""
         if self._count is None:
             self._count = int(self._engine.sim.projection_total(self._index))
         return self._count

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.checks import fail
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, state_index
 from spikelet.network.projection import Projection
@@ -83,6 +84,7 @@ class Tape(ABC, Generic[Target]):
         self.earlier: list[Arrays] = []
         self.file: RecordingFile | None = None
         self.name = ""
+        self._none: Arrays | None = None  # once it has ended
         self._engine = network.engine
         self._index = -1  # in the core, among recorders of this kind
 
@@ -102,8 +104,16 @@ class Tape(ABC, Generic[Target]):
         """When it has recorded and will record."""
         return Span(max(self.span.start, self.since or -1), self.span.stop)
 
+    @property
+    def ended(self) -> bool:
+        """Whether what it records is no longer there."""
+        return self._none is not None
+
     def pause(self, paused: bool) -> None:  # the state to be in
         """Stop recording for some time, or go on."""
+        if self.ended:
+            rule = "must be there: what it recorded was removed, and its data can only be read"
+            fail(self.title, "recorder", "an ended one", rule)
         self._engine.sim.set_window(self.kind, self._index, *self.span, paused)
         self.paused = paused
 
@@ -217,6 +227,8 @@ class Tape(ABC, Generic[Target]):
 
     def held(self, start: int = -1, stop: int = LAST) -> Arrays:
         """Return what the core holds and the file does not, as `_from_core` does."""
+        if self._none is not None:
+            return self._none
         stamps, data = self._from_core(start, stop)
         if self.file is None:
             if self.network.ranks.size > 1:  # between runs everything has been gathered
@@ -247,6 +259,23 @@ class Tape(ABC, Generic[Target]):
         """Forget the data in memory and in the core."""
         self.earlier = []
         self._engine.sim.clear_recorder(self.kind, self._index)
+
+    def end(self) -> None:
+        """Keep the data, and record nothing any more: the target will not be there."""
+        if self.file is None:
+            self.earlier = [self.all()]
+            stamps, data = self.earlier[0]
+        else:
+            stamps, data = self._from_core()
+        self.pause(True)
+        self._engine.sim.clear_recorder(self.kind, self._index)
+        self._none = stamps[:0], data[:0]
+
+    def require_alone(self, others: Sequence[Tape[Any]]) -> None:
+        """Check that no other tape writes to the same file, so that the recording can end."""
+        if self.file is not None and any(other.file is self.file for other in others):
+            rule = "must be that of no other recorder, to end with what is removed"
+            fail(self.title, "file", str(self.file.path), rule)
 
     def gather(self) -> None:
         """Gather what the ranks hold; collective, at the end of a run."""
@@ -386,6 +415,19 @@ class WeightTape(Tape[Projection]):
     """Samples of the weights of a projection."""
 
     kind = "weights"
+
+    def __init__(self, network: NetworkBase, target: Projection, what: str, every: int) -> None:
+        super().__init__(network, target, what, every)
+        self._ends: tuple[Any, Any] | None = None
+
+    def end(self) -> None:
+        """Keep the data, and the ends of the synapses that it is of."""
+        self._ends = self.ends()
+        super().end()
+
+    def ends(self) -> tuple[Any, Any]:
+        """Return the sources and targets of the synapses."""
+        return self._ends or (self.target.pre_ids, self.target.post_ids)
 
     def _add(self) -> int:
         return self._engine.sim.record_weights(self.target.index, self.every)

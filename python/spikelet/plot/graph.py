@@ -81,17 +81,16 @@ def draw(
     outward = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     if labels is None:
         labels = len(net.projections) <= _MOST_LABELS
+    of = {population.index: k for k, population in enumerate(net.populations)}
     most = max([len(p) for p in net.projections], default=1)
     before: list[tuple[int, int]] = []
     for projection, mean in zip(net.projections, means, strict=True):
         shade = GRAY if mean is None else BLUE if mean >= 0 else RED
-        pair = projection.pre.index, projection.post.index
+        pair = of[projection.pre.index], of[projection.post.index]
         again = before.count(pair)
         before.append(pair)
-        ends = places[projection.pre.index], places[projection.post.index]
-        middle = _arrow(
-            ax, patches, projection, shade, ends, outward[projection.pre.index], most, again
-        )
+        ends = places[pair[0]], places[pair[1]]
+        middle = _arrow(ax, patches, projection, shade, ends, outward[pair[0]], most, again)
         if labels:
             ax.annotate(
                 value(len(projection)), middle, ha="center", va="center", fontsize="small",

@@ -64,15 +64,15 @@ class Builder:
             if isinstance(p.plasticity, STDP) and p.plasticity.pairing != "all_to_all":
                 silence = int(np.ceil(_FORGOTTEN * p.plasticity.tau_plus / net.dt))
                 self.offset = max(self.offset, silence)
-        self.projections = len(net.projections)
+        self.projections = {p.index for p in net.projections}
         self.models: dict[int, str] = {}  # of projections that have synapses, by index
         self.orders: dict[int, Ints] = {}  # with multapses: by pre, post, delay and weight
 
     def build(self) -> None:
         """Make everything, and run NEST up to our present."""
         net, nest = self.net, self.nest
-        self.nodes = tuple(self._create(p) for p in net.populations)
-        self.first = tuple(nodes[0].global_id if len(nodes) else 0 for nodes in self.nodes)
+        self.nodes = {p.index: self._create(p) for p in net.populations}
+        self.first = {k: nodes[0].global_id if len(nodes) else 0 for k, nodes in self.nodes.items()}
         for population in net.populations:
             if len(population):
                 self._drive(population)
@@ -84,7 +84,7 @@ class Builder:
                 self._project(projection)
         if self.offset:
             nest.Simulate(self.ms(self.offset))
-        for population, nodes in zip(net.populations, self.nodes, strict=True):
+        for population, nodes in zip(net.populations, self.nodes.values(), strict=True):
             if isinstance(population.model, NeuronModel) and len(population):
                 self._set_present(population, nodes)
 

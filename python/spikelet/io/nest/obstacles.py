@@ -122,10 +122,9 @@ def _is_wrong_side(target: Population, drive: PoissonInput) -> bool:
 def _in_flight(net: NetworkContents) -> bool:
     """Return whether a spike is in flight."""
     stamps, elements = net.engine.sim.in_flight()  # elements are numbered across all populations
-    first = np.cumsum([0, *(p.size for p in net.populations)])
     for projection in net.projections:
         if len(projection) and len(stamps):
-            begin = first[projection.pre.index]
+            begin = net.engine.sim.first_gid(projection.pre.index)
             mine = (elements >= begin) & (elements < begin + projection.pre.size)
             longest = int(projection.synapses.structure()[2].max())
             if (stamps[mine] + longest > net.engine.step).any():

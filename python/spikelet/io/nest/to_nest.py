@@ -118,7 +118,7 @@ class NestNetwork:
                     return self._built.nodes[candidate.index]
             fail("nodes", "population", population, "must be the name of a population")
         check_own(self.network, "nodes", population)
-        if population.index >= len(self._built.nodes):
+        if population.index not in self._built.nodes:
             rule = "must have been part of the network when it was taken to NEST"
             fail("nodes", "population", population, rule)
         nodes = self._built.nodes[population.index]
@@ -154,7 +154,10 @@ class NestNetwork:
 
     def _model(self, projection: Projection) -> str | None:
         """Return the name of a projection's synapse model, None if it has no synapses."""
-        if projection.network is not self.network or projection.index >= self._built.projections:
+        if (
+            projection.network is not self.network
+            or projection.index not in self._built.projections
+        ):
             rule = "must belong to the network that was taken to NEST"
             fail("to_nest", "projection", projection, rule)
         return self._built.models.get(projection.index)

@@ -233,7 +233,8 @@ class _Writer:
     def __init__(self, net: NetworkContents, root: Path) -> None:
         self.net, self.network = net, root / "network"
         self.root, self.components = root, root / "components"
-        self.names = _unique([p.name for p in net.populations])
+        names = _unique([p.name for p in net.populations])
+        self.names = {p.index: name for p, name in zip(net.populations, names, strict=True)}
         self.inputs: dict[str, Any] = {}
         self.sets: dict[str, Any] = {}
         for name in _COMPONENTS:
@@ -406,7 +407,7 @@ class _Writer:
         population = self.names[target.index]
         if target.whole:
             return population
-        chosen = _unique([*self.names, *self.sets, name])[-1]
+        chosen = _unique([*self.names.values(), *self.sets, name])[-1]
         self.sets[chosen] = {"population": population, "node_id": target.ids.tolist()}
         return chosen
 
