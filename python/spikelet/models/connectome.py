@@ -209,9 +209,7 @@ class Connectome:
         )
 
 
-def find(
-    ids: npt.NDArray[Any], wanted: npt.NDArray[Any]
-) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+def find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> tuple[Int64s, npt.NDArray[np.bool_]]:
     """Return the places of what is wanted among different ids, and which of it is there."""
     if len(ids) == 0 or (ids.dtype.kind == "U") != (wanted.dtype.kind == "U"):
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)

@@ -21,10 +21,18 @@ from spikelet._util.progress import bar, wanted
 from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
 from spikelet.models.activity import Activity
+from spikelet.models.assemble import (
+    couple,
+    models_by_type,
+    populate,
+    receptor_of,
+    require_current,
+    values_of,
+    wire,
+)
 from spikelet.models.connectome import find, index_of
 from spikelet.models.coupling import Coupling
 from spikelet.models.fly_neuron import DELAY, KICK, RATE, REFRACTORY, WEIGHT, FlyNeuron
-from spikelet.models.wire import couple, models_by_type, populate, receptor_of, require_current, values_of, wire
 from spikelet.models.wiring import Edges, read_wiring
 from spikelet.neurons import NeuronModel
 
@@ -76,7 +84,9 @@ class ConnectomeModel(Sealed):
     recorders: tuple[Any, ...]
     coupling: Coupling | None
 
-    _instead: ClassVar = {"": "it is fixed when the network is built; build another, with connectome()"}
+    _instead: ClassVar = {
+        "": "it is fixed when the network is built; build another, with connectome()"
+    }
 
     def __init__(
         self,
@@ -101,13 +111,17 @@ class ConnectomeModel(Sealed):
         self.projections = tuple(network.projections)
         recorders = network.recorders[:count]
         self.recorders = tuple(
-            recorders if len(recorders) == count else [network.record(p, "spikes") for p in self.populations]
+            recorders
+            if len(recorders) == count
+            else [network.record(p, "spikes") for p in self.populations]
         )
         self._kind = kinds
         self._drives: list[sl.Drive] = list(network.inputs)
         self._given = {name: self._read(name) for name in ("t_ref", "I_e")}
         t_ref = self._given["t_ref"]
-        for drive in self._drives:  # of a loaded network: activated neurons had the period of the others
+        for (
+            drive
+        ) in self._drives:  # of a loaded network: activated neurons had the period of the others
             members = self._members[self._kind_of(drive.target)]
             t_ref[members[drive.target.ids]] = t_ref[members].max()
         self._stimulus = np.zeros(len(self.ids))
@@ -158,7 +172,10 @@ class ConnectomeModel(Sealed):
         found = [np.flatnonzero(column == name) for column in texts.values()]
         hits = np.unique(np.concatenate([*found, np.empty(0, np.int64)]))
         if len(hits) == 0:
-            names = {*texts.get("type", ()), *(self.ids.tolist() if self.ids.dtype.kind == "U" else ())}
+            names = {
+                *texts.get("type", ()),
+                *(self.ids.tolist() if self.ids.dtype.kind == "U" else ()),
+            }
             known(where, "neurons", name, {str(n) for n in names}, "a neuron or a type")
         return hits.astype(np.int64)
 
@@ -298,7 +315,9 @@ class ConnectomeModel(Sealed):
         self._stimulus[:] = 0.0
         for name, values in self._given.items():
             self._write(name, values)
-        for k, (projection, (places, values)) in enumerate(zip(self.projections, self._muted, strict=True)):
+        for k, (projection, (places, values)) in enumerate(
+            zip(self.projections, self._muted, strict=True)
+        ):
             if len(places):
                 weights = np.array(projection.weights)
                 weights[places] = values
@@ -323,7 +342,13 @@ class ConnectomeModel(Sealed):
         where = np.unique(self.index(neurons))
         parts = self._parts(where)
         for k, _ in parts:
-            known(f"{type(self).__name__}.record", "what", what, self.populations[k].states, f"a state of {self.populations[k].name}")
+            known(
+                f"{type(self).__name__}.record",
+                "what",
+                what,
+                self.populations[k].states,
+                f"a state of {self.populations[k].name}",
+            )
         for k, places in parts:
             recorder = self.network.record(self.populations[k][places], what, every=every)
             self._traces.append((what, recorder, self._members[k][places]))
@@ -337,9 +362,17 @@ class ConnectomeModel(Sealed):
             Name of the state.
         """
         pandas = extra("pandas", "ConnectomeModel.traces")
-        known("ConnectomeModel.traces", "what", what, {t[0] for t in self._traces}, "a state that is recorded")
+        known(
+            "ConnectomeModel.traces",
+            "what",
+            what,
+            {t[0] for t in self._traces},
+            "a state that is recorded",
+        )
         frames = [
-            pandas.DataFrame(r.values, index=pandas.Index(r.times, name="t"), columns=self.ids[members])
+            pandas.DataFrame(
+                r.values, index=pandas.Index(r.times, name="t"), columns=self.ids[members]
+            )
             for name, r, members in self._traces
             if name == what
         ]
@@ -413,7 +446,7 @@ class ConnectomeModel(Sealed):
     def _advance(self, pieces: int, every: float, tell: Callable[[float], Any]) -> None:
         """Set the currents of graded synapses and gap junctions, and hold them for an interval, many times."""
         assert self.coupling is not None
-        cells = self.coupling.cells
+        cells = self.coupling.reached()
         reached = {k for k, members in enumerate(self._members) if np.isin(members, cells).any()}
         constant = self._given["I_e"] + self._stimulus
         for piece in range(pieces):
@@ -461,7 +494,7 @@ class ConnectomeModel(Sealed):
             arrays[f"muted.{k}.places"], arrays[f"muted.{k}.values"] = places, values
         if self.coupling is not None:
             c = self.coupling
-            arrays |= {"every": np.array(c.every), "V_half": c.V_half, "V_slope": c.V_slope}
+            arrays["every"] = np.array(c.every)
             for name, edges in (("release", c.release), ("gaps", c.gaps)):
                 arrays |= {f"{name}.{end}": part for end, part in edges._asdict().items()}
         with TemporaryDirectory(dir=target.parent) as folder, replacing(target) as part:
@@ -492,23 +525,31 @@ class ConnectomeModel(Sealed):
             msg = f"{source}: is not a file that ConnectomeModel.save wrote ({error})"
             raise ValueError(msg) from None
         columns = {name[8:]: v for name, v in arrays.items() if name.startswith("columns.")}
-        coupling = None
+        coupling, kind = None, arrays["kind"]
         if "every" in arrays:
-            release, gaps = (
-                Edges(*(arrays[f"{name}.{end}"] for end in Edges._fields)) for name in ("release", "gaps")
-            )
-            coupling = Coupling(release, gaps, arrays["V_half"], arrays["V_slope"], float(arrays["every"]))
-        model = cls(network, arrays["ids"], kind=arrays["kind"], columns=columns, coupling=coupling)
+            parts = ("release", "gaps")
+            edges = (Edges(*(arrays[f"{p}.{end}"] for end in Edges._fields)) for p in parts)
+            populations = network.populations[: int(kind.max(initial=0)) + 1]
+            every = float(arrays["every"])
+            coupling = couple(populations, kind, arrays["ids"], *edges, every)
+        model = cls(network, arrays["ids"], kind=kind, columns=columns, coupling=coupling)
         model._given = {name: arrays[f"given.{name}"] for name in model._given}
-        model._stimulus, model._sends, model._lives = (arrays[n] for n in ("stimulus", "sends", "lives"))
+        model._stimulus, model._sends, model._lives = (
+            arrays[n] for n in ("stimulus", "sends", "lives")
+        )
         model._muted = [
-            (arrays[f"muted.{k}.places"], arrays[f"muted.{k}.values"]) for k in range(len(model.projections))
+            (arrays[f"muted.{k}.places"], arrays[f"muted.{k}.values"])
+            for k in range(len(model.projections))
         ]
         return model
 
     def __repr__(self) -> str:
         edges = sum(map(len, self.projections))
-        coupled = "" if self.coupling is None else f", {len(self.coupling.release.pre)} graded, {len(self.coupling.gaps.pre)} gap junctions"
+        coupled = (
+            ""
+            if self.coupling is None
+            else f", {len(self.coupling.release.pre)} graded, {len(self.coupling.gaps.pre)} gap junctions"
+        )
         return f"{type(self).__name__}({len(self.ids)} neurons, {edges} edges{coupled})"
 
 
@@ -560,7 +601,8 @@ def connectome(
     gap_scale : float
         Conductance of one gap junction [nS].
     graded_scale : float, optional
-        Current of one synapse of a graded cell at full release [pA]; by default `scale`.
+        Weight of one synapse of a graded cell at full release; by default `scale`. It is a conductance [nS] onto cells with the
+        parameters `E_ex` and `E_in`, and a current [pA] into others.
     coupling : float, optional
         Interval [ms], a multiple of dt, for which the currents of graded synapses and gap junctions are held; by default dt.
     columns : dict of str to str, optional
@@ -599,7 +641,9 @@ def connectome(
         rule = "must be given with a model of your own: the weight of one synapse, in the unit of its synapses"
         fail(where, "scale", scale, rule)
     size = float(number(where, "scale", WEIGHT if scale is None else scale))
-    graded_size = size if graded_scale is None else float(number(where, "graded_scale", graded_scale, "pA"))
+    graded_size = (
+        size if graded_scale is None else float(number(where, "graded_scale", graded_scale))
+    )
     gap_size = float(number(where, "gap_scale", gap_scale, "nS"))
     net = sl.Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
     every = net.dt * interval(where, coupling, net.dt, "coupling")

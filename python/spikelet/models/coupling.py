@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +17,17 @@ Floats = npt.NDArray[np.float64]
 
 GradedNeuron = Equations(
     """
-    dV_m/dt = (g_L*(E_L - V_m) + I_syn + I_e)/C_m : mV
-    dI_syn/dt = -I_syn/tau_syn : pA
+    dV_m/dt = (g_L*(E_L - V_m) + g_ex*(E_ex - V_m) + g_in*(E_in - V_m) + I_e)/C_m : mV
+    dg_ex/dt = -g_ex/tau_syn : nS
+    dg_in/dt = -g_in/tau_syn : nS
     """,
-    receptors={"synapse": "I_syn += weight"},
+    receptors={"ex": "g_ex += weight", "in": "g_in += weight"},
     parameters={
         "C_m": (1.0, "pF", "> 0"),
         "g_L": (0.01, "nS", "> 0"),
         "E_L": (-35.0, "mV"),
+        "E_ex": (0.0, "mV"),
+        "E_in": (-48.0, "mV"),
         "tau_syn": (5.0, "ms", "> 0"),
         "V_half": (-35.0, "mV"),
         "V_slope": (8.0, "mV", "> 0"),
@@ -36,55 +38,56 @@ GradedNeuron = Equations(
 )
 """A cell without spikes, whose release of transmitter grows with its potential.
 
-The fraction released is ``1 / (1 + exp((V_half - V_m) / V_slope))``. Parameters are of the size of those for *C. elegans* in
-J. Kunert et al., Phys. Rev. E 89:052805 (2014). Spikes of other cells change `I_syn`. A model of your own is graded, too, if it
-has the parameters `V_half` and `V_slope`.
+It releases the fraction ``1 / (1 + exp((V_half - V_m) / V_slope))``. The defaults are those for *C. elegans* in J. Kunert et al.,
+Phys. Rev. E 89:052805 (2014), except `V_half`, which is the same for all cells here. Spikes of other cells change `g_ex` and
+`g_in`. A model of your own is graded, too, if it has the parameters `V_half` and `V_slope`.
 """
 
 
-@dataclass(frozen=True, eq=False)
 class Coupling:
     """What graded synapses and gap junctions need of all cells.
 
     Parameters
     ----------
     release : Edges
-        Graded synapses: the current at full release [pA].
+        Graded synapses, at full release: conductances [nS], negative if inhibitory, onto cells with the parameters `E_ex` and
+        `E_in`, and currents [pA] into others.
     gaps : Edges
         Gap junctions in one or both directions: conductances [nS].
-    V_half, V_slope : array, [n]
-        How the release of each cell depends on its potential [mV].
+    cells : dict of str to array, [n]
+        Parameters of the cells, NaN where a model lacks them: `V_half`, `V_slope`, `E_ex`, `E_in`.
     every : float
         Interval [ms] for which currents are held.
     """
 
-    release: Edges
-    gaps: Edges
-    V_half: Floats
-    V_slope: Floats
-    every: float
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self, release: Edges, gaps: Edges, cells: Mapping[str, Floats], every: float
+    ) -> None:
         from scipy.sparse import coo_array  # noqa: PLC0415  # slow to import
 
-        n = len(self.V_half)
-        pre, post, weight = self.release
-        object.__setattr__(self, "_release", coo_array((weight, (post, pre)), (n, n)).tocsr())
-        pre, post, weight = self.gaps
-        if (weight < 0).any():
-            fail("connectome", "gaps", weight[weight < 0][0], "must not be negative")
-        one = coo_array((weight.astype(np.float64), (post, pre)), (n, n)).tocsr()
-        object.__setattr__(self, "_gaps", one.maximum(one.T))
+        if (gaps.weight < 0).any():
+            negative = float(gaps.weight[gaps.weight < 0][0])
+            fail("connectome", "gaps", negative, "must not be negative")
+        self.release, self.gaps, self.every = release, gaps, every
+        self._cells, n = dict(cells), len(cells["V_half"])
+        onto, between = (
+            coo_array((e.weight.astype(np.float64), (e.post, e.pre)), (n, n)).tocsr()
+            for e in (release, gaps)
+        )
+        self._ex, self._in = onto.maximum(0), (-onto).maximum(0)
+        self._gaps = between.maximum(between.T)
+        self._conductive = ~np.isnan(cells["E_ex"] + cells["E_in"])
 
-    @property
-    def cells(self) -> npt.NDArray[np.int64]:
-        """Indices of the cells that coupling reaches."""
-        ends: Any = (self.release.post, self.gaps.pre, self.gaps.post)
+    def reached(self) -> npt.NDArray[np.int64]:
+        """Return the indices of the cells that coupling reaches."""
+        ends = self.release.post, self.gaps.pre, self.gaps.post
         return np.unique(np.concatenate(ends)).astype(np.int64)
 
     def conductances(self) -> Floats:
-        """Return the sum of the gap junctions of each cell [nS]."""
-        return np.asarray(self._gaps.sum(axis=1)).ravel()
+        """Return the largest sum of the conductances of each cell [nS]."""
+        synapses = np.where(self._conductive, (self._ex + self._in).sum(axis=1), 0.0)
+        total: Floats = synapses + self._gaps.sum(axis=1)
+        return total
 
     def currents(self, V_m: Floats, sends: Floats, lives: Floats) -> Floats:
         """Return the current into each cell [pA].
@@ -96,8 +99,13 @@ class Coupling:
         sends, lives : array, [n]
             1, or 0 for cells that are silenced, and for cells that are removed.
         """
-        V = np.nan_to_num(V_m)
+        V, p = np.nan_to_num(V_m), self._cells
         with np.errstate(over="ignore"):
-            released = sends / (1 + np.exp((self.V_half - V) / self.V_slope))
+            released = np.nan_to_num(sends / (1 + np.exp((p["V_half"] - V) / p["V_slope"])))
+        ex, inh = (
+            part @ released * np.where(self._conductive, E - V, other)
+            for part, E, other in ((self._ex, p["E_ex"], 1.0), (self._in, p["E_in"], -1.0))
+        )
         passed = self._gaps @ (V * lives) - V * (self._gaps @ lives)
-        return lives * (self._release @ np.where(np.isnan(released), 0.0, released) + passed)
+        total: Floats = lives * (ex + inh + passed)
+        return total

@@ -20,10 +20,10 @@ from spikelet._util.extras import extra
 from spikelet._util.files import path_of
 from spikelet._util.spelling import spelled
 from spikelet.models.activity import Activity
+from spikelet.models.assemble import wire
 from spikelet.models.connectome import Connectome
 from spikelet.models.connectome_model import ConnectomeModel
 from spikelet.models.fly_neuron import DELAY, KICK, REFRACTORY, WEIGHT, FlyNeuron
-from spikelet.models.wire import wire
 from spikelet.models.wiring import Edges
 from spikelet.neurons import NeuronModel
 
@@ -92,7 +92,9 @@ class FlyBrain(ConnectomeModel):
 
     def __init__(self, network: sl.Network, ids: npt.ArrayLike) -> None:
         none = np.empty(0, np.uint32)
-        super().__init__(network, Connectome(np.asarray(ids), none, none, none.astype(np.int16)).ids)
+        super().__init__(
+            network, Connectome(np.asarray(ids), none, none, none.astype(np.int16)).ids
+        )
 
     @property
     def neurons(self) -> sl.Population:
@@ -120,6 +122,7 @@ class FlyBrain(ConnectomeModel):
         """Simulate trials, each from rest, and return their spikes; see `ConnectomeModel.run`."""
         found = super().run(duration, trials=trials, first=first, progress=progress)
         return FlyActivity(**vars(found))
+
 
 @spelled
 def fly_brain(

@@ -22,9 +22,9 @@ Array = npt.NDArray[Any]
 NAMES = {
     "pre": ("pre", "source", "from", "pre_id", "pre_root_id", "pre_pt_root_id", "bodyid_pre", "presynaptic_id"),
     "post": ("post", "target", "to", "post_id", "post_root_id", "post_pt_root_id", "bodyid_post", "postsynaptic_id"),
-    "weight": ("weight", "synapses", "syn_count", "count", "n_synapses", "connectivity"),
+    "weight": ("excitatory x connectivity", "weight", "synapses", "syn_count", "count", "n_synapses", "connectivity"),
     "kind": ("kind", "type", "synapse_type"),
-    "id": ("id", "root_id", "pt_root_id", "bodyid", "neuron", "name"),
+    "id": ("id", "root_id", "pt_root_id", "bodyid", "unnamed: 0", "neuron", "name"),
     "type": ("type", "cell_type", "class"),
     "transmitter": ("transmitter", "neurotransmitter", "nt_type", "nt"),
 }  # fmt: skip
@@ -130,6 +130,18 @@ def _column(where: str, frame: Any, role: str, named: Mapping[str, str]) -> str 
     if role in named:
         if named[role] in frame.columns:
             return named[role]
+        if role not in (
+            "pre",
+            "post",
+            "transmitter",
+        ):  # which another table may have, or a matrix in its place
+            known(
+                where,
+                f"columns[{role!r}]",
+                named[role],
+                list(map(str, frame.columns)),
+                "a column of the table",
+            )
         return None
     lower = {str(name).strip().lower(): name for name in reversed(list(frame.columns))}
     return next((lower[name] for name in NAMES[role] if name in lower), None)
@@ -142,11 +154,12 @@ def _labels(where: str, argument: str, values: Any) -> Array:
         array = array.astype(np.int64)
     if array.dtype.kind in "iu":
         return array.astype(np.int64)
-    if array.dtype.kind in "OTU" and all(isinstance(value, str) for value in array.tolist()):
-        return np.char.strip(array.astype(np.str_))
-    bad = next((v for v in array.tolist() if not isinstance(v, (int, str)) and v == v), "an empty cell")
-    rule = "must be ids: integers, or texts, and the same for all"
-    fail(where, argument, bad, rule, error=TypeError)
+    texts = array.tolist()
+    if not all(isinstance(value, str) for value in texts):
+        bad = next((v for v in texts if isinstance(v, float)), texts[0])
+        rule = "must be ids, integers or texts, in every row (drop rows without one)"
+        fail(where, argument, bad, rule, error=TypeError)
+    return np.char.strip(array.astype(np.str_))
 
 
 def _listed(where: str, argument: str, given: Any, named: Mapping[str, str]) -> _Listed:
@@ -161,7 +174,13 @@ def _listed(where: str, argument: str, given: Any, named: Mapping[str, str]) -> 
         return _as_listed(where, argument, matrix.row, matrix.col, matrix.data, matrix.shape[0])
     if isinstance(given, tuple):
         if len(given) not in (2, 3):
-            fail(where, argument, len(given), "must be (pre, post) or (pre, post, weight)", got="length")
+            fail(
+                where,
+                argument,
+                len(given),
+                "must be (pre, post) or (pre, post, weight)",
+                got="length",
+            )
         pre, post = (_labels(where, argument, part) for part in given[:2])
         weight = given[2] if len(given) == 3 else np.ones(len(pre), np.int16)
         return _as_listed(where, argument, pre, post, weight, None)
@@ -181,7 +200,9 @@ def _listed_in(where: str, argument: str, frame: Any, named: Mapping[str, str]) 
     ends = [_column(where, frame, role, named) for role in ("pre", "post")]
     if None in ends:
         matrix = frame if frame.shape[0] == frame.shape[1] else frame.set_index(frame.columns[0])
-        rows, names = ([str(name).strip() for name in axis] for axis in (matrix.index, matrix.columns))
+        rows, names = (
+            [str(name).strip() for name in axis] for axis in (matrix.index, matrix.columns)
+        )
         if rows != names and sorted(rows) != sorted(names):
             rule = "must have columns of sources and targets (say which: columns={'pre': ..., 'post': ...}), or be a matrix with the same names of rows and columns"
             fail(where, argument, list(map(str, frame.columns)), rule, got="the columns")
@@ -191,12 +212,13 @@ def _listed_in(where: str, argument: str, frame: Any, named: Mapping[str, str]) 
         return _as_listed(where, argument, labels[0][pre], labels[1][post], values[pre, post], None)
     columns = [_column(where, frame, role, named) for role in ("weight", "kind", "transmitter")]
     pre, post = (_labels(where, f"{argument}: {name}", frame[name]) for name in ends)
-    weight, kind, transmitter = (None if name is None else frame[name].to_numpy() for name in columns)
-    found = _as_listed(where, f"{argument}: {columns[0]}", pre, post, np.ones(len(pre), np.int16) if weight is None else weight, None)  # fmt: skip
+    weight, kind, transmitter = (None if c is None else frame[c] for c in columns)
+    counts = np.ones(len(pre), np.int16) if weight is None else weight.to_numpy()
+    found = _as_listed(where, f"{argument}: {columns[0]}", pre, post, counts, None)
     if kind is not None:
-        electrical = [str(value).strip().lower() in ELECTRICAL for value in kind.tolist()]
-        found = found._replace(electrical=np.array(electrical, np.bool_))
-    return found._replace(transmitter=transmitter)
+        electrical = np.isin(np.char.lower(_labels(where, argument, _known(kind))), ELECTRICAL)
+        found = found._replace(electrical=electrical)
+    return found if transmitter is None else found._replace(transmitter=_known(transmitter))
 
 
 def _plain(axis: Any) -> list[Any]:
@@ -214,10 +236,21 @@ def _as_listed(
         array = numbers(where, argument, array, nan=True)
         if not np.isfinite(array).all():
             row = int(np.flatnonzero(~np.isfinite(array))[0])
-            fail(where, argument, float(array[row]), f"must be finite (row {row}; drop such rows, or fill them)")
+            fail(
+                where,
+                argument,
+                float(array[row]),
+                f"must be finite (row {row}; drop such rows, or fill them)",
+            )
     lengths = len(pre), len(post), len(array)
     if len(set(lengths)) > 1:
-        fail(where, argument, lengths, "must have as many sources as targets and weights", got="lengths")
+        fail(
+            where,
+            argument,
+            lengths,
+            "must have as many sources as targets and weights",
+            got="lengths",
+        )
     return _Listed(pre, post, array, np.zeros(len(pre), np.bool_), None, placed)
 
 
@@ -230,7 +263,13 @@ def _neurons(
         sizes = [part.placed for part in listed if part.placed is not None]
         ends = [end for part in listed if part.placed is None for end in (part.pre, part.post)]
         if ends and len({end.dtype.kind for end in ends}) > 1:
-            fail(where, "edges and gaps", "both", "must have ids of one kind, integers or texts", error=TypeError)
+            fail(
+                where,
+                "edges and gaps",
+                "both",
+                "must have ids of one kind, integers or texts",
+                error=TypeError,
+            )
         ids = np.unique(np.concatenate(ends)) if ends else np.arange(max(sizes))
     else:
         frame = _table(where, "neurons", given)
@@ -238,7 +277,9 @@ def _neurons(
             ids = _labels(where, "neurons", given)
         else:
             name = _column(where, frame, "id", named)
-            ids = _labels(where, f"neurons: {name or 'index'}", frame.index if name is None else frame[name])
+            ids = _labels(
+                where, f"neurons: {name or 'index'}", frame.index if name is None else frame[name]
+            )
             about = {str(c): _known(frame[c]) for c in frame.columns if c != name}
             for role in ("type", "transmitter"):
                 column = _column(where, frame, role, named)
@@ -256,48 +297,89 @@ def _known(series: Any) -> Array:
     """Return a column as an array; of texts, an empty cell is an empty text."""
     if series.dtype.kind in "biuf":
         return np.asarray(series)
-    return np.array(["" if value != value or value is None else str(value) for value in series.tolist()])
+    return np.asarray(series.astype(object).where(series.notna(), "").astype(str), dtype=np.str_)
 
 
 def _places(where: str, argument: str, ids: Array, listed: _Listed) -> Edges:
     """Return edges between places in the list of neurons."""
     if listed.placed is not None:
         if listed.placed != len(ids):
-            fail(where, argument, listed.placed, f"must be a matrix of the {len(ids)} neurons, in their order", got="size")
-        return Edges(listed.pre.astype(np.uint32, copy=False), listed.post.astype(np.uint32, copy=False), listed.weight)
-    ends = []
-    for end in (listed.pre, listed.post):
-        place, there = find(ids, end)
-        if not there.all():
-            missing = np.unique(end[~there])
-            rule = f"must join neurons of the table neurons=, which lacks {len(missing)} of them (drop these rows, or leave out neurons=)"
-            fail(where, argument, missing[0], rule)
-        ends.append(place.astype(np.uint32))
-    return Edges(*ends, listed.weight)
+            fail(
+                where,
+                argument,
+                listed.placed,
+                f"must be a matrix of the {len(ids)} neurons, in their order",
+                got="size",
+            )
+        return Edges(
+            listed.pre.astype(np.uint32, copy=False),
+            listed.post.astype(np.uint32, copy=False),
+            listed.weight,
+        )
+    pre, post = (_place(where, argument, ids, end) for end in (listed.pre, listed.post))
+    return Edges(pre, post, listed.weight)
+
+
+def _place(where: str, argument: str, ids: Array, ends: Array) -> npt.NDArray[np.uint32]:
+    """Return the places of ids in the list of neurons."""
+    place, there = find(ids, ends)
+    if not there.all():
+        missing = np.unique(ends[~there])
+        rule = (
+            f"must join neurons of neurons=, which lacks {len(missing)} of them (drop these rows, "
+            "leave out neurons=, or say which column has the ids: columns={'id': ...})"
+        )
+        fail(where, argument, missing[0], rule)
+    return place.astype(np.uint32)
 
 
 def _signed(
-    where: str, edges: Edges, sign: Any, transmitter: Array | None, about: Mapping[str, Array], n: int
+    where: str,
+    edges: Edges,
+    sign: Any,
+    transmitter: Array | None,
+    about: Mapping[str, Array],
+    n: int,
 ) -> Edges:
     """Give weights the signs of transmitters, or of neurons."""
     if sign is None:
         return edges
     if (edges.weight < 0).any():
-        fail(where, "edges", edges.weight[edges.weight < 0][0], "must have no negative weights where sign= gives the signs")
+        fail(
+            where,
+            "edges",
+            edges.weight[edges.weight < 0][0],
+            "must have no negative weights where sign= gives the signs",
+        )
     if not isinstance(sign, Mapping):
         factors = numbers(where, "sign", sign)
         if factors.shape not in ((), (n,)):
-            fail(where, "sign", factors.shape, f"must be one for each of {n} neurons, or a dict by transmitter", got="shape")
+            fail(
+                where,
+                "sign",
+                factors.shape,
+                f"must be one for each of {n} neurons, or a dict by transmitter",
+                got="shape",
+            )
         return edges._replace(weight=edges.weight * np.broadcast_to(factors, (n,))[edges.pre])
     if transmitter is None and "transmitter" not in about:
-        fail(where, "sign", sign, "needs a column of transmitters, in the table of neurons or of edges (say which: columns={'transmitter': ...})")
+        fail(
+            where,
+            "sign",
+            sign,
+            "needs a column of transmitters, in the table of neurons or of edges (say which: columns={'transmitter': ...})",
+        )
     labels = transmitter if transmitter is not None else about["transmitter"]
-    texts = np.array(["" if v is None or v != v else str(v) for v in labels.tolist()])
-    values, codes = np.unique(texts, return_inverse=True)
+    values, codes = np.unique(labels, return_inverse=True)
     used = np.unique(codes if transmitter is not None else codes[edges.pre])
     lacking = [value for value in values[used].tolist() if value not in sign and None not in sign]
     if lacking:
-        fail(where, "sign", lacking[0], f"must name every transmitter (None: all others), and lacks {', '.join(map(shown, lacking))}")
+        fail(
+            where,
+            "sign",
+            lacking[0],
+            f"must name every transmitter (None: all others), and lacks {', '.join(map(shown, lacking))}",
+        )
     factors = np.array([_factor(where, sign, value) for value in values.tolist()])
     each = factors[codes] if transmitter is not None else factors[codes][edges.pre]
     return edges._replace(weight=edges.weight * each)

@@ -14,7 +14,15 @@ from spikelet.models.coupling import Coupling
 from spikelet.models.wiring import Edges
 from spikelet.neurons import NeuronModel
 
-__all__ = ["couple", "models_by_type", "populate", "receptor_of", "require_current", "values_of", "wire"]
+__all__ = [
+    "couple",
+    "models_by_type",
+    "populate",
+    "receptor_of",
+    "require_current",
+    "values_of",
+    "wire",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -37,16 +45,20 @@ def models_by_type(
     values = set(types.tolist())
     unknown = [key for key in model if key is not None and key not in values]
     if unknown:
-        fail(where, "model", unknown[0], "must name types of the table of neurons (None: all others)")
+        fail(
+            where, "model", unknown[0], "must name types of the table of neurons (None: all others)"
+        )
     lacking = sorted(values.difference(model))
     if lacking and None not in model:
-        rule = f"must have a model for every type (None: all others), and lacks {len(lacking)} of them"
+        rule = (
+            f"must have a model for every type (None: all others), and lacks {len(lacking)} of them"
+        )
         fail(where, "model", lacking[0], rule)
     found = [(one, np.flatnonzero(types == key)) for key, one in model.items() if key is not None]
     if lacking:
         found.append((model[None], np.flatnonzero(np.isin(types, lacking))))
     for one, _ in found:
-        if not isinstance(one, NeuronModel) or one.length() is not None:
+        if not isinstance(one, NeuronModel) or one.length is not None:
             rule = "must be neuron models with one number for each parameter"
             fail(where, "model", one, rule, error=TypeError)
     return found
@@ -61,35 +73,38 @@ def populate(
     """
     groups: dict[Any, list[tuple[NeuronModel, Ints]]] = {}
     for model, where in cells:
-        texts = tuple(v for v in map(model.__getattribute__, model.parameters()) if isinstance(v, str))
-        groups.setdefault((type(model), texts), []).append((model, where))
+        groups.setdefault((type(model), repr(_fixed(model))), []).append((model, where))
     populations, kind = [], np.zeros(n, np.int64)
     for k, group in enumerate(groups.values()):
         model, where = group[0][0], np.sort(np.concatenate([at for _, at in group]))
         kind[where] = k
-        changes: dict[str, Any] = {}
-        for name in model.parameters():
-            if isinstance(getattr(model, name), str):
-                continue
+        changes = {}
+        for name in set(model.parameters()).difference(_fixed(model)):
             values = np.empty(n)
             for one, at in group:
                 values[at] = getattr(one, name)
             if name in columns and columns[name].dtype.kind in "biuf":
-                given = columns[name].astype(np.float64)
-                values = np.where(np.isnan(given), values, given)
-            mine = values[where]
-            if len(mine) and (mine != mine[0]).any():
-                changes[name] = mine
-            elif len(mine) and np.ndim(getattr(model, name)) == 0:
-                changes[name] = float(mine[0])
-        name = "neurons" if len(groups) == 1 else None
-        changes = {c: v for c, v in changes.items() if np.ndim(v) or v != getattr(model, c)}
-        populations.append(net.population(len(where), model.replace(**changes) if changes else model, name=name))
+                values = np.where(np.isnan(columns[name]), values, columns[name])
+            if (values[where] != getattr(model, name)).any():
+                changes[name] = values[where]
+        full = model.replace(**changes) if changes else model
+        name_of = "neurons" if len(groups) == 1 else f"{type(model).__name__} {k}"
+        populations.append(net.population(len(where), full, name=name_of))
     return populations, kind
 
 
+def _fixed(model: NeuronModel) -> dict[str, Any]:
+    """Return what neurons of one population have in common: all but single numbers."""
+    return {name: value for name, value in vars(model).items() if not isinstance(value, float)}
+
+
 def wire(
-    net: sl.Network, populations: Sequence[sl.Population], kind: Ints, edges: Edges, scale: float, delay: float
+    net: sl.Network,
+    populations: Sequence[sl.Population],
+    kind: Ints,
+    edges: Edges,
+    scale: float,
+    delay: float,
 ) -> Edges:
     """Connect populations by what spikes act through; return the edges from graded cells."""
     one = net.dtype.type(scale)
@@ -115,7 +130,13 @@ def _graded(model: Any) -> bool:
 
 
 def _connect(
-    net: sl.Network, pre: sl.Population, post: sl.Population, sources: Any, targets: Any, weights: Any, delay: float
+    net: sl.Network,
+    pre: sl.Population,
+    post: sl.Population,
+    sources: Any,
+    targets: Any,
+    weights: Any,
+    delay: float,
 ) -> None:
     receptor = receptor_of(post.model, "synapse")
     net.connect(pre, post, (sources, targets), weight=weights, delay=delay, receptor=receptor)
@@ -127,22 +148,27 @@ def receptor_of(model: Any, *names: str) -> str | None:
 
 
 def couple(
-    populations: Sequence[sl.Population], kind: Ints, ids: npt.NDArray[Any], release: Edges, gaps: Edges, every: float
+    populations: Sequence[sl.Population],
+    kind: Ints,
+    ids: npt.NDArray[Any],
+    release: Edges,
+    gaps: Edges,
+    every: float,
 ) -> Coupling | None:
     """Return what couples cells continuously, after all checks; None if nothing does."""
     if len(release.pre) + len(gaps.pre) == 0:
         return None
     members = [np.flatnonzero(kind == k) for k in range(len(populations))]
-    V_half, V_slope, I_e, C_m = (
-        values_of(populations, members, name) for name in ("V_half", "V_slope", "I_e", "C_m")
-    )
-    found = Coupling(release, gaps, V_half, V_slope, every)
-    require_current("connectome", "targets of graded synapses, and cells with gap junctions,", I_e, found.cells, ids)
+    names = ("V_half", "V_slope", "E_ex", "E_in", "I_e", "C_m")
+    cells = {name: values_of(populations, members, name) for name in names}
+    found = Coupling(release, gaps, cells, every)
+    reached = "targets of graded synapses, and cells with gap junctions,"
+    require_current("connectome", reached, cells["I_e"], found.reached(), ids)
     with np.errstate(invalid="ignore"):
-        ratio = every * found.conductances() / C_m
+        ratio = every * found.conductances() / cells["C_m"]
     if np.nanmax(ratio, initial=0.0) > 1:
         worst = int(np.nanargmax(ratio))
-        rule = f"must be at most C_m divided by the sum of the gap junctions of each cell, {every / ratio[worst]:.3g} ms for {ids[worst]}"
+        rule = f"must be at most C_m divided by the sum of the conductances of each cell, {every / ratio[worst]:.3g} ms for {ids[worst]}"
         fail("connectome", "coupling", every, rule)
     return found
 
