@@ -188,4 +188,9 @@ def require_current(
     """Check that a current can be added to cells."""
     bad = cells[np.isnan(I_e[cells])]
     if len(bad):
-        fail(where, argument, ids[bad[0]], "must be cells whose model has the parameter I_e [pA]")
+        fail(
+            where,
+            argument,
+            ids[bad[0]].item(),
+            "must be cells whose model has the parameter I_e [pA]",
+        )

@@ -528,10 +528,10 @@ class ConnectomeModel(Sealed):
         coupling, kind = None, arrays["kind"]
         if "every" in arrays:
             parts = ("release", "gaps")
-            edges = (Edges(*(arrays[f"{p}.{end}"] for end in Edges._fields)) for p in parts)
+            release, gaps = (Edges(*(arrays[f"{p}.{end}"] for end in Edges._fields)) for p in parts)
             populations = network.populations[: int(kind.max(initial=0)) + 1]
             every = float(arrays["every"])
-            coupling = couple(populations, kind, arrays["ids"], *edges, every)
+            coupling = couple(populations, kind, arrays["ids"], release, gaps, every)
         model = cls(network, arrays["ids"], kind=kind, columns=columns, coupling=coupling)
         model._given = {name: arrays[f"given.{name}"] for name in model._given}
         model._stimulus, model._sends, model._lives = (

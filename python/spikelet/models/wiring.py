@@ -284,12 +284,12 @@ def _neurons(
             for role in ("type", "transmitter"):
                 column = _column(where, frame, role, named)
                 if column is not None:
-                    about = {role: _known(frame[column]), **about}
+                    about = {**about, role: _known(frame[column])}
         if ids.ndim != 1:
             fail(where, "neurons", ids.shape, "must be one-dimensional", got="shape")
     values, counts = np.unique(ids, return_counts=True)
     if len(values) < len(ids):
-        fail(where, "neurons", values[counts > 1][0], "must all be different")
+        fail(where, "neurons", values[counts > 1][0].item(), "must all be different")
     return ids, about
 
 
@@ -329,7 +329,7 @@ def _place(where: str, argument: str, ids: Array, ends: Array) -> npt.NDArray[np
             f"must join neurons of neurons=, which lacks {len(missing)} of them (drop these rows, "
             "leave out neurons=, or say which column has the ids: columns={'id': ...})"
         )
-        fail(where, argument, missing[0], rule)
+        fail(where, argument, missing[0].item(), rule)
     return place.astype(np.uint32)
 
 
@@ -348,7 +348,7 @@ def _signed(
         fail(
             where,
             "edges",
-            edges.weight[edges.weight < 0][0],
+            edges.weight[edges.weight < 0][0].item(),
             "must have no negative weights where sign= gives the signs",
         )
     if not isinstance(sign, Mapping):
