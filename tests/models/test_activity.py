@@ -45,7 +45,7 @@ def test_by_type() -> None:
     assert table["spikes"].tolist() == [3, 1, 0]
     assert table["rate"].tolist() == [7.5, 5.0, 0.0]  # of a neuron, over both trials
     assert table["std"].tolist() == [7.5, 5.0, 0.0]
-    with pytest.raises(ValueError, match="must name a column .* the nearest is 'type', got 'typ'"):
+    with pytest.raises(ValueError, match=r"must name a column .* the nearest is 'type', got 'typ'"):
         example().by("typ")
 
 

@@ -100,8 +100,10 @@ def test_silence_lesion_and_restore() -> None:
     assert not np.any(model.projections[0].weights)
     model.lesion("s1")
     assert set(rates(model)) == {"s2", "i"}  # nothing of it is left
-    model.restore()
+    model.restore(activation=False)
+    assert rates(model) == inhibited
     assert [p.weights.tolist() for p in model.projections] == before
+    model.restore()
     assert rates(model) == {}
 
 
@@ -175,10 +177,10 @@ def test_a_saved_model_goes_on(tmp_path: Path) -> None:
         one.activate("sensory")
     assert rates(other) == rates(model)
     assert "m" in rates(other)
-    with pytest.raises(ValueError, match="is not a file that ConnectomeModel.save wrote"):
+    with pytest.raises(ValueError, match=r"is not a file that ConnectomeModel\.save wrote"):
         ConnectomeModel.load(__file__)
     sl.Network().save(tmp_path / "network.npz")
-    with pytest.raises(ValueError, match="is not a file that ConnectomeModel.save wrote"):
+    with pytest.raises(ValueError, match=r"is not a file that ConnectomeModel\.save wrote"):
         ConnectomeModel.load(tmp_path / "network.npz")
 
 

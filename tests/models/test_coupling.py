@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_a_gap_junction_against_its_closed_form() -> None:
         assert V[2] == -35.0
         errors.append(V[0] - V[1] - difference)
     assert np.all(np.abs(errors) < 1.0)
-    for longer, shorter in zip(errors, errors[1:], strict=False):
+    for longer, shorter in pairwise(errors):
         assert longer / shorter == pytest.approx(2.0, rel=0.15)
 
 

@@ -98,6 +98,13 @@ class ConnectomeModel(Sealed):
         coupling: Coupling | None = None,
     ) -> None:
         self.network, self.ids, self.coupling = network, np.asarray(ids), coupling
+        where = type(self).__name__
+        if self.ids.ndim != 1 or self.ids.dtype.kind not in "iuU":
+            rule = "must be a one-dimensional array of integers or texts"
+            fail(where, "ids", ids, rule, error=TypeError)
+        values, times = np.unique(self.ids, return_counts=True)
+        if len(values) < len(self.ids):
+            fail(where, "ids", values[times > 1][0].item(), "must all be different")
         self.columns = MappingProxyType(dict(columns or {}))
         kinds = np.zeros(len(self.ids), np.int64) if kind is None else np.asarray(kind)
         count = int(kinds.max(initial=0)) + 1
@@ -107,7 +114,7 @@ class ConnectomeModel(Sealed):
         if sizes != [len(members) for members in self._members]:
             got = "length" if count == 1 else "sizes"
             rule = f"must be those of {sum(sizes)} neurons"
-            fail(type(self).__name__, "ids", len(self.ids), rule, got=got)
+            fail(where, "ids", len(self.ids), rule, got=got)
         self.projections = tuple(network.projections)
         recorders = network.recorders[:count]
         self.recorders = tuple(
@@ -307,14 +314,21 @@ class ConnectomeModel(Sealed):
     def _kind_of(self, population: sl.Population) -> int:
         return [p.name for p in self.populations].index(population.name)
 
-    def restore(self) -> None:
-        """End all activation, stimulation, silencing and lesions."""
-        for drive in self._drives:
-            drive.remove()
-        self._drives.clear()
-        self._stimulus[:] = 0.0
-        for name, values in self._given.items():
-            self._write(name, values)
+    def restore(self, *, activation: bool = True) -> None:
+        """End all silencing and lesions, and by default all activation and stimulation.
+
+        Parameters
+        ----------
+        activation : bool
+            False keeps what `activate` and `stimulate` did.
+        """
+        if activation:
+            for drive in self._drives:
+                drive.remove()
+            self._drives.clear()
+            self._stimulus[:] = 0.0
+            for name, values in self._given.items():
+                self._write(name, values)
         for k, (projection, (places, values)) in enumerate(
             zip(self.projections, self._muted, strict=True)
         ):

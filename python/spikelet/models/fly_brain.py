@@ -90,12 +90,6 @@ class FlyBrain(ConnectomeModel):
         Ids of the neurons.
     """
 
-    def __init__(self, network: sl.Network, ids: npt.ArrayLike) -> None:
-        none = np.empty(0, np.uint32)
-        super().__init__(
-            network, Connectome(np.asarray(ids), none, none, none.astype(np.int16)).ids
-        )
-
     @property
     def neurons(self) -> sl.Population:
         """All neurons."""
