@@ -21,7 +21,7 @@ import pandas as pd
 import spikelet as sl
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  # after the choice of a backend
+from matplotlib import pyplot as plt  # after the choice of a backend
 
 # %% [markdown]
 # ## What to look for
@@ -48,7 +48,11 @@ def made_up(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         pre, post = (neurons.index[neurons.type == name] for name in (a, b))
         pairs = rng.random((len(pre), len(post))) < 0.4
         i, j = np.nonzero(pairs)
-        rows.append(pd.DataFrame({"pre": pre[i], "post": post[j], "weight": 1 + rng.poisson(synapses, len(i))}))
+        rows.append(
+            pd.DataFrame(
+                {"pre": pre[i], "post": post[j], "weight": 1 + rng.poisson(synapses, len(i))}
+            )
+        )
     return pd.concat(rows), neurons
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spikelet._util.spelling import missing
-from spikelet.models.connectome_model import ConnectomeModel, connectome
+from spikelet.models.build_connectome import connectome
+from spikelet.models.connectome_model import ConnectomeModel
 from spikelet.models.conv_stdp import Conv, ConvSTDP
 from spikelet.models.coupling import GradedNeuron
 from spikelet.models.diehl_cook import DiehlCook

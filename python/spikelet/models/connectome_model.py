@@ -1,45 +1,42 @@
-"""A network from any connectome: cells by type, signs by transmitter, experiments by name."""
+"""The network of a connectome: experiments with neurons by id and type, runs, traces and files."""
 
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 import spikelet as sl
-from spikelet._util.checks import fail, integer, interval, known, number, require
+from spikelet._util.checks import fail, ids, integer, interval, known, number, require
+from spikelet._util.container import Format
 from spikelet._util.extras import extra
-from spikelet._util.files import path_of, replacing
+from spikelet._util.files import path_of
 from spikelet._util.progress import bar, wanted
+from spikelet._util.reading import refusing
 from spikelet._util.sealed import Sealed
-from spikelet._util.spelling import spelled
 from spikelet.models.activity import Activity
 from spikelet.models.assemble import (
     couple,
-    models_by_type,
-    populate,
     receptor_of,
     require_current,
     values_of,
-    wire,
 )
 from spikelet.models.connectome import find, index_of
 from spikelet.models.coupling import Coupling
-from spikelet.models.fly_neuron import DELAY, KICK, RATE, REFRACTORY, WEIGHT, FlyNeuron
-from spikelet.models.wiring import Edges, read_wiring
-from spikelet.neurons import NeuronModel
+from spikelet.models.fly_neuron import KICK, RATE, WEIGHT
+from spikelet.models.wiring import Edges
 
-__all__ = ["ConnectomeModel", "connectome"]
+__all__ = ["ConnectomeModel"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+_FORMAT = Format("spikelet connectome", version=1, oldest=1, summed=1)
 
 
 class ConnectomeModel(Sealed):
@@ -499,24 +496,7 @@ class ConnectomeModel(Sealed):
             File to write, atomically.
         """
         target = path_of("ConnectomeModel.save", path)
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "ids": self.ids, "kind": self._kind, "stimulus": self._stimulus, "sends": self._sends, "lives": self._lives,
-            **{f"given.{name}": values for name, values in self._given.items()},
-            **{f"columns.{name}": values for name, values in self.columns.items()},
-        }  # fmt: skip
-        for k, (places, values) in enumerate(self._muted):
-            arrays[f"muted.{k}.places"], arrays[f"muted.{k}.values"] = places, values
-        if self.coupling is not None:
-            c = self.coupling
-            arrays["every"] = np.array(c.every)
-            for name, edges in (("release", c.release), ("gaps", c.gaps)):
-                arrays |= {f"{name}.{end}": part for end, part in edges._asdict().items()}
-        with TemporaryDirectory(dir=target.parent) as folder, replacing(target) as part:
-            self.network.save(Path(folder) / "network.npz")
-            with zipfile.ZipFile(part, "w") as archive:
-                archive.write(Path(folder) / "network.npz", "network.npz")
-                with archive.open("model.npz", "w", force_zip64=True) as stream:
-                    np.savez(stream, **arrays)  # type: ignore[arg-type]
+        _FORMAT.save(target, *self._stored())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, threads: int | None = None) -> Self:
@@ -528,33 +508,81 @@ class ConnectomeModel(Sealed):
             File to read.
         threads
             See `spikelet.Network`.
+
+        Raises
+        ------
+        ValueError
+            If `save` did not write the file, or it is damaged.
         """
         source = path_of("ConnectomeModel.load", path)
-        try:
-            with TemporaryDirectory() as folder, zipfile.ZipFile(source) as archive:
-                network = sl.Network.load(archive.extract("network.npz", folder), threads=threads)
-                with archive.open("model.npz") as stream, np.load(stream) as file:
-                    arrays = {name: file[name] for name in file.files}
-        except (zipfile.BadZipFile, KeyError) as error:
-            msg = f"{source}: is not a file that ConnectomeModel.save wrote ({error})"
-            raise ValueError(msg) from None
-        columns = {name[8:]: v for name, v in arrays.items() if name.startswith("columns.")}
-        coupling, kind = None, arrays["kind"]
-        if "every" in arrays:
-            parts = ("release", "gaps")
-            release, gaps = (Edges(*(arrays[f"{p}.{end}"] for end in Edges._fields)) for p in parts)
-            populations = network.populations[: int(kind.max(initial=0)) + 1]
-            every = float(arrays["every"])
-            coupling = couple(populations, kind, arrays["ids"], release, gaps, every)
-        model = cls(network, arrays["ids"], kind=kind, columns=columns, coupling=coupling)
-        model._given = {name: arrays[f"given.{name}"] for name in model._given}
-        model._stimulus, model._sends, model._lives = (
-            arrays[n] for n in ("stimulus", "sends", "lives")
+        with refusing("ConnectomeModel.load", source):
+            return cls._restored(*_FORMAT.load(source), threads)
+
+    def __reduce__(self) -> Any:
+        return type(self)._restored, (*self._stored(), self.network.threads)
+
+    def _stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return what a file holds: a header and arrays."""
+        header: dict[str, Any] = {"columns": list(self.columns), "every": None}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "ids": self.ids, "kind": self._kind, "stimulus": self._stimulus, "sends": self._sends, "lives": self._lives,
+            **{f"given.{name}": values for name, values in self._given.items()},
+            **{f"column.{k}": values for k, values in enumerate(self.columns.values())},
+        }  # fmt: skip
+        for k, (places, values) in enumerate(self._muted):
+            arrays |= {f"muted.{k}.places": places, f"muted.{k}.values": values}
+        if self.coupling is not None:
+            header["every"] = self.coupling.every
+            for name, edges in (("release", self.coupling.release), ("gaps", self.coupling.gaps)):
+                arrays |= {f"{name}.{end}": part for end, part in edges._asdict().items()}
+        with TemporaryDirectory() as folder:
+            self.network.save(Path(folder) / "network.npz")
+            arrays["network"] = np.fromfile(Path(folder) / "network.npz", np.uint8)
+        return header, {name: values.copy() for name, values in arrays.items()}
+
+    @classmethod
+    def _restored(
+        cls, header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], threads: int | None
+    ) -> Self:
+        with TemporaryDirectory() as folder:
+            arrays["network"].tofile(Path(folder) / "network.npz")
+            network = sl.Network.load(Path(folder) / "network.npz", threads=threads)
+        names = [str(name) for name in header["columns"]]
+        columns = {name: arrays[f"column.{k}"] for k, name in enumerate(names)}
+        kind, n = (
+            ids(cls.__name__, "kind", arrays["kind"], len(network.populations)),
+            len(arrays["ids"]),
         )
-        model._muted = [
-            (arrays[f"muted.{k}.places"], arrays[f"muted.{k}.values"])
-            for k in range(len(model.projections))
-        ]
+        coupling = None
+        if header["every"] is not None:
+            release, gaps = (_edges(arrays, name, n) for name in ("release", "gaps"))
+            every = network.dt * interval(cls.__name__, header["every"], network.dt)
+            populations = network.populations[: int(kind.max(initial=0)) + 1]
+            coupling = couple(
+                populations, kind.astype(np.int64), arrays["ids"], release, gaps, every
+            )
+        model = cls(network, arrays["ids"], kind=kind, columns=columns, coupling=coupling)
+        found = {name: values for name, values in arrays.items() if values.dtype.kind == "f"}
+        model._stimulus, model._sends, model._lives = (
+            found[name].copy() for name in ("stimulus", "sends", "lives")
+        )
+        model._given = {name: found[f"given.{name}"].copy() for name in model._given}
+        own = (model._stimulus, model._sends, model._lives, *model._given.values())
+        if any(values.shape != (n,) for values in (*columns.values(), *own)):
+            fail(cls.__name__, "columns", n, "must have one value for each neuron", got="neurons")
+        model._muted = []
+        for k, projection in enumerate(model.projections):
+            places = ids(cls.__name__, "places", arrays[f"muted.{k}.places"], len(projection))
+            values = arrays[f"muted.{k}.values"]
+            if values.shape != places.shape:
+                fail(
+                    cls.__name__,
+                    "muted",
+                    values.shape,
+                    "must have a weight for each place",
+                    got="shape",
+                )
+            model._muted.append((places.astype(np.int64), values))
         return model
 
     def __repr__(self) -> str:
@@ -567,108 +595,7 @@ class ConnectomeModel(Sealed):
         return f"{type(self).__name__}({len(self.ids)} neurons, {edges} edges{coupled})"
 
 
-@spelled
-def connectome(
-    edges: Any,
-    neurons: Any = None,
-    *,
-    sign: Any = None,
-    scale: float | None = None,
-    model: NeuronModel | Mapping[Any, NeuronModel] | None = None,
-    delay: float = DELAY,
-    gaps: Any = None,
-    gap_scale: float = 0.1,
-    graded_scale: float | None = None,
-    coupling: float | None = None,
-    columns: Mapping[str, str] | None = None,
-    dt: float = 0.1,
-    seed: int = 0,
-    threads: int | None = None,
-    dtype: Literal["float32", "float64"] = "float32",
-) -> ConnectomeModel:
-    """Build a network from a connectome.
-
-    Parameters
-    ----------
-    edges : path-like, table, array, sparse matrix, tuple or Connectome
-        Numbers of synapses. A file (CSV, TSV, parquet, feather, or the first sheet of an Excel file), a DataFrame of pandas
-        or polars, or a dict of columns has an edge in each row, in columns for source, target and weight, or is a matrix
-        with names of rows (sources) and columns (targets). Without a weight, a row is one synapse. A column "kind" or
-        "type" may call rows "electrical" or "gap junction". Also a square array or sparse matrix, or ``(pre, post, weight)``
-        with ids. Edges that are listed several times are added up; synapses of a neuron onto itself are kept.
-    neurons : path-like, table or array-like, optional
-        The neurons, one in each row: ids in a column or in the index, types, transmitters, parameters; or only their ids. A
-        matrix without names is in this order. By default the neurons are those that the edges name.
-    sign : dict, float or array-like, [n], optional
-        Signs by transmitter, such as ``{"ACh": 1, "GABA": -1}`` (None: all others), or of the neurons; any numbers. By
-        default weights have their own signs.
-    scale : float
-        Weight of one synapse, in the unit of the model's synapses. It has a default, 0.275 mV, only with the default model.
-    model : NeuronModel or dict of type to NeuronModel, optional
-        The neurons (None: all other types); by default those of the fly's brain, `spikelet.models.fly_brain.FlyNeuron`. A
-        column of `neurons` with the name of a parameter sets it, except in empty cells. Cells are graded if their model has
-        the parameters `V_half` and `V_slope`, as `spikelet.models.GradedNeuron`.
-    delay : float
-        Delay of all synapses that spikes act through [ms].
-    gaps : path-like, table, array, sparse matrix or tuple, optional
-        Numbers of gap junctions, in the forms of `edges`. Where both directions are listed, the larger number counts.
-    gap_scale : float
-        Conductance of one gap junction [nS].
-    graded_scale : float, optional
-        Weight of one synapse of a graded cell at full release; by default `scale`. It is a conductance [nS] onto cells with the
-        parameters `E_ex` and `E_in`, and a current [pA] into others.
-    coupling : float, optional
-        Interval [ms], a multiple of dt, for which the currents of graded synapses and gap junctions are held; by default dt.
-    columns : dict of str to str, optional
-        Names of columns: of "pre", "post", "weight", "kind" in `edges`, and of "id", "type", "transmitter" in `neurons`.
-        By default those of `spikelet.models.wiring.NAMES`.
-    dt, seed, threads, dtype
-        See `spikelet.Network`.
-
-    Returns
-    -------
-    ConnectomeModel
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ids are unknown or not unique, weights are missing, a transmitter has no sign, a type has no model, or cells with
-        graded input or gap junctions have no parameter `I_e`.
-
-    Notes
-    -----
-    Graded synapses and gap junctions are computed between runs of `coupling` ms, from the potentials at their beginning:
-    the error is of first order in this interval. This costs some tenths of a millisecond for each, so it suits networks of
-    some hundred cells. Without them, the network runs in one piece.
-
-    Examples
-    --------
-    >>> import spikelet as sl
-    >>> edges = {"pre": ["a", "a", "b"], "post": ["b", "c", "c"], "weight": [300, 20, -80]}
-    >>> model = sl.models.connectome(edges)
-    >>> model.activate("a", rate=100.0)
-    >>> model.run(200.0).rates()["id"].tolist()
-    ['a', 'b']
-    """
-    where = "connectome"
-    if scale is None and model is not None:
-        rule = "must be given with a model of your own: the weight of one synapse, in the unit of its synapses"
-        fail(where, "scale", scale, rule)
-    size = float(number(where, "scale", WEIGHT if scale is None else scale))
-    graded_size = (
-        size if graded_scale is None else float(number(where, "graded_scale", graded_scale))
-    )
-    gap_size = float(number(where, "gap_scale", gap_scale, "nS"))
-    net = sl.Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
-    every = net.dt * interval(where, coupling, net.dt, "coupling")
-    found = read_wiring(edges, neurons, gaps, sign, columns)
-    if model is None:
-        model = FlyNeuron(t_ref=max(REFRACTORY - net.dt, 0.0))
-    n = len(found.ids)
-    cells = models_by_type(where, model, found.columns, n)
-    populations, kind = populate(net, cells, found.columns, n)
-    graded = wire(net, populations, kind, found.synapses, size, delay)
-    graded = graded._replace(weight=graded.weight * graded_size)
-    gap_edges = found.gaps._replace(weight=found.gaps.weight * gap_size)
-    coupled = couple(populations, kind, found.ids, graded, gap_edges, every)
-    return ConnectomeModel(net, found.ids, kind=kind, columns=found.columns, coupling=coupled)
+def _edges(arrays: Mapping[str, npt.NDArray[Any]], name: str, n: int) -> Edges:
+    """Return edges of a file."""
+    pre, post = (ids("ConnectomeModel", end, arrays[f"{name}.{end}"], n) for end in ("pre", "post"))
+    return Edges(pre, post, arrays[f"{name}.weight"])

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 import spikelet as sl
 from spikelet._util.checks import number
