@@ -40,13 +40,13 @@ def test_currents() -> None:
     release = edges((0, 1, 2.0), (0, 2, 3.0), (2, 0, -4.0))
     coupling = Coupling(release, edges((0, 1, 0.5), (1, 0, 0.2), (2, 2, 9.0)), cells, 0.1)
     V = np.array([-40.0, -60.0, -35.0])
-    half, more, one = 0.5, 1 / (1 + np.exp(-1.0)), np.ones(3)
+    half, more, one = 0.5, 1 / (1 + np.exp(-1.0)), np.ones(3, bool)
     gap = 0.5 * -20.0  # the larger number counts, and no current flows from a cell to itself
     expected = [-4.0 * -1 * more * (-80.0 + 40.0) + gap, 2.0 * half - gap, 3.0 * half * 35.0]
     np.testing.assert_allclose(coupling.currents(V, one, one), expected, rtol=1e-14)
-    silent = coupling.currents(V, np.array([0.0, 1.0, 1.0]), one)
+    silent = coupling.currents(V, one & [False, True, True], one)
     np.testing.assert_allclose(silent, [expected[0], -gap, 0.0], rtol=1e-14)
-    removed = coupling.currents(V, np.array([0.0, 1.0, 1.0]), np.array([0.0, 1.0, 1.0]))
+    removed = coupling.currents(V, one & [False, True, True], one & [False, True, True])
     np.testing.assert_array_equal(removed, 0.0)
     np.testing.assert_allclose(coupling.conductances(), [4.5, 0.5, 12.0])
     assert coupling.reached().tolist() == [0, 1, 2]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 import spikelet as sl
-from spikelet._util.checks import fail, ids, integer, interval, known, number, require
+from spikelet._util.checks import fail, ids, integer, interval, known, number, numbers, require
 from spikelet._util.container import Format
 from spikelet._util.extras import extra
 from spikelet._util.files import path_of
@@ -129,7 +129,7 @@ class ConnectomeModel(Sealed):
             members = self._members[self._kind_of(drive.target)]
             t_ref[members[drive.target.ids]] = t_ref[members].max()
         self._stimulus = np.zeros(len(self.ids))
-        self._sends, self._lives = (np.ones(len(self.ids)) for _ in range(2))
+        self._sends, self._lives = (np.ones(len(self.ids), np.bool_) for _ in range(2))
         self._muted: list[tuple[Ints, npt.NDArray[Any]]] = [  # places and weights, by projection
             (np.empty(0, np.int64), np.empty(0)) for _ in self.projections
         ]
@@ -277,7 +277,7 @@ class ConnectomeModel(Sealed):
         neurons : int, str, or array-like of them
             Ids, types or indices; see `index`.
         """
-        self._sends[self.index(neurons)] = 0.0
+        self._sends[self.index(neurons)] = False
         self._mute()
 
     def lesion(self, neurons: Any) -> None:
@@ -289,16 +289,16 @@ class ConnectomeModel(Sealed):
             Ids, types or indices; see `index`.
         """
         where = self.index(neurons)
-        self._lives[where] = self._sends[where] = 0.0
+        self._lives[where] = self._sends[where] = False
         self._mute()
 
     def _mute(self) -> None:
         """Set to zero the weights from neurons that send nothing, and onto those that are removed."""
         for k, projection in enumerate(self.projections):
             pre, post = (self._members[self._kind_of(p)] for p in (projection.pre, projection.post))
-            off = self._sends[pre][projection.pre_ids] == 0
+            off = ~self._sends[pre][projection.pre_ids]
             if not self._lives.all():
-                off |= self._lives[post][projection.post_ids] == 0
+                off |= ~self._lives[post][projection.post_ids]
             weights = np.array(projection.weights)
             places = np.flatnonzero(off & (weights != 0))
             if len(places):
@@ -334,7 +334,7 @@ class ConnectomeModel(Sealed):
                 weights[places] = values
                 projection.weights = weights
             self._muted[k] = places[:0], values[:0]
-        self._sends[:] = self._lives[:] = 1.0
+        self._sends[:] = self._lives[:] = True
 
     # Runs -------------------------------------------------------------------------------------------------------------
 
@@ -426,8 +426,8 @@ class ConnectomeModel(Sealed):
             times, neurons = self._spikes()
             parts.append((times - start, neurons, np.full(len(times), k)))
         times, neurons, trial = (np.concatenate(part) for part in zip(*parts, strict=True))
-        numbers = np.arange(begin, begin + count)
-        return Activity(times, neurons, trial, self.ids, numbers, length, self.columns)
+        which = np.arange(begin, begin + count)
+        return Activity(times, neurons, trial, self.ids, which, length, self.columns)
 
     def advance(self, duration: float, *, progress: bool | Callable[[float], Any] = False) -> None:
         """Simulate from where the network is, with all coupling; `activity` has the spikes.
@@ -482,7 +482,7 @@ class ConnectomeModel(Sealed):
             order = np.lexsort((neurons, times))
             times, neurons = times[order], neurons[order]
         if not self._lives.all():
-            times, neurons = (part[self._lives[neurons] > 0] for part in (times, neurons))
+            times, neurons = (part[self._lives[neurons]] for part in (times, neurons))
         return times, neurons
 
     # Files ------------------------------------------------------------------------------------------------------------
@@ -562,11 +562,15 @@ class ConnectomeModel(Sealed):
                 populations, kind.astype(np.int64), arrays["ids"], release, gaps, every
             )
         model = cls(network, arrays["ids"], kind=kind, columns=columns, coupling=coupling)
-        found = {name: values for name, values in arrays.items() if values.dtype.kind == "f"}
-        model._stimulus, model._sends, model._lives = (
-            found[name].copy() for name in ("stimulus", "sends", "lives")
+        floats, flags = (
+            {name: values.copy() for name, values in arrays.items() if values.dtype.kind == kinds}
+            for kinds in "fb"
         )
-        model._given = {name: found[f"given.{name}"].copy() for name in model._given}
+        model._stimulus, model._sends, model._lives = (
+            floats["stimulus"], flags["sends"], flags["lives"]
+        )  # fmt: skip
+        model._given = {name: floats[f"given.{name}"] for name in model._given}
+        require(cls.__name__, "stimulus", model._stimulus, "finite")
         own = (model._stimulus, model._sends, model._lives, *model._given.values())
         if any(values.shape != (n,) for values in (*columns.values(), *own)):
             fail(cls.__name__, "columns", n, "must have one value for each neuron", got="neurons")
@@ -598,4 +602,6 @@ class ConnectomeModel(Sealed):
 def _edges(arrays: Mapping[str, npt.NDArray[Any]], name: str, n: int) -> Edges:
     """Return edges of a file."""
     pre, post = (ids("ConnectomeModel", end, arrays[f"{name}.{end}"], n) for end in ("pre", "post"))
-    return Edges(pre, post, arrays[f"{name}.weight"])
+    weight = numbers("ConnectomeModel", f"{name}.weight", arrays[f"{name}.weight"])
+    require("ConnectomeModel", f"{name}.weight", weight, "finite")
+    return Edges(pre, post, weight)

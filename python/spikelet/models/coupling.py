@@ -14,6 +14,7 @@ from spikelet.neurons import Equations
 __all__ = ["Coupling", "GradedNeuron"]
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 GradedNeuron = Equations(
     """
@@ -89,15 +90,15 @@ class Coupling:
         total: Floats = synapses + self._gaps.sum(axis=1)
         return total
 
-    def currents(self, V_m: Floats, sends: Floats, lives: Floats) -> Floats:
+    def currents(self, V_m: Floats, sends: Bools, lives: Bools) -> Floats:
         """Return the current into each cell [pA].
 
         Parameters
         ----------
         V_m : array, [n]
             Potentials [mV]; NaN for cells without one.
-        sends, lives : array, [n]
-            1, or 0 for cells that are silenced, and for cells that are removed.
+        sends, lives : array of bool, [n]
+            False for cells that are silenced, and for cells that are removed.
         """
         V, p = np.nan_to_num(V_m), self._cells
         with np.errstate(over="ignore"):
