@@ -81,23 +81,37 @@ class _Neurons:
 
     def __post_init__(self) -> None:
         if self.recording.current is None:
-            fail(self.where, "data", None, "must have the current that was injected [pA]", got="current")
+            fail(
+                self.where,
+                "data",
+                None,
+                "must have the current that was injected [pA]",
+                got="current",
+            )
         for name in self.model.parameters():
             value = getattr(self.model, name)
             if np.ndim(value) and name not in self.space.ranges:
                 fail(self.where, f"{name} of the model", value, "must be one number, or vary")
         if self.recording.V_m is not None and "V_m" not in self.model.states:
-            fail(self.where, "model", self.model.states, "must have the state V_m, as the data has", got="states")
+            fail(
+                self.where,
+                "model",
+                self.model.states,
+                "must have the state V_m, as the data has",
+                got="states",
+            )
         for corner in (0.0, 1.0):
             self.built(np.full(len(self.space), corner))
 
     @property
     def most(self) -> int:
-        return max(1, _SAMPLES // self.recording.current.size)
+        return max(1, int(_SAMPLES // self.recording.current.size))
 
     def built(self, x: Float) -> NeuronModel:
         values = self.space.values(x[None])
-        return self.model.replace(**{name: v[0] if v.ndim > 1 else float(v[0]) for name, v in values.items()})
+        return self.model.replace(
+            **{name: v[0] if v.ndim > 1 else float(v[0]) for name, v in values.items()}
+        )
 
     def run(self, x: Float) -> Responses:
         recording, n = self.recording, len(x)
@@ -139,16 +153,24 @@ class _Networks:
 
     def run(self, x: Float) -> Responses:
         made = [self._made(each) for each in x]
-        nets, (spikes, V_m) = [net for net, *_ in made], zip(*(each[1:] for each in made), strict=True)
-        run_all(nets, float(self.recording.duration or 0.0), threads=self.threads)
+        nets, (spikes, V_m) = (
+            [net for net, *_ in made],
+            zip(*(each[1:] for each in made), strict=True),
+        )
+        run_all(nets, float(self.recording.duration), threads=self.threads)
         sweeps, n, stop = self.recording.sweeps, len(x), nets[0].t
-        each = [recorder.spikes if recorder is not None else Spikes([], [], sweeps) for recorder in spikes]
+        each = [
+            recorder.spikes if recorder is not None else Spikes([], [], sweeps)
+            for recorder in spikes
+        ]
         times = np.concatenate([one.times for one in each])
         ids = np.concatenate([one.columns() * n + k for k, one in enumerate(each)])
         traces = None
         if V_m[0] is not None:
             traces = np.stack([recorder.values for recorder in V_m], axis=2)
-        return Responses(Spikes(times, ids, shape=(sweeps, n), stop=stop), stop, self.recording.dt, traces)
+        return Responses(
+            Spikes(times, ids, shape=(sweeps, n), stop=stop), stop, self.recording.dt, traces
+        )
 
     def _made(self, x: Float) -> tuple[Network, SpikeRecorder | None, StateRecorder | None]:
         """Return a network and its recorders."""

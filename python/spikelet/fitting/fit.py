@@ -24,7 +24,7 @@ __all__ = ["fit"]
 LossFunction = Callable[[Responses, Recording], Any]
 
 
-class _Spent(Exception):  # noqa: N818 - no error: the search is over
+class _Spent(Exception):
     """All candidates have been spent."""
 
 
@@ -110,7 +110,13 @@ def fit(
     optimizer = DifferentialEvolution() if optimizer is None else optimizer
     for name, given in (("loss", loss), ("optimizer", optimizer)):
         if not callable(given) or isinstance(given, type):
-            fail("fit", name, given, "must be a function, or an object of spikelet.fitting", error=TypeError)
+            fail(
+                "fit",
+                name,
+                given,
+                "must be a function, or an object of spikelet.fitting",
+                error=TypeError,
+            )
     if isinstance(loss, Loss):
         loss.check(data)
     most = integer("fit", "candidates", candidates, 1)
@@ -136,7 +142,13 @@ def fit(
             complete = False
             warn_caller("fit: interrupted; fit(..., start=result) goes on")
     if not search.places:
-        fail("fit", "candidates", most, "must be at least those of the optimizer's first generation", got="only")
+        fail(
+            "fit",
+            "candidates",
+            most,
+            "must be at least those of the optimizer's first generation",
+            got="only",
+        )
     places, losses = np.concatenate(search.places), np.concatenate(search.losses)
     return FitResult(model, data, space, places, losses, seed, complete=complete)
 
@@ -147,9 +159,20 @@ class _Search:
     progress: Any = False
 
     def __init__(
-        self, compared: Candidates, loss: LossFunction, data: Recording, most: int, start: FitResult | None
+        self,
+        compared: Candidates,
+        loss: LossFunction,
+        data: Recording,
+        most: int,
+        start: FitResult | None,
     ) -> None:
-        self._compared, self._loss, self._data, self._most, self._start = compared, loss, data, most, start
+        self._compared, self._loss, self._data, self._most, self._start = (
+            compared,
+            loss,
+            data,
+            most,
+            start,
+        )
         self.places: list[Float] = []
         self.losses: list[Float] = []
         self._done, self._least = 0, np.inf

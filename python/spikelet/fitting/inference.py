@@ -64,7 +64,9 @@ def simulator(
         given = np.atleast_2d(np.asarray(theta, np.float64))
         x = space.places("simulator", given)
         parts = [compared.run(x[k : k + compared.most]) for k in range(0, len(x), compared.most)]
-        return torch.as_tensor(np.concatenate([np.asarray(summary(part)) for part in parts]), dtype=torch.float32)
+        return torch.as_tensor(
+            np.concatenate([np.asarray(summary(part)) for part in parts]), dtype=torch.float32
+        )
 
     return simulate
 
@@ -93,7 +95,10 @@ def prior(vary: Vary, sweeps: int = 1) -> Any:
     if not log.any():
         return distributions.Independent(distributions.Uniform(*limits), 1)
     ends = limits.where(~log, limits.log())
-    transforms = [distributions.ExpTransform() if one else distributions.identity_transform for one in space.log]
+    transforms = [
+        distributions.ExpTransform() if one else distributions.identity_transform
+        for one in space.log
+    ]
     stacked = distributions.CatTransform(transforms, dim=-1, lengths=[1] * len(space))
     base = distributions.Independent(distributions.Uniform(*ends), 1)
     return distributions.TransformedDistribution(base, [stacked])

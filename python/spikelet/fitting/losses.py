@@ -15,7 +15,15 @@ from spikelet._util.checks import Float, fail, scalar
 from spikelet._util.described import Described
 from spikelet.fitting.recording import Recording, Responses
 
-__all__ = ["AlignedError", "Coincidence", "ISIHistogram", "Loss", "MeanSquaredError", "RateError", "VanRossum"]
+__all__ = [
+    "AlignedError",
+    "Coincidence",
+    "ISIHistogram",
+    "Loss",
+    "MeanSquaredError",
+    "RateError",
+    "VanRossum",
+]
 
 _ROWS = 256  # samples compared at once, so that differences stay in the cache
 
@@ -66,7 +74,7 @@ class MeanSquaredError(Loss):
         for k in range(0, len(V_m), _ROWS):
             difference = V_m[k : k + _ROWS] - recording.V_m[k : k + _ROWS, :, None]
             total += np.einsum("tsc,tsc->c", difference, difference)
-        return total / recording.V_m.size
+        return np.asarray(total / recording.V_m.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +106,13 @@ class AlignedError(Loss):
         found = _rows(responses.times(), len(recorded) + 1)
         total = np.zeros(found.shape[2])
         if recorded.size:
-            ends = [np.minimum(times, recording.duration) for times in (recorded[:, :, None], found[:-1])]
-            total += self.timing * ((ends[1] - ends[0]) ** 2).sum((0, 1)) / np.isfinite(recorded).sum()
+            ends = [
+                np.minimum(times, recording.duration)
+                for times in (recorded[:, :, None], found[:-1])
+            ]
+            total += (
+                self.timing * ((ends[1] - ends[0]) ** 2).sum((0, 1)) / np.isfinite(recorded).sum()
+            )
         if recording.V_m is not None:
             for sweep in range(recording.sweeps):
                 total += self._potential(responses, recording, recorded, found, sweep)
@@ -112,7 +125,9 @@ class AlignedError(Loss):
         V_m, dt = _potentials(responses)[:, sweep], recording.dt
         rows, own = len(V_m), recorded[np.isfinite(recorded[:, sweep]), sweep]
         begin = np.concatenate([[0], np.rint(own / dt).astype(np.int64)])
-        ends = np.rint(np.minimum(found[: len(own) + 1, sweep], recording.duration) / dt).astype(np.int64)
+        ends = np.rint(np.minimum(found[: len(own) + 1, sweep], recording.duration) / dt).astype(
+            np.int64
+        )
         begins = np.concatenate([np.zeros_like(ends[:1]), ends[:-1]])
         # The sample before a spike; behind the last there is none, so that the end of the sweep is its own sample.
         last = np.where(ends == rows, rows - 1, np.maximum(ends - 2, 0))
@@ -122,10 +137,12 @@ class AlignedError(Loss):
             which = interval[k : k + _ROWS]
             since = np.arange(k, k + len(which)) - begin[which]
             places = np.minimum(begins[which] + since[:, None], last[which])
-            difference = np.take_along_axis(V_m, places, 0) - recording.V_m[k : k + _ROWS, sweep, None]
+            difference = (
+                np.take_along_axis(V_m, places, 0) - recording.V_m[k : k + _ROWS, sweep, None]
+            )
             np.clip(difference, -self.clip, self.clip, out=difference)
             total += np.einsum("tc,tc->c", difference, difference)
-        return total / recording.V_m.size
+        return np.asarray(total / recording.V_m.size)
 
 
 @dataclass(frozen=True, eq=False)

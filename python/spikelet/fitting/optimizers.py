@@ -40,7 +40,7 @@ class DifferentialEvolution(Described):
         scipy's name of the way to make new candidates.
     """
 
-    popsize: int = 8
+    popsize: int = 5
     strategy: str = "best1bin"
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ class CMAES(Described):
         First standard deviation, as a share of the ranges.
     """
 
-    popsize: int = 50
+    popsize: int = 30
     sigma: float = 0.3
 
     def __post_init__(self) -> None:
@@ -120,5 +120,7 @@ class Nevergrad(Described):
         search = ng.optimizers.registry[self.name](cube, budget=10**9, num_workers=self.popsize)
         while True:
             asked = [search.ask() for _ in range(self.popsize)]
-            for one, loss in zip(asked, evaluate(np.array([one.value for one in asked])), strict=True):
+            for one, loss in zip(
+                asked, evaluate(np.array([one.value for one in asked])), strict=True
+            ):
                 search.tell(one, float(loss))

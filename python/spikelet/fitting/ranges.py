@@ -37,7 +37,9 @@ class Range(Described):
         for name in ("low", "high"):
             object.__setattr__(self, name, scalar("Range", name, getattr(self, name), "finite"))
         if not self.low < self.high:
-            fail("Range", "low", (self.low, self.high), "must be less than high", got="(low, high) =")
+            fail(
+                "Range", "low", (self.low, self.high), "must be less than high", got="(low, high) ="
+            )
         if self.log and self.low <= 0:
             fail("Range", "low", self.low, "must be > 0 on a logarithmic scale")
 
@@ -96,8 +98,12 @@ class Space:
             If a value is outside of its range.
         """
         if table.shape[1:] != (len(self),):
-            fail(where, "parameters", table.shape, f"must be [candidates, {len(self)}]", got="shape")
-        found = np.column_stack([one.place(v) for one, v in zip(self._each(), table.T, strict=True)])
+            fail(
+                where, "parameters", table.shape, f"must be [candidates, {len(self)}]", got="shape"
+            )
+        found = np.column_stack(
+            [one.place(v) for one, v in zip(self._each(), table.T, strict=True)]
+        )
         outside = ~((found > -1e-6) & (found < 1 + 1e-6))  # of float32
         if outside.any():
             row, column = np.argwhere(outside)[0]

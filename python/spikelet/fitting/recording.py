@@ -80,7 +80,7 @@ class Recording(Described):
     V_m: Any = None
     spikes: Any = None
     dt: float = 0.1
-    duration: float | None = None
+    duration: Any = None
 
     def __post_init__(self) -> None:
         if self.V_m is None and self.spikes is None:
@@ -93,7 +93,13 @@ class Recording(Described):
                 shapes[name] = array.shape
                 object.__setattr__(self, name, own(array))
         if len(set(shapes.values())) > 1:
-            fail("Recording", "current and V_m", tuple(shapes.values()), "must have one shape, [T, sweeps]", got="shapes")
+            fail(
+                "Recording",
+                "current and V_m",
+                tuple(shapes.values()),
+                "must have one shape, [T, sweeps]",
+                got="shapes",
+            )
         shape = next(iter(shapes.values()), None)
         if shape is not None:
             object.__setattr__(self, "duration", shape[0] * self.dt)
@@ -118,7 +124,7 @@ class Recording(Described):
         if len(outside):
             rule = f"must lie after 0 and up to {self.duration:g} ms, the length of the sweeps"
             fail("Recording", "spikes", float(outside[0]), rule)
-        return Spikes.from_trains(trains, len(trains), start=0.0, stop=float(self.duration or 0.0))
+        return Spikes.from_trains(trains, len(trains), start=0.0, stop=float(self.duration))
 
     @property
     def sweeps(self) -> int:
@@ -134,7 +140,7 @@ class Recording(Described):
         spikes = self.spikes or Spikes([], [], self.sweeps, stop=self.duration)
         shaped = Spikes(spikes.times, spikes.ids, shape=(self.sweeps, 1), stop=self.duration)
         V_m = None if self.V_m is None else self.V_m[:, :, None]
-        return Responses(shaped, float(self.duration or 0.0), self.dt, V_m)
+        return Responses(shaped, float(self.duration), self.dt, V_m)
 
 
 def detect_spikes(V_m: npt.ArrayLike, dt: float, threshold: float = 0.0) -> Spikes:
@@ -164,7 +170,11 @@ def detect_spikes(V_m: npt.ArrayLike, dt: float, threshold: float = 0.0) -> Spik
 
 def _series(name: str, given: Any, unit: str) -> Float:
     """Return checked samples, [T, sweeps]."""
-    lengths = {len(one) for one in given if hasattr(one, "__len__")} if isinstance(given, (list, tuple)) else set()
+    lengths = (
+        {len(one) for one in given if hasattr(one, "__len__")}
+        if isinstance(given, (list, tuple))
+        else set()
+    )
     if len(lengths) > 1:
         rule = "must have sweeps of one length, [T, sweeps]: cut them to the shortest"
         fail("Recording", name, sorted(lengths), rule, got="lengths")

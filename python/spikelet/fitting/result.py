@@ -10,7 +10,7 @@ from spikelet._util import html
 from spikelet._util.checks import Float, own
 from spikelet._util.extras import extra
 from spikelet._util.sealed import Sealed
-from spikelet.fitting.candidates import candidates_of
+from spikelet.fitting.candidates import Candidates, candidates_of
 from spikelet.fitting.ranges import Space
 from spikelet.fitting.recording import Recording, Responses
 
@@ -60,11 +60,25 @@ class FitResult(Sealed):
     _instead: ClassVar = {"": "it is what the fit found"}
 
     def __init__(
-        self, target: Any, recording: Recording, space: Space, places: Float, losses: Float, seed: int, *, complete: bool
+        self,
+        target: Any,
+        recording: Recording,
+        space: Space,
+        places: Float,
+        losses: Float,
+        seed: int,
+        *,
+        complete: bool,
     ) -> None:
         self._target, self._space = target, space
         self._order = np.argsort(losses, kind="stable")
-        self._declare(recording=recording, places=own(places), losses=own(losses), seed=seed, complete=complete)
+        self._declare(
+            recording=recording,
+            places=own(places),
+            losses=own(losses),
+            seed=seed,
+            complete=complete,
+        )
 
     @property
     def loss(self) -> float:
@@ -109,8 +123,10 @@ class FitResult(Sealed):
 
         return sl.plot.fit(self, **options)
 
-    def _candidates(self) -> Any:
-        return candidates_of("FitResult", self._target, self._space, self.recording, None, self.seed)
+    def _candidates(self) -> Candidates:
+        return candidates_of(
+            "FitResult", self._target, self._space, self.recording, None, self.seed
+        )
 
     def _built(self, k: int) -> Any:
         return self._candidates().built(self.places[k])
