@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -176,7 +176,7 @@ class _Networks:
         """Return a network and its recorders."""
         values = {name: float(v[0]) for name, v in self.space.values(x[None]).items()}
         given = self.build(**values)
-        net, *recorders = given if isinstance(given, Iterable) else (given,)
+        net, *recorders = given if isinstance(given, tuple | list) else (given,)
         rule = "must return a network and recorders of its spikes or V_m"
         if not isinstance(net, Network) or not recorders:
             fail(self.where, "model", given, rule, error=TypeError)

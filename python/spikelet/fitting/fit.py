@@ -135,7 +135,8 @@ def fit(
         try:
             optimizer(search.evaluate, len(space), seed)
         except _Spent:
-            pass
+            if search.error is not None:
+                raise search.error from None
         except KeyboardInterrupt:
             if not search.places:
                 raise
@@ -157,6 +158,7 @@ class _Search:
     """What an optimiser asks: it keeps all candidates with their losses, and ends when all are spent."""
 
     progress: Any = False
+    error: Exception | None = None
 
     def __init__(
         self,
@@ -183,7 +185,11 @@ class _Search:
         done = self._done + len(x)
         if done > self._most:
             raise _Spent
-        losses = self._known(x, done)
+        try:
+            losses = self._known(x, done)
+        except Exception as error:
+            self.error = error  # optimisers may turn it into one of theirs
+            raise _Spent from None
         self.places.append(x)
         self.losses.append(losses)
         self._done, self._least = done, min(self._least, float(losses.min()))

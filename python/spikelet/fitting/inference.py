@@ -90,7 +90,7 @@ def prior(vary: Vary, sweeps: int = 1) -> Any:
     from torch import distributions, tensor  # noqa: PLC0415  # an extra
 
     space = Space("prior", vary, integer("prior", "sweeps", sweeps, 1))
-    limits = tensor([space.table(np.full((1, len(space)), end))[0] for end in (0.0, 1.0)]).float()
+    limits = tensor(space.table(np.repeat([[0.0], [1.0]], len(space), axis=1))).float()
     log = tensor(space.log)
     if not log.any():
         return distributions.Independent(distributions.Uniform(*limits), 1)

@@ -6,7 +6,7 @@ own may call these, as in ``lambda r, d: sl.fitting.MeanSquaredError()(r, d) + 5
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class AlignedError(Loss):
         Largest difference of V_m that counts [mV], so that upstrokes do not outweigh all else.
     """
 
-    timing: float = 0.1
+    timing: float = field(default=0.1, metadata={"zero": True})
     clip: float = 20.0
 
     def __call__(self, responses: Responses, recording: Recording) -> Float:
