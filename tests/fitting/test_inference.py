@@ -38,14 +38,14 @@ def test_the_true_parameters_give_the_data(recording):
 def test_parameters_are_near_where_rejection_keeps_them(recording):
     """Sampling by rejection, the simplest inference, finds the parameters."""
     torch.manual_seed(1)
-    theta = prior(VARY).sample((2000,))
+    theta = prior(VARY).sample((4000,))
     found = simulator(
         MODEL,
         vary=VARY,
         data=recording,
-        summary=lambda r: r.V_m[600::50].reshape(-1, r.V_m.shape[2]).T,
+        summary=lambda r: r.V_m[500:640:20].reshape(-1, r.V_m.shape[2]).T,
     )(theta)
-    observed = torch.as_tensor(recording.V_m[600::50].reshape(-1), dtype=torch.float32)
+    observed = torch.as_tensor(recording.V_m[500:640:20].reshape(-1), dtype=torch.float32)
     nearest = theta[((found - observed) ** 2).mean(1).argsort()[:5]].mean(0)
     torch.testing.assert_close(nearest, torch.tensor([17.0, 180.0]), rtol=0.15, atol=0.0)
 

@@ -88,6 +88,9 @@ class _Neurons:
                 "must have the current that was injected [pA]",
                 got="current",
             )
+        if self.model.current is None:
+            rule = 'must take a current: name a parameter, as in Equations(..., current="I_e")'
+            fail(self.where, "model", self.model, rule)
         for name in self.model.parameters():
             value = getattr(self.model, name)
             if np.ndim(value) and name not in self.space.ranges:

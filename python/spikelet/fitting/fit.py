@@ -187,8 +187,8 @@ class _Search:
             raise _Spent
         try:
             losses = self._known(x, done)
-        except Exception as error:
-            self.error = error  # optimisers may turn it into one of theirs
+        except Exception as error:  # noqa: BLE001 - raised by fit, as optimisers may turn it into one of theirs
+            self.error = error
             raise _Spent from None
         self.places.append(x)
         self.losses.append(losses)
