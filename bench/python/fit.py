@@ -69,17 +69,20 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=MODELS, default="adex")
     parser.add_argument("--optimizer", choices=["scipy", "cma"], default="scipy")
+    parser.add_argument("--loss", choices=["aligned", "squared"], default="aligned")
     parser.add_argument("--candidates", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     model, name, parameters, amplitudes, vary = MODELS[given.model]
     data = recording(name, parameters, amplitudes)
     optimizer = F.CMAES() if given.optimizer == "cma" else F.DifferentialEvolution()
+    loss = F.AlignedError() if given.loss == "aligned" else F.MeanSquaredError()
     begin = time.perf_counter()
     best = sl.fit(
         model,
         vary=vary,
         data=data,
+        loss=loss,
         optimizer=optimizer,
         candidates=given.candidates,
         seed=given.seed,

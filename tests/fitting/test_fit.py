@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.fitting import candidates
-from spikelet.fitting import DifferentialEvolution, MeanSquaredError, Range, Recording
+from spikelet.fitting import DifferentialEvolution, MeanSquaredError, Range, Recording, candidates
 
 from .conftest import MODEL, recorded
 
@@ -154,7 +153,10 @@ def test_many_candidates_are_run_in_parts(recording, monkeypatch):
 
 def test_a_candidate_that_diverges_has_an_infinite_loss():
     unstable = sl.Equations(
-        "dV_m/dt = k*V_m**3/ms + I_e/ms", parameters={"k": 0.0, "I_e": 0.0}, initial={"V_m": 1.0}, method="rk2"
+        "dV_m/dt = k*V_m**3/ms + I_e/ms",
+        parameters={"k": 0.0, "I_e": 0.0},
+        initial={"V_m": 1.0},
+        method="rk2",
     )
     data = Recording(np.zeros(2000), np.ones(2000))
     seen = []
