@@ -190,7 +190,7 @@ def test_recordings_that_lack_what_is_compared(loss, recording, text):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda x: VanRossum(x), lambda x: Coincidence(x), lambda x: ISIHistogram(x)]
+    "make", [VanRossum, Coincidence, ISIHistogram]
 )
 def test_bad_parameters(make):
     with pytest.raises(ValueError, match=r"must be > 0, got -1"):

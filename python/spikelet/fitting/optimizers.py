@@ -96,7 +96,7 @@ class CMAES(Described):
 
 @dataclass(frozen=True, eq=False)
 class Nevergrad(Described):
-    """An optimiser of the library ``nevergrad``, which must be installed.
+    """An optimiser of the library ``nevergrad`` (``pip install 'spikelet[fit]'``).
 
     Parameters
     ----------
