@@ -247,6 +247,20 @@ def phase_plane() -> Any:
     return sl.plot.phase_plane(fitzhugh_nagumo, xlim=(-2.5, 2.5), ylim=(-0.7, 1.7))
 
 
+@picture
+def fit() -> Any:
+    """Draw a fit of two sweeps."""
+    current = np.outer(np.repeat([0.0, 1.0], [200, 800]), [300.0, 500.0])
+    net = sl.Network(dt=0.1, dtype="float64")
+    cells = net.population(2, sl.LIF(tau_m=15.0))
+    net.inject(cells, sl.CurrentInput(current))
+    spikes, V_m = net.record(cells, "spikes"), net.record(cells, "V_m")
+    net.run(100.0)
+    data = sl.fitting.Recording(current, V_m.values, spikes, dt=0.1)
+    vary = {"tau_m": (5.0, 50.0), "C_m": (100.0, 500.0)}
+    return sl.plot.fit(sl.fit(sl.LIF(), vary=vary, data=data, candidates=100))
+
+
 # %% [markdown]
 # ## Layered models and trainings
 

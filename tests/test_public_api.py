@@ -33,6 +33,7 @@ MODULES = (
     "spikelet.energy",
     "spikelet.events",
     "spikelet.experiments",
+    "spikelet.fitting",
     "spikelet.io",
     "spikelet.io.nest",
     "spikelet.layers",

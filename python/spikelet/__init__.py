@@ -89,6 +89,7 @@ if TYPE_CHECKING:
         energy,
         events,
         experiments,
+        fitting,
         io,
         layers,
         models,
@@ -98,17 +99,19 @@ if TYPE_CHECKING:
     from spikelet._util.about import info
     from spikelet.conversion.convert import convert
     from spikelet.experiments import SweepResult, load_sweep, sweep
+    from spikelet.fitting.fit import fit
     from spikelet.layers.spiking_model import SpikingModel
     from spikelet.layers.spiking_result import SpikingResult
     from spikelet.layers.stopping import Stopping
 else:
     # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
     _MODULES = (
-        "conversion", "datasets", "decode", "encode", "energy", "events", "experiments", "io", "layers", "models", "plot",
-        "statistics",
+        "conversion", "datasets", "decode", "encode", "energy", "events", "experiments", "fitting", "io", "layers", "models",
+        "plot", "statistics",
     )  # fmt: skip
     _HOMES = {
         "convert": "conversion",
+        "fit": "fitting.fit",
         "info": "_util.about",
         "SpikingModel": "layers.spiking_model",
         "SpikingResult": "layers.spiking_result",
@@ -206,6 +209,8 @@ __all__ = [
     "energy",
     "events",
     "experiments",
+    "fit",
+    "fitting",
     "info",
     "io",
     "layers",

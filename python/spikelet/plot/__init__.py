@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spikelet._util.spelling import missing
+from spikelet.plot.fit import fit
 from spikelet.plot.graph import network
 from spikelet.plot.layers import bars, layer_rates, results
 from spikelet.plot.live import live
@@ -30,6 +31,7 @@ __all__ = [
     "correlation_distribution",
     "feature_maps",
     "fi_curve",
+    "fit",
     "layer_rates",
     "live",
     "network",
