@@ -87,8 +87,10 @@ if TYPE_CHECKING:
         decode,
         encode,
         energy,
+        estimators,
         events,
         experiments,
+        gym,
         io,
         layers,
         models,
@@ -104,8 +106,8 @@ if TYPE_CHECKING:
 else:
     # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
     _MODULES = (
-        "conversion", "datasets", "decode", "encode", "energy", "events", "experiments", "io", "layers", "models", "plot",
-        "statistics",
+        "conversion", "datasets", "decode", "encode", "energy", "estimators", "events", "experiments", "gym", "io", "layers",
+        "models", "plot", "statistics",
     )  # fmt: skip
     _HOMES = {
         "convert": "conversion",
