@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from spikelet._util.extras import needs
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from spikelet._util.spelling import missing
 
-with needs("spikelet.estimators", "learn"):
-    import sklearn as _sklearn
-
-from spikelet.estimators.reservoir import Reservoir
-from spikelet.estimators.spiking import SpikingClassifier, SpikingRegressor
-
-del _sklearn, needs
+if TYPE_CHECKING:
+    from spikelet.estimators.reservoir import Reservoir
+    from spikelet.estimators.spiking import SpikingClassifier, SpikingRegressor
 
 __all__ = ["Reservoir", "SpikingClassifier", "SpikingRegressor"]
 
-__getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:  # they need scikit-learn, an extra
+        module = "reservoir" if name == "Reservoir" else "spiking"
+        return getattr(importlib.import_module(f"spikelet.estimators.{module}"), name)
+    return missing(__name__, __all__)(name)
+
+
+__dir__ = __all__.copy

@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve
 from scipy.signal import lfilter
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
-from spikelet._util.checks import fail, integer, scalar
+from spikelet._util.checks import fail, integer, interval, scalar
+from spikelet._util.extras import needs
 from spikelet._util.spelling import spelled
 from spikelet.network.network import Network
 from spikelet.neurons import LIF
 from spikelet.sources import CurrentInput
+
+with needs("Reservoir", "learn"):
+    from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
 __all__ = ["Reservoir"]
 
@@ -165,7 +168,7 @@ class Reservoir(RegressorMixin, TransformerMixin, BaseEstimator):  # type: ignor
         X : array-like, [n, n_timepoints, n_features] or [n, n_timepoints]
         """
         found = self.transform(X) @ self.coef_.T + self.intercept_
-        return np.asarray(found[..., 0] if self._target_dimensions == 1 else found)
+        return np.asarray(found[..., 0] if self._kind[0] == 1 else found)
 
     def _fit(self, X: ArrayLike, y: ArrayLike, *, first: bool) -> Self:
         series = self._series(X, y, first=first)
@@ -175,8 +178,13 @@ class Reservoir(RegressorMixin, TransformerMixin, BaseEstimator):  # type: ignor
             rule = f"must be [n], [n, n_outputs] or [n, {series.shape[1]}, n_outputs]"
             fail("Reservoir", "y", targets.shape, rule, got="shape")
         penalty = scalar("Reservoir", "alpha", self.alpha, "finite and > 0")
+        kind = (targets.ndim, 1 if targets.ndim == 1 else targets.shape[-1])
         if first:
-            self._draw(series, targets.ndim)
+            self._draw(series)
+            self._kind = kind
+        elif kind != self._kind:
+            rule = f"must have {self._kind[0]} dimensions and {self._kind[1]} outputs, as in the first call"
+            fail("Reservoir", "y", targets.shape, rule, got="shape")
         rows = targets.reshape(len(targets), 1, -1) if targets.ndim < 3 else targets
         start = 0
         for states in self._states(series):
@@ -190,18 +198,15 @@ class Reservoir(RegressorMixin, TransformerMixin, BaseEstimator):  # type: ignor
                 self._squares[-1, -1] = 1e-9  # the offset has no penalty
                 self._products = np.zeros((seen.shape[1], wanted.shape[1]))
                 first = False
-            if wanted.shape[1] != self._products.shape[1]:
-                rule = f"must have {self._products.shape[1]} outputs, as in the first call"
-                fail("Reservoir", "y", targets.shape, rule, got="shape")
             self._squares += seen.T @ seen
             self._products += seen.T @ wanted
         weights = solve(self._squares, self._products, assume_a="pos")
         self.coef_, self.intercept_ = weights[:-1].T, weights[-1]
         return self
 
-    def _series(self, X: ArrayLike, y: Any = None, *, first: bool) -> Floats:
+    def _series(self, X: ArrayLike, y: Any = "no_validation", *, first: bool) -> Floats:
         """Return checked series, [n, n_timepoints, n_features]."""
-        if np.ndim(X) == 3:
+        if np.asarray(X).ndim == 3:
             series = check_array(X, allow_nd=True, dtype=np.float64, input_name="X")
             if first:
                 self.n_features_in_ = series.shape[2]
@@ -209,22 +214,19 @@ class Reservoir(RegressorMixin, TransformerMixin, BaseEstimator):  # type: ignor
                 rule = f"must be [n, n_timepoints, {self.n_features_in_}], as in fit"
                 fail("Reservoir", "X", series.shape, rule, got="shape")
             return np.asarray(series)
-        if y is None or np.ndim(y) == 3:
-            samples = validate_data(self, X, reset=first, dtype=np.float64)
-        else:
-            samples, _ = validate_data(
-                self, X, y, reset=first, dtype=np.float64, multi_output=True, y_numeric=True
-            )
-        return np.asarray(samples)[:, :, None]
+        if y is None:
+            validate_data(self, X, y)  # which says that it must be given
+        return np.asarray(validate_data(self, X, reset=first, dtype=np.float64))[:, :, None]
 
-    def _draw(self, series: Floats, target_dimensions: int) -> None:
+    def _draw(self, series: Floats) -> None:
         """Check the parameters, draw the liquid and measure the features."""
         where = "Reservoir"
         n = integer(where, "n_neurons", self.n_neurons, 5)
         chance = scalar(where, "connectivity", self.connectivity, "in [0, 1]")
         strength = scalar(where, "strength", self.strength, "finite and >= 0") * _RHEOBASE
         scaling = scalar(where, "input_scaling", self.input_scaling, "finite and >= 0") * _RHEOBASE
-        self._hold = integer(where, "hold", round(scalar(where, "hold", self.hold, "> 0", "ms")), 1)
+        scalar(where, "hold", self.hold, "> 0", "ms")
+        self._hold = interval(where, self.hold, 1.0, "hold")
         integer(where, "windows", self.windows, 1)
         scalar(where, "tau_out", self.tau_out, "> 0", "ms")
         random = check_random_state(self.random_state)
@@ -235,7 +237,6 @@ class Reservoir(RegressorMixin, TransformerMixin, BaseEstimator):  # type: ignor
         self._mean = series.mean(axis=(0, 1))
         self._scale = series.std(axis=(0, 1))
         self._scale[self._scale == 0] = 1.0
-        self._target_dimensions = target_dimensions
 
     def _states(self, series: Floats) -> Iterator[Floats]:
         """Yield the states of some series at a time, [n, n_states] or [n, n_timepoints, n_neurons]."""
@@ -263,7 +264,7 @@ class Reservoir(RegressorMixin, TransformerMixin, BaseEstimator):  # type: ignor
             np.add.at(counts, (steps, spikes.ids), 1.0)
             filtered = lfilter([1.0], [1.0, -decay], counts, axis=0)[self._hold - 1 :: self._hold]
             states = filtered.reshape(length, copies, n).transpose(1, 0, 2)[: len(part)]
-            if self._target_dimensions < 3:
+            if self._kind[0] < 3:
                 yield states[:, instants].reshape(len(part), -1)
             else:
                 yield states

@@ -8,15 +8,17 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spikelet._util.checks import fail, integer, scalar
-from spikelet._util.extras import extra
+from spikelet._util.extras import extra, needs
 from spikelet._util.spelling import spelled
+
+with needs("spikelet.estimators", "learn"):
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets, unique_labels
+    from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = ["SpikingClassifier", "SpikingRegressor"]
 
@@ -114,7 +116,9 @@ class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
         return np.asarray(self.model_.run(self._scaled(samples), self.steps).output)
 
 
-_PARAMETERS = """
+class SpikingClassifier(ClassifierMixin, _Spiking):  # type: ignore[misc]  # untyped base
+    """A classifier of LIF neurons, trained by spike-based backpropagation.
+
     Parameters
     ----------
     hidden_layer_sizes : sequence of int
@@ -142,12 +146,6 @@ _PARAMETERS = """
         The network that learns.
     n_features_in_, n_iter_ : int
         Number of features; number of epochs so far.
-"""
-
-
-class SpikingClassifier(ClassifierMixin, _Spiking):  # type: ignore[misc]  # untyped base
-    __doc__ = f"""A classifier of LIF neurons, trained by spike-based backpropagation.
-    {_PARAMETERS}
     classes_ : array, [n_classes]
         Class labels.
 
@@ -258,11 +256,13 @@ class SpikingClassifier(ClassifierMixin, _Spiking):  # type: ignore[misc]  # unt
 
 
 class SpikingRegressor(RegressorMixin, _Spiking):  # type: ignore[misc]  # untyped base
-    __doc__ = f"""A regressor of LIF neurons, trained by spike-based backpropagation.
-    {_PARAMETERS}
+    """A regressor of LIF neurons, trained by spike-based backpropagation.
+
+    Its parameters are those of `SpikingClassifier`, and so are its attributes, without `classes_`.
+
     Notes
     -----
-    As `SpikingClassifier`, with the mean squared error of standardized targets as its loss.
+    The loss is the mean squared error of standardized targets.
 
     Examples
     --------

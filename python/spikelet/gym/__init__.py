@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spikelet._util.extras import needs
 from spikelet._util.spelling import missing
-
-with needs("spikelet.gym", "gym"):
-    import gymnasium as _gymnasium
-
 from spikelet.gym.policy import SpikingPolicy, evaluate
 
 if TYPE_CHECKING:
     from spikelet.gym.eprop import Learned, learn
 
-del _gymnasium, needs
-
 __all__ = ["Learned", "SpikingPolicy", "evaluate", "learn"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Learned", "learn"):  # need PyTorch, another extra
+    if name in ("Learned", "learn"):  # they need PyTorch, another extra
         from spikelet.gym import eprop  # noqa: PLC0415
 
         return getattr(eprop, name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, integer
+from spikelet._util.extras import extra
 from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
 from spikelet.layers.spiking_model import SpikingModel
@@ -72,7 +72,7 @@ class SpikingPolicy(Sealed):
         return self.model.predict(x, **self.options)
 
 
-def make_environments(where: str, env: str, count: int) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+def make_environments(where: str, env: str, count: int) -> Any:
     """Make environments that run side by side, after checking that a policy of discrete actions fits.
 
     Parameters
@@ -82,10 +82,15 @@ def make_environments(where: str, env: str, count: int) -> gymnasium.vector.Vect
     env : str
         Name of a registered environment.
     count : int
+
+    Returns
+    -------
+    gymnasium.vector.VectorEnv
     """
     if not isinstance(env, str):
         rule = "must be the name of an environment, such as 'CartPole-v1'"
         fail(where, "env", type(env).__name__, rule, error=TypeError)
+    gymnasium = extra("gymnasium", f"spikelet.gym.{where}", "gym")
     fast = gymnasium.spec(env).vector_entry_point is not None
     made = gymnasium.make_vec(
         env, count, vectorization_mode="vector_entry_point" if fast else "sync"
