@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spikelet._util.spelling import missing
-from spikelet.gym.policy import SpikingPolicy, evaluate
+from spikelet.gym.policy import Learned, SpikingPolicy, evaluate
+from spikelet.gym.reward import learn_stdp
 
 if TYPE_CHECKING:
-    from spikelet.gym.eprop import Learned, learn
+    from spikelet.gym.eprop import learn_eprop
 
-__all__ = ["Learned", "SpikingPolicy", "evaluate", "learn"]
+__all__ = ["Learned", "SpikingPolicy", "evaluate", "learn_eprop", "learn_stdp"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Learned", "learn"):  # they need PyTorch, another extra
-        from spikelet.gym import eprop  # noqa: PLC0415
+    if name == "learn_eprop":  # it needs PyTorch, another extra
+        from spikelet.gym.eprop import learn_eprop  # noqa: PLC0415
 
-        return getattr(eprop, name)
+        return learn_eprop
     return missing(__name__, __all__)(name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet import layers
 from spikelet._util.checks import choice, fail, integer, numbers, require, scalar
 from spikelet._util.spelling import spelled
-from spikelet.gym.policy import SpikingPolicy, make_environments
+from spikelet.gym.policy import Learned, SpikingPolicy, make_environments
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.eprop import EProp
 
-__all__ = ["Learned", "learn"]
+__all__ = ["learn_eprop"]
 
 Floats = NDArray[np.float32]
 
@@ -24,17 +24,6 @@ Floats = NDArray[np.float32]
 _ENVS, _LENGTH, _EPOCHS, _MINIBATCHES = 8, 128, 4, 4
 _GAMMA, _LAMBDA, _CLIP, _NORM = 0.99, 0.95, 0.2, 0.5
 _VALUE = 100.0  # outputs near 1 stand for values of this size
-
-
-class Learned(NamedTuple):
-    """What `learn` returns."""
-
-    policy: SpikingPolicy
-    """The trained network as a policy, which runs without PyTorch."""
-    returns: NDArray[np.float64]
-    """Return of each training episode, in the order of their ends."""
-    steps: int
-    """Steps of all environments that the training took."""
 
 
 @dataclass
@@ -50,7 +39,7 @@ class _Rollout:
 
 
 @spelled
-def learn(
+def learn_eprop(
     env: str,
     *,
     target: float,
@@ -106,7 +95,7 @@ def learn(
     ----------
     Bellec et al., Nature Communications 11 (2020); Schulman et al., arXiv:1707.06347 (2017).
     """
-    where = "learn"
+    where = "learn_eprop"
     choice(where, "feedback", feedback, "symmetric", "random")
     integer(where, "neurons", neurons, 1)
     scalar(where, "target", target, "finite")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,7 @@ from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["SpikingPolicy", "evaluate", "make_environments"]
+__all__ = ["Learned", "SpikingPolicy", "evaluate", "make_environments"]
 
 Policy = Callable[[NDArray[Any]], NDArray[np.int64]]
 
@@ -31,6 +32,8 @@ class SpikingPolicy(Sealed):
         action.
     steps : int, optional
         Steps of a decision; a converted model knows its own.
+    encode : callable, optional
+        Returns the inputs of the model for observations [n, ...].
     **options
         Of ``model.run``, such as `delay`.
 
@@ -46,16 +49,24 @@ class SpikingPolicy(Sealed):
     """
 
     model: SpikingModel
+    encode: Callable[[NDArray[Any]], Any] | None
     options: dict[str, Any]
 
     _instead: ClassVar = {"": "make another policy"}
 
     @spelled
-    def __init__(self, model: SpikingModel, steps: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        model: SpikingModel,
+        steps: int | None = None,
+        *,
+        encode: Callable[[NDArray[Any]], Any] | None = None,
+        **options: Any,
+    ) -> None:
         if not isinstance(model, SpikingModel):
             rule = "must be a SpikingModel; spikelet.convert makes one of a policy network"
             fail("SpikingPolicy", "model", type(model).__name__, rule, error=TypeError)
-        self.model = model
+        self.model, self.encode = model, encode
         self.options = options if steps is None else {"steps": steps, **options}
 
     def __call__(self, observation: ArrayLike) -> Any:
@@ -67,9 +78,24 @@ class SpikingPolicy(Sealed):
             One observation, if it has one dimension; otherwise several.
         """
         x = np.asarray(observation)
-        if x.ndim == 1:
-            return int(self.model.predict(x[None], **self.options)[0])
-        return self.model.predict(x, **self.options)
+        several = x if x.ndim > 1 else x[None]
+        inputs = several if self.encode is None else self.encode(several)
+        with warnings.catch_warnings():
+            # A few observations, such as the first ones, may lie in a small part of the range of a calibration.
+            warnings.filterwarnings("ignore", ".*preprocess both as for the ANN")
+            actions = self.model.predict(inputs, **self.options)
+        return actions if x.ndim > 1 else int(actions[0])
+
+
+class Learned(NamedTuple):
+    """What `learn_eprop` and `learn_stdp` return."""
+
+    policy: SpikingPolicy
+    """The trained network, which takes the best action; it runs without PyTorch."""
+    returns: NDArray[np.float64]
+    """Return of each training episode, in the order of their ends."""
+    steps: int
+    """Steps of all environments that the training took."""
 
 
 def make_environments(where: str, env: str, count: int) -> Any:
@@ -98,7 +124,7 @@ def make_environments(where: str, env: str, count: int) -> Any:
     actions, observations = made.single_action_space, made.single_observation_space
     if not isinstance(actions, gymnasium.spaces.Discrete) or actions.start != 0:
         made.close()
-        rule = "must have actions 0 .. n - 1 (Discrete); wrap continuous ones so that there are a few to choose from"
+        rule = "must have actions 0 .. n - 1 (Discrete); a wrapper can offer a few of the continuous ones"
         fail(where, "env", f"{env} with {actions}", rule)
     if not isinstance(observations, gymnasium.spaces.Box):
         made.close()
@@ -118,7 +144,7 @@ def evaluate(policy: Policy, env: str, *, episodes: int = 100, seed: int = 0) ->
         Name of a registered environment of gymnasium with discrete actions.
     episodes : int
     seed : int
-        Episode k starts from seed + k.
+        Seed of the initial states.
 
     Returns
     -------
