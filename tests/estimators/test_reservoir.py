@@ -73,7 +73,9 @@ def test_same_bits_with_threads_and_when_pickled() -> None:
     one = Reservoir(30, threads=1).fit(SERIES, BEFORE)
     two = clone(one).set_params(threads=2).fit(SERIES, BEFORE)
     np.testing.assert_array_equal(one.coef_, two.coef_)
-    np.testing.assert_array_equal(one.predict(SERIES), pickle.loads(pickle.dumps(one)).predict(SERIES))
+    np.testing.assert_array_equal(
+        one.predict(SERIES), pickle.loads(pickle.dumps(one)).predict(SERIES)
+    )
     other = clone(one).set_params(random_state=1).fit(SERIES, BEFORE)
     assert not np.array_equal(one.coef_, other.coef_)
 
@@ -104,12 +106,16 @@ def test_parameters_out_of_range(arguments: dict[str, Any], message: str) -> Non
 
 
 def test_arrays_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"y must be .*\[n, 60, n_outputs\], got shape \(10, 59, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"y must be .*\[n, 60, n_outputs\], got shape \(10, 59, 1\)"
+    ):
         Reservoir(10).fit(SERIES, BEFORE[:, 1:])
     model = Reservoir(10).fit(SERIES, BEFORE)
     with pytest.raises(ValueError, match=r"X must be \[n, n_timepoints, 1\]"):
         model.predict(np.zeros((2, 60, 2)))
     before = model.coef_
-    with pytest.raises(ValueError, match="y must have 3 dimensions and 1 outputs, as in the first call"):
+    with pytest.raises(
+        ValueError, match="y must have 3 dimensions and 1 outputs, as in the first call"
+    ):
         model.partial_fit(SERIES, np.zeros((10, 60, 2)))
     np.testing.assert_array_equal(model.coef_, before)

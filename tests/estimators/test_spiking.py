@@ -103,9 +103,7 @@ def test_partial_fit_shows_each_sample_once() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", [SpikingClassifier, SpikingRegressor])
-def test_parameters_out_of_range(
-    kind: type[Any], arguments: dict[str, Any], message: str
-) -> None:
+def test_parameters_out_of_range(kind: type[Any], arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"{kind.__name__}: {message}"):
         kind(**arguments).fit(DIGITS[:20], LABELS[:20])
 

@@ -65,5 +65,7 @@ def test_arguments_out_of_range(arguments: dict[str, Any], message: str) -> None
 
 
 def test_continuous_actions() -> None:
-    with pytest.raises(ValueError, match=r"learn_eprop: env must have actions 0 .. n - 1 .*Pendulum-v1"):
+    with pytest.raises(
+        ValueError, match=r"learn_eprop: env must have actions 0 .. n - 1 .*Pendulum-v1"
+    ):
         learn_eprop("Pendulum-v1", target=0.0)

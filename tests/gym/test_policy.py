@@ -76,7 +76,10 @@ def test_environments_that_have_no_vectors_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("env", "message"),
     [
-        ("Pendulum-v1", "evaluate: env must have actions 0 .. n - 1 .*continuous.*got 'Pendulum-v1"),
+        (
+            "Pendulum-v1",
+            "evaluate: env must have actions 0 .. n - 1 .*continuous.*got 'Pendulum-v1",
+        ),
         ("FrozenLake-v1", "evaluate: env must have observations that are arrays .*FrozenLake-v1"),
     ],
 )

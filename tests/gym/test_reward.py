@@ -59,7 +59,10 @@ def test_three_actions() -> None:
         ({"bins": [3, 4, 6]}, r"bins must have the shape \(4,\) of observations, got shape \(3,\)"),
         ({"bins": [3, 4, 6, 0]}, "bins must be >= 1, got 0"),
         ({"low": [0.0]}, r"low must have the shape \(4,\) of observations"),
-        ({"high": [2.4, 3.0, 0.21, -4.0]}, "high - low must be finite and > 0 at index 3, got -0.5"),
+        (
+            {"high": [2.4, 3.0, 0.21, -4.0]},
+            "high - low must be finite and > 0 at index 3, got -0.5",
+        ),
         ({"grids": 0}, "grids must be >= 1, got 0"),
         ({"eta": 0.0}, "eta must be finite and > 0, got 0"),
         ({"total": 0}, "total must be >= 1, got 0"),
@@ -72,5 +75,7 @@ def test_arguments_out_of_range(arguments: dict[str, Any], message: str) -> None
 
 
 def test_continuous_actions() -> None:
-    with pytest.raises(ValueError, match=r"learn_stdp: env must have actions 0 .. n - 1 .*Pendulum"):
+    with pytest.raises(
+        ValueError, match=r"learn_stdp: env must have actions 0 .. n - 1 .*Pendulum"
+    ):
         learn_stdp("Pendulum-v1", low=[-1] * 3, high=[1] * 3, bins=[3] * 3, target=0.0)

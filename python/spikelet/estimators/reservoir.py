@@ -20,7 +20,12 @@ from spikelet.sources import CurrentInput
 with needs("Reservoir", "learn"):
     from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
     from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
+    from sklearn.utils.validation import (
+        check_array,
+        check_consistent_length,
+        check_is_fitted,
+        validate_data,
+    )
 
 __all__ = ["Reservoir"]
 

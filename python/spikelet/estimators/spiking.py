@@ -67,7 +67,12 @@ class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
         torch, st = extra("torch", where, "torch"), extra("spikelet.torch", where, "torch")
         sizes = np.ravel(self.hidden_layer_sizes).tolist()
         if not sizes:
-            fail(where, "hidden_layer_sizes", sizes, "must have a layer; for none, use a linear model")
+            fail(
+                where,
+                "hidden_layer_sizes",
+                sizes,
+                "must have a layer; for none, use a linear model",
+            )
         sizes = [integer(where, "hidden_layer_sizes", n, 1) for n in sizes]
         steps = integer(where, "steps", self.steps, 1, 65536)
         scalar(where, "tau_m", self.tau_m, "> 0")
@@ -83,9 +88,7 @@ class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
                     st.LIF(tau_m=self.tau_m, **({} if k else {"steps": steps})),
                 ]
             self.module_ = torch.nn.Sequential(*parts, torch.nn.Linear(sizes[-1], n_outputs))
-        self._optimizer = torch.optim.AdamW(
-            self.module_.parameters(), lr=rate, weight_decay=decay
-        )
+        self._optimizer = torch.optim.AdamW(self.module_.parameters(), lr=rate, weight_decay=decay)
 
     def _learn(self, samples: NDArray[Any], targets: NDArray[Any], epochs: int) -> Self:
         """Train for some epochs, then deploy."""
@@ -205,7 +208,12 @@ class SpikingClassifier(ClassifierMixin, _Spiking):  # type: ignore[misc]  # unt
         check_classification_targets(labels)
         if first:
             if classes is None:
-                fail("SpikingClassifier.partial_fit", "classes", None, "must be given to the first call")
+                fail(
+                    "SpikingClassifier.partial_fit",
+                    "classes",
+                    None,
+                    "must be given to the first call",
+                )
             self._begin(samples, unique_labels(np.asarray(classes)))
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             rule = f"must be those of the first call, {self.classes_.tolist()}"
@@ -306,9 +314,7 @@ class SpikingRegressor(RegressorMixin, _Spiking):  # type: ignore[misc]  # untyp
         return self._fit(X, y, 1, first=not hasattr(self, "model_"))
 
     def _fit(self, X: ArrayLike, y: ArrayLike, epochs: int, *, first: bool) -> Self:
-        samples, targets = validate_data(
-            self, X, y, reset=first, multi_output=True, y_numeric=True
-        )
+        samples, targets = validate_data(self, X, y, reset=first, multi_output=True, y_numeric=True)
         columns = targets.reshape(len(targets), -1)
         if first:
             self.target_scaler_, self.n_iter_ = StandardScaler().fit(columns), 0

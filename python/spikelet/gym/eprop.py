@@ -138,7 +138,9 @@ def _scale(where: str, space: Any, scale: ArrayLike | None) -> Floats:
     else:
         given = numbers(where, "scale", scale)
         if given.shape not in ((), space.shape):
-            fail(where, "scale", given.shape, f"must be one number or {space.shape[0]}", got="shape")
+            fail(
+                where, "scale", given.shape, f"must be one number or {space.shape[0]}", got="shape"
+            )
         given = np.broadcast_to(given, space.shape)
     require(where, "scale", given, "finite and > 0")
     return given.astype(np.float32)
@@ -172,8 +174,7 @@ class _Learner:
             group["lr"] = self.rate * left
         used = np.flatnonzero(r.valid)
         x, actions, log_p, advantages, values = (
-            a.reshape(-1, *a.shape[2:])
-            for a in (r.x, r.actions, r.log_p, r.advantages, r.values)
+            a.reshape(-1, *a.shape[2:]) for a in (r.x, r.actions, r.log_p, r.advantages, r.values)
         )
         for _ in range(_EPOCHS):
             for rows in np.array_split(self.random.permutation(used), _MINIBATCHES):
@@ -219,14 +220,21 @@ class _Runs:
             self.begins = ended | cut
             self.returns += self.so_far[self.begins].tolist()
         values[-1] = learner.forward(self._inputs())[:, -1].numpy()
-        x, actions, log_p, valid, rewards, ended, over = (np.stack(a) for a in zip(*kept, strict=True))
+        x, actions, log_p, valid, rewards, ended, over = (
+            np.stack(a) for a in zip(*kept, strict=True)
+        )
         advantages, ahead = np.zeros((_LENGTH, _ENVS)), np.zeros(_ENVS)
         for t in reversed(range(_LENGTH)):
             surprise = rewards[t] + _GAMMA * values[t + 1] * ~ended[t] - values[t]
             ahead = advantages[t] = surprise + _GAMMA * _LAMBDA * ahead * ~over[t]
         single = np.float32
         return _Rollout(
-            x, actions, log_p, advantages.astype(single), (advantages + values[:-1]).astype(single), valid
+            x,
+            actions,
+            log_p,
+            advantages.astype(single),
+            (advantages + values[:-1]).astype(single),
+            valid,
         )
 
     def _inputs(self) -> Floats:

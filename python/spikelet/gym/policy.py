@@ -133,7 +133,9 @@ def make_environments(where: str, env: str, count: int) -> Any:
     return made
 
 
-def evaluate(policy: Policy, env: str, *, episodes: int = 100, seed: int = 0) -> NDArray[np.float64]:
+def evaluate(
+    policy: Policy, env: str, *, episodes: int = 100, seed: int = 0
+) -> NDArray[np.float64]:
     """Run episodes side by side, and return the return of each: the sum of its rewards.
 
     Parameters

@@ -35,9 +35,13 @@ _LEAST = 0.1  # what is left of the learning rate at the end
 class _Places:
     """Place cells: several grids over the observations, shifted against each other, in each of which one cell is active."""
 
-    def __init__(self, low: NDArray[Any], high: NDArray[Any], bins: NDArray[Any], grids: int) -> None:
+    def __init__(
+        self, low: NDArray[Any], high: NDArray[Any], bins: NDArray[Any], grids: int
+    ) -> None:
         self.low, self.span, self.bins = low, high - low, bins
-        odd = 2 * np.arange(len(bins)) + 1  # shifts by odd multiples (Sutton & Barto, 2018, section 9.5.4)
+        odd = (
+            2 * np.arange(len(bins)) + 1
+        )  # shifts by odd multiples (Sutton & Barto, 2018, section 9.5.4)
         self.shift = np.arange(grids)[:, None] * odd % grids / grids
         self.strides = np.cumprod([1, *(bins[:-1] + 1)])
         self.first = np.arange(grids) * int(np.prod(bins + 1))
@@ -65,7 +69,7 @@ def learn_stdp(
     bins: Sequence[int],
     target: float,
     grids: int = 8,
-    eta: float = 0.1,
+    eta: float = 0.3,
     total: int = 100_000,
     seed: int = 0,
 ) -> Learned:
@@ -119,7 +123,13 @@ def learn_stdp(
         counts = np.array([integer(where, "bins", n, 1) for n in bins])
         for name, array in (("low", lowest), ("high", highest), ("bins", counts)):
             if array.shape != size:
-                fail(where, name, array.shape, f"must have the shape {size} of observations", got="shape")
+                fail(
+                    where,
+                    name,
+                    array.shape,
+                    f"must have the shape {size} of observations",
+                    got="shape",
+                )
         require(where, "high - low", highest - lowest, "finite and > 0")
         places = _Places(lowest, highest, counts, n_grids)
         n_actions = int(environment.single_action_space.n)
@@ -206,6 +216,4 @@ class _Agent:
     def policy(self) -> SpikingPolicy:
         """Return the place cells and the neurons of the actions, without the value."""
         weights = self.synapses.weights.reshape(self.places.count, -1)[:, :-1]
-        return SpikingPolicy(
-            SpikingModel([layers.Linear(weights.T)]), 1, encode=self.places.spikes
-        )
+        return SpikingPolicy(SpikingModel([layers.Linear(weights.T)]), 1, encode=self.places.spikes)
