@@ -115,7 +115,7 @@ def test_classes_of_partial_fit() -> None:
     model.partial_fit(DIGITS[:20], LABELS[:20], np.arange(10))
     with pytest.raises(ValueError, match="classes must be those of the first call"):
         model.partial_fit(DIGITS[:20], LABELS[:20], np.arange(9))
-    with pytest.raises(ValueError, match="y must be among the classes .*got 11"):
+    with pytest.raises(ValueError, match=r"y must be among the classes .*got 11"):
         model.partial_fit(DIGITS[:20], np.full(20, 11))
 
 
