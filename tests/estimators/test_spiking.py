@@ -44,7 +44,7 @@ def test_learns_two_targets() -> None:
 
 
 def test_the_deployed_model_is_the_trained_module() -> None:
-    model = SpikingClassifier((20, 10), steps=4, epochs=2).fit(DIGITS[:200], LABELS[:200])
+    model = SpikingClassifier((20, 10), steps=4, epochs=15).fit(DIGITS[:200], LABELS[:200])
     x = model.scaler_.transform(DIGITS[:50]).astype(np.float32)
     with torch.no_grad():
         wanted = model.module_(torch.as_tensor(x)).mean(0).numpy()
