@@ -87,9 +87,11 @@ if TYPE_CHECKING:
         decode,
         encode,
         energy,
+        estimators,
         events,
         experiments,
         fitting,
+        gym,
         io,
         layers,
         models,
@@ -106,8 +108,8 @@ if TYPE_CHECKING:
 else:
     # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
     _MODULES = (
-        "conversion", "datasets", "decode", "encode", "energy", "events", "experiments", "fitting", "io", "layers", "models",
-        "plot", "statistics",
+        "conversion", "datasets", "decode", "encode", "energy", "estimators", "events", "experiments", "fitting", "gym", "io",
+        "layers", "models", "plot", "statistics",
     )  # fmt: skip
     _HOMES = {
         "convert": "conversion",
@@ -207,10 +209,12 @@ __all__ = [
     "decode",
     "encode",
     "energy",
+    "estimators",
     "events",
     "experiments",
     "fit",
     "fitting",
+    "gym",
     "info",
     "io",
     "layers",

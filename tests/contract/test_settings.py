@@ -123,6 +123,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "ConvSTDP": lambda _: ConvSTDP([Conv(maps=3, kernel=2, window=1)], shape=(4, 4)).fit(IMAGES),
     "RidgeReadout": lambda _: RidgeReadout(2).partial_fit(np.eye(2), [0, 1]).solve(1.0),
     "Ranks": lambda _: _net().ranks,
+    "SpikingPolicy": lambda _: sl.gym.SpikingPolicy(_model(), steps=4),
     "NirModel": lambda _: _nir(),
     "SonataNetwork": _sonata,
     "Microcircuit": lambda _: models.microcircuit(0.003, seed=1, threads=1),
@@ -148,7 +149,9 @@ SETTABLE = {
 
 # scikit-learn sets parameters of an estimator before each fit, and its base class checks their names. Events is an old
 # name, whose call makes Spikes. The base of Spikes makes nothing of its own.
-ELSEWHERE = {"STDPClassifier", "Events", "Observed"}
+ELSEWHERE = {
+    "STDPClassifier", "SpikingClassifier", "SpikingRegressor", "Reservoir", "Events", "Observed",
+}  # fmt: skip
 
 
 def _public_classes() -> Iterator[type]:
