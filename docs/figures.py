@@ -26,11 +26,11 @@ SPEED = """\
 | network | threads | spikelet, float32 | NEST 3.10 | Brian2 2.9 |
 |---|---|---|---|---|
 | cortical microcircuit, 2 s | 2 | {compare_microcircuit: spikelet: wall s @ 2} s | {compare_microcircuit: NEST: wall s @ 3} s | |
-| Brunel's network, 12 500 neurons, 1 s | 1 | {compare: brunel; spikelet: sim @ 2} s | {compare: brunel; nest: sim @ 2} s | {compare: brunel; brian2: sim @ 2} s |
-| the same with STDP at 10 million synapses | 1 | {compare: plastic_brunel; spikelet: sim @ 2} s | {compare: plastic_brunel; nest: sim @ 2} s | {compare: plastic_brunel; brian2: sim @ 2} s |
-| CUBA, 4000 neurons, 10 s | 1 | {compare: cuba; spikelet: sim @ 2} s | {compare: cuba; nest: sim @ 2} s | {compare: cuba; brian2: sim @ 2} s |
+| Brunel's network, 12 500 neurons, 1 s | 1 | {compare: brunel; spikelet: sim wall @ 2} s | {compare: brunel; nest: sim wall @ 2} s | {compare: brunel; brian2: sim wall @ 2} s |
+| the same with STDP at 10 million synapses | 1 | {compare: plastic_brunel; spikelet: sim wall @ 2} s | {compare: plastic_brunel; nest: sim wall @ 2} s | {compare: plastic_brunel; brian2: sim wall @ 2} s |
+| CUBA, 4000 neurons, 10 s | 1 | {compare: cuba; spikelet: sim wall @ 2} s | {compare: cuba; nest: sim wall @ 2} s | {compare: cuba; brian2: sim wall @ 2} s |
 
-The first row is from {origin compare_microcircuit}; the others are from {origin compare}."""  # noqa: E501
+The first row is of {release compare_microcircuit}, the others are of {release compare}, on {machine compare}."""  # noqa: E501
 
 
 class Table(NamedTuple):
@@ -104,14 +104,24 @@ def figure(reference: str) -> str:
     return rounded(value, int(digits or 2))
 
 
-def origin(name: str) -> str:
-    """Return the version, date and machine of a result as text."""
+def release(name: str) -> str:
+    """Return the version and date of a result."""
     found = result(name)
     day = date.fromisoformat(found["date"][:10])
-    host = found["machine"]
+    return f"version {found['spikelet']} ({day.day} {day:%B %Y})"
+
+
+def machine(name: str) -> str:
+    """Return the processor of a result, and its number of cores."""
+    host = result(name)["machine"]
     cores = "1 core" if host["cores"] == 1 else f"{host['cores']} cores"
-    words = [f"version {found['spikelet']}", f"{day.day} {day:%B %Y}", host["cpu"], cores]
-    return ", ".join([*words, *filter(None, [found.get("note")])])
+    return f"{host['cpu']}, {cores}"
+
+
+def origin(name: str) -> str:
+    """Return the version, date and machine of a result, and how it was measured."""
+    note = result(name).get("note")
+    return f"{release(name)}, {machine(name)}" + (f"; {note}" if note else "")
 
 
 def command(name: str) -> str:
@@ -138,7 +148,8 @@ def filled(text: str) -> str:
     if not has:
         msg = f"README.md must have the lines {BEGIN} and {END}"
         raise ValueError(msg)
-    block = re.sub(r"\{origin (\w+)\}", lambda found: origin(found[1]), SPEED)
+    block = re.sub(r"\{release (\w+)\}", lambda found: release(found[1]), SPEED)
+    block = re.sub(r"\{machine (\w+)\}", lambda found: machine(found[1]), block)
     block = re.sub(r"\{([^{}]+)\}", lambda found: figure(found[1]), block)
     return f"{before}{BEGIN}\n{block}\n{END}{after}"
 

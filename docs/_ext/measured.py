@@ -35,6 +35,7 @@ class FiguresDirective(SphinxDirective):
     """A table of a result, with its origin and command."""
 
     required_arguments = 1
+    final_argument_whitespace = True
     option_spec: ClassVar[dict[str, Any]] = {
         "columns": directives.unchanged_required,
         "rows": directives.unchanged_required,
