@@ -30,7 +30,7 @@ SPEED = """\
 | the same with STDP at 10 million synapses | 1 | {compare: plastic_brunel; spikelet: sim wall @ 2} s | {compare: plastic_brunel; nest: sim wall @ 2} s | {compare: plastic_brunel; brian2: sim wall @ 2} s |
 | CUBA, 4000 neurons, 10 s | 1 | {compare: cuba; spikelet: sim wall @ 2} s | {compare: cuba; nest: sim wall @ 2} s | {compare: cuba; brian2: sim wall @ 2} s |
 
-The first row is of {release compare_microcircuit}, the others are of {release compare}, on {machine compare}."""  # noqa: E501
+The first row is of {release compare_microcircuit}, the others are of {release compare}, on {machine compare}."""
 
 
 class Table(NamedTuple):
@@ -87,7 +87,9 @@ def number(text: str) -> float:
 def rounded(value: float, digits: int) -> str:
     """Return a number with some significant digits, and thousands apart."""
     places = digits - 1 - math.floor(math.log10(abs(value))) if value else 0
-    return f"{round(value, places):_.{max(places, 0)}f}".replace("_", " " if abs(value) >= 10_000 else "")
+    return f"{round(value, places):_.{max(places, 0)}f}".replace(
+        "_", " " if abs(value) >= 10_000 else ""
+    )
 
 
 def figure(reference: str) -> str:
@@ -159,4 +161,6 @@ if __name__ == "__main__":
     if "--write" in sys.argv[1:]:
         README.write_text(filled(text), encoding="utf-8")
     elif filled(text) != text:
-        sys.exit("the README's figures are not those of bench/results: run python docs/figures.py --write")
+        sys.exit(
+            "the README's figures are not those of bench/results: run python docs/figures.py --write"
+        )

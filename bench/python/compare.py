@@ -27,7 +27,6 @@ SIMULATORS = {
     "equations": ("spikelet", "on_spikelet.of_text"),
     "nest": ("nest", "on_nest.run"),
     "brian2": ("brian2", "on_brian2.standalone"),
-    "brian2_runtime": ("brian2", "on_brian2.in_python"),
 }
 """The package that each simulator needs, and the function that runs it."""
 
@@ -58,8 +57,7 @@ def arguments() -> argparse.Namespace:
     add("--model", nargs="+", choices=MODELS, default=["cuba"],
         help="a plastic model also runs its static counterpart (default: cuba)")  # fmt: skip
     add("--simulators", nargs="+", choices=SIMULATORS, default=["spikelet", "nest", "brian2"],
-        help="equations: spikelet, with all neurons from text; brian2_runtime: Brian2 without standalone mode "
-        "(default: spikelet nest brian2)")  # fmt: skip
+        help="equations: spikelet, with all neurons from text (default: spikelet nest brian2)")  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
         help="data type of spikelet; NEST and Brian2 compute in float64")  # fmt: skip

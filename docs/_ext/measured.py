@@ -48,7 +48,9 @@ class FiguresDirective(SphinxDirective):
         file = name.partition("#")[0]
         self.env.note_dependency(str(figures.RESULTS / f"{file}.json"))
         chosen = {
-            option: [word.strip() for word in self.options.get(option, "").split(";") if word.strip()]
+            option: [
+                word.strip() for word in self.options.get(option, "").split(";") if word.strip()
+            ]
             for option in ("columns", "rows")
         }
         try:

@@ -19,8 +19,12 @@ PEERS = re.compile(
     r"\b(NEST|Brian2|BindsNET|GeNN|snn[Tt]orch|[Ss]piking[Jj]elly|Norse|Rockpool|Sinabs|Spyx|tonic|expelliarmus|onnxruntime)\b"
 )
 # A speed in a sentence, and a cell that is a figure and nothing else.
-SPEED = re.compile(r"(?<![\w.])\d[\d.]* ?(?:times as|x(?! \d)|ns|us|µs|[GM]B|m?s (?:per|for each) )(?!\w)")
-CELL = re.compile(r"\d[\d ]*(?:\.\d+(?: ?(?:s|ms|us|ns|%|x|times|GB|MB))?|(?: ?(?:s|ms|us|ns|%|x|times|GB|MB)))")
+SPEED = re.compile(
+    r"(?<![\w.])\d[\d.]* ?(?:times as|x(?! \d)|ns|us|µs|[GM]B|m?s (?:per|for each) )(?!\w)"
+)
+CELL = re.compile(
+    r"\d[\d ]*(?:\.\d+(?: ?(?:s|ms|us|ns|%|x|times|GB|MB))?|(?: ?(?:s|ms|us|ns|%|x|times|GB|MB)))"
+)
 # What begins like this was not measured.
 ALLOWED = {
     "27 us": "computed: what a real-time factor leaves for a step",
@@ -45,7 +49,9 @@ def references() -> list[tuple[str, str, bool]]:
     for page in PAGES:
         text, name = page.read_text("utf-8"), page.name
         found += [(name, r, False) for r in re.findall(r"\{measured\}`([^`]*)`", text)]
-        found += [(name, r, True) for r in re.findall(r"^```\{measured\} (.*)$", text, re.MULTILINE)]
+        found += [
+            (name, r, True) for r in re.findall(r"^```\{measured\} (.*)$", text, re.MULTILINE)
+        ]
     return found
 
 
@@ -97,5 +103,10 @@ def test_figures_of_other_programs_come_from_the_results(page: Path) -> None:
 
 
 def test_a_figure_beside_another_program_is_found() -> None:
-    assert own_figures("It is 12 times as fast as NEST, with {measured}`a: b: c` ms per step.") == ["12 times as"]
-    assert own_figures("| | s |\n|---|---|\n| NEST | 3.5 |\n| here | 2 s |\n\n12 ns") == ["3.5", "2 s"]
+    assert own_figures("It is 12 times as fast as NEST, with {measured}`a: b: c` ms per step.") == [
+        "12 times as"
+    ]
+    assert own_figures("| | s |\n|---|---|\n| NEST | 3.5 |\n| here | 2 s |\n\n12 ns") == [
+        "3.5",
+        "2 s",
+    ]

@@ -211,10 +211,15 @@ def about() -> Record:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *("PATH" if os.path.isabs(a) else a for a in sys.argv[1:])],
+        "command": [Path(sys.argv[0]).name, *map(_shown, sys.argv[1:])],
         "machine": machine(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
     }
+
+
+def _shown(argument: str) -> str:
+    """Return an argument, or what stands for a path of this machine."""
+    return "PATH" if Path(argument).is_absolute() else argument
 
 
 def headline(origin: Record) -> str:
@@ -336,7 +341,10 @@ def show(
 
 def _cells(text: str) -> Record:
     """Return the columns and rows of a Markdown table, which ends with the first line that is none of its rows."""
-    lines = [line[2:-2].split(" | ") for line in takewhile(lambda line: line.startswith("|"), text.splitlines())]
+    lines = [
+        line[2:-2].split(" | ")
+        for line in takewhile(lambda line: line.startswith("|"), text.splitlines())
+    ]
     return {"columns": lines[0], "rows": lines[2:]}
 
 
