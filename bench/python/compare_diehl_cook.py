@@ -107,7 +107,7 @@ def main() -> None:
         settings = {"protocol": case.protocol, "neurons": case.neurons, "threads": case.threads, "seed": seed,
                     "mnist": args.mnist, "images": args.images, "warm_up": args.warm_up}  # fmt: skip
         python = getattr(args, f"{case.simulator}_python")
-        function = f"diehl_cook_on_{case.simulator}.run"
+        function = f"diehl_cook.on_{case.simulator}"
         return harness.call(python, WORKER, function, settings, threads=case.threads)
 
     simulators = [name for name in SIMULATORS if name in args.simulators]

@@ -110,7 +110,7 @@ def run_all(
                     "presim": args.presim, "duration": args.seconds * 1e3, "circuit": description,
                     "spikes": spikes}  # fmt: skip
         record = harness.call(
-            getattr(args, f"{case.simulator}_python"), WORKER, f"microcircuit_on_{case.simulator}.run",
+            getattr(args, f"{case.simulator}_python"), WORKER, f"microcircuit.on_{case.simulator}",
             settings, threads=case.threads,
             environment={"SPIKELET_SIMD": case.level} if case.level in LEVELS[1:] else {},
         )  # fmt: skip

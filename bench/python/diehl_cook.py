@@ -10,10 +10,14 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from measure import peak_rss_mb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,3 +113,98 @@ def record(
         "input_spikes_per_image": learnt.input_spikes / images,
         "exc_spikes_per_image": learnt.exc_spikes / images,
     }
+
+
+def learn_on_spikelet(task: Task) -> Learnt:
+    """Learn with spikelet's ready-made two-layer network."""
+    import spikelet as sl  # noqa: PLC0415
+    from spikelet.models import DiehlCook  # noqa: PLC0415
+
+    if task.protocol != PROTOCOLS["published"]:
+        raise ImportError("spikelet's network runs the published protocol only")
+    start = perf_counter()
+    network = DiehlCook(
+        task.neurons,
+        PIXELS,
+        dt=task.protocol.dt,
+        show=task.protocol.stimulus,
+        rest=task.protocol.rest,
+        total=NORM,
+        seed=task.seed,
+        threads=task.threads,
+    )
+    build = perf_counter() - start
+    network.fit(task.warm_up)
+    spikes = network.net.record(network.net.populations[1], "spikes")
+    inputs = network.net.record(network.net.populations[0], "spikes")
+    before = network.net.t
+    start = perf_counter()
+    network.fit(np.concatenate([task.warm_up, task.images]))  # continues after the warm-up
+    wall = perf_counter() - start
+    return Learnt(
+        build_s=build,
+        wall_s=wall,
+        # Steps include repeated presentations of images to which too few neurons responded.
+        steps=round((network.net.t - before) / task.protocol.dt),
+        input_spikes=len(inputs.ids),
+        exc_spikes=len(spikes.ids),
+        peak_rss_mb=peak_rss_mb(),
+        versions={"spikelet": sl.__version__, "simd": sl.simd_level()},
+    )
+
+
+def learn_on_bindsnet(task: Task) -> Learnt:
+    """Learn with BindsNET's own network; exc, inh and theta_plus are those of its example."""
+    import torch  # noqa: PLC0415
+    from bindsnet.encoding import poisson  # noqa: PLC0415
+    from bindsnet.models import DiehlAndCook2015  # noqa: PLC0415
+    from bindsnet.network.monitors import Monitor  # noqa: PLC0415
+
+    protocol = task.protocol
+    torch.set_num_threads(task.threads)
+    torch.manual_seed(task.seed)
+
+    start = perf_counter()
+    network = DiehlAndCook2015(
+        n_inpt=PIXELS,
+        n_neurons=task.neurons,
+        exc=22.5,
+        inh=120.0,
+        dt=protocol.dt,
+        norm=NORM,
+        theta_plus=0.05,
+        inpt_shape=(1, 28, 28),
+    )
+    monitor = Monitor(network.layers["Ae"], state_vars=["s"], time=protocol.steps)
+    network.add_monitor(monitor, name="Ae")
+    build = perf_counter() - start
+
+    def present(image: NDArray[np.uint8]) -> tuple[int, int]:
+        rates = torch.from_numpy(image.astype("float32")) * (protocol.white / 255.0)
+        spikes = poisson(rates, time=int(protocol.stimulus), dt=protocol.dt)
+        train = torch.zeros((protocol.steps, 1, 1, 28, 28), dtype=spikes.dtype)
+        train[: len(spikes), 0, 0] = spikes
+        network.run(inputs={"X": train}, time=int(protocol.stimulus + protocol.rest))
+        counts = int(spikes.sum()), int(monitor.get("s").sum())
+        if not protocol.rest:
+            network.reset_state_variables()
+        return counts
+
+    for image in task.warm_up:
+        present(image)
+    start = perf_counter()
+    counts = [present(image) for image in task.images]
+    wall = perf_counter() - start
+    return Learnt(
+        build_s=build,
+        wall_s=wall,
+        steps=protocol.steps * len(task.images),
+        input_spikes=sum(count[0] for count in counts),
+        exc_spikes=sum(count[1] for count in counts),
+        peak_rss_mb=peak_rss_mb(),
+        versions={"bindsnet": version("bindsnet"), "torch": torch.__version__},
+    )
+
+
+on_spikelet = partial(record, learn_on_spikelet)
+on_bindsnet = partial(record, learn_on_bindsnet)

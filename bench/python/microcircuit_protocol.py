@@ -98,7 +98,7 @@ def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
         "duration": args.seconds * 1e3,
     }
     given = settings | {"circuit": description, "spikes": part}
-    function = "microcircuit_on_spikelet.run"
+    function = "microcircuit.on_spikelet"
     record = call(sys.executable, WORKER, function, given, threads=args.threads)
     if "wall_s" not in record:
         sys.exit(f"{case} seed {seed}: {record}")

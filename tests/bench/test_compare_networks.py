@@ -54,7 +54,7 @@ def test_it_runs_the_ann_and_spikelet_and_reuses_the_runs(tmp_path: Path, script
         )  # fmt: skip
 
     first = run()
-    assert "spikingjelly resnet20-akamaster max, run 1: missing" in first.stderr
+    assert "spikingjelly resnet20-akamaster ltb, run 1: missing" in first.stderr
     assert "| resnet20-akamaster | PyTorch | the ANN |" in first.stdout
     assert "| resnet20-akamaster | spikelet | percentile | all steps | 12 |" in first.stdout
     (path,) = (tmp_path / "kept").glob("spikelet.*.json")
