@@ -25,10 +25,10 @@ BEGIN, END = "<!-- figures: begin (python docs/figures.py --write) -->", "<!-- f
 SPEED = """\
 | network | threads | spikelet, float32 | NEST 3.10 | Brian2 2.9 |
 |---|---|---|---|---|
-| cortical microcircuit, 2 s | 2 | {compare_microcircuit: spikelet: wall s @ 2} s | {compare_microcircuit: NEST: wall s @ 3} s | |
-| Brunel's network, 12 500 neurons, 1 s | 1 | {compare: brunel; spikelet: sim wall @ 2} s | {compare: brunel; nest: sim wall @ 2} s | {compare: brunel; brian2: sim wall @ 2} s |
-| the same with STDP at 10 million synapses | 1 | {compare: plastic_brunel; spikelet: sim wall @ 2} s | {compare: plastic_brunel; nest: sim wall @ 2} s | {compare: plastic_brunel; brian2: sim wall @ 2} s |
-| CUBA, 4000 neurons, 10 s | 1 | {compare: cuba; spikelet: sim wall @ 2} s | {compare: cuba; nest: sim wall @ 2} s | {compare: cuba; brian2: sim wall @ 2} s |
+| cortical microcircuit, 2 s | 2 | {compare_microcircuit#times: spikelet; float32; float: wall s @ 2} s | {compare_microcircuit#times: nest: wall s @ 3} s | |
+| Brunel's network, 12 500 neurons, 1 s | 1 | {compare#times: brunel; spikelet; float32: sim wall @ 2} s | {compare#times: brunel; nest: sim wall @ 2} s | {compare#times: brunel; brian2: sim wall @ 2} s |
+| the same with STDP at 10 million synapses | 1 | {compare#times: plastic_brunel; spikelet; float32: sim wall @ 2} s | {compare#times: plastic_brunel; nest: sim wall @ 2} s | {compare#times: plastic_brunel; brian2: sim wall @ 2} s |
+| CUBA, 4000 neurons, 10 s | 1 | {compare#times: cuba; spikelet; float32: sim wall @ 2} s | {compare#times: cuba; nest: sim wall @ 2} s | {compare#times: cuba; brian2: sim wall @ 2} s |
 
 The first row is of {release compare_microcircuit}, the others are of {release compare}, on {machine compare}."""
 

@@ -212,13 +212,13 @@ def main() -> None:
         if "epoch" in args.parts:
             found["epoch"] = epochs(args, folder)
 
-    texts = [report.equality(equal)] if equal else []
+    texts = {"equality": report.equality(equal)} if equal else {}
     if layer := found["layer"]:
-        shape = f"{args.steps} steps, batch {args.batch}, {args.neurons} neurons, float32"
-        texts += [shape, report.layer(layer), report.best_peer(layer)]
+        texts["shape"] = f"{args.steps} steps, batch {args.batch}, {args.neurons} neurons, float32"
+        texts |= {"layer": report.layer(layer), "best": report.best_peer(layer)}
     for part in ("memory", "epoch"):
         if found[part]:
-            texts.append(getattr(report, part)(found[part]))
+            texts[part] = getattr(report, part)(found[part])
     runs = [run for results in found.values() for records in results.values() for run in records]
     harness.show(
         args, origin, [*equal, *runs], texts, equality=equal,

@@ -176,8 +176,7 @@ def learn_on_bindsnet(task: Task) -> Learnt:
         train = torch.zeros((PUBLISHED.steps, 1, 1, 28, 28), dtype=spikes.dtype)
         train[: len(spikes), 0, 0] = spikes
         network.run(inputs={"X": train}, time=int(PUBLISHED.stimulus + PUBLISHED.rest))
-        counts = int(spikes.sum()), int(monitor.get("s").sum())
-        return counts
+        return int(spikes.sum()), int(monitor.get("s").sum())
 
     for image in task.warm_up:
         present(image)
