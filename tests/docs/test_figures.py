@@ -83,6 +83,29 @@ def test_the_readme_is_filled() -> None:
     assert FIGURES["filled"](text) == text, "run python docs/figures.py --write"
 
 
+def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [["1", "a", "1 234.5 (1 200..1 300)"], ["1", "b", "0.0456"], ["2", "a", "98765"]]
+    times = {"columns": ["threads", "name", "wall s (min..max)"], "rows": rows}
+    (tmp_path / "x.json").write_text(json.dumps({"tables": {"times": times, "other": times}}))
+    figure = FIGURES["figure"]
+    monkeypatch.setitem(figure.__globals__, "RESULTS", tmp_path)
+    monkeypatch.setitem(figure.__globals__, "ROOT", tmp_path)
+    assert figure("x#times: 1; b: wall") == "0.0456"
+    assert figure("x#times: 1; b: wall s @ 2") == "0.046"
+    assert figure("x#times: 1; a: wall @ 2") == "1200"
+    assert figure("x#times: 2; a: wall @ 3") == "98 800"
+    assert figure("x#other: 1; a: wall // 1; b: wall") == "27 000"
+    for wrong, says in {
+        "y: a: wall": "there is no result 'y'",
+        "x: 1; a: wall": "write one of them after x#",
+        "x#times: a: wall": "2 rows have 'a'",
+        "x#times: 1; a: nothing": "0 columns begin with 'nothing'",
+        "x#times: 1; a: name @ 2": "'a' does not begin with a number",
+    }.items():
+        with pytest.raises(ValueError, match=re.escape(says)):
+            figure(wrong)
+
+
 def own_figures(text: str) -> list[str]:
     """Return the figures of the tables and paragraphs that name another program."""
     found = []
