@@ -30,7 +30,7 @@ SPEED = """\
 | the same with STDP at 10 million synapses | 1 | {compare#times: plastic_brunel; spikelet; float32: sim wall @ 2} s | {compare#times: plastic_brunel; nest: sim wall @ 2} s | {compare#times: plastic_brunel; brian2: sim wall @ 2} s |
 | CUBA, 4000 neurons, 10 s | 1 | {compare#times: cuba; spikelet; float32: sim wall @ 2} s | {compare#times: cuba; nest: sim wall @ 2} s | {compare#times: cuba; brian2: sim wall @ 2} s |
 
-The first row is of {release compare_microcircuit}, the others are of {release compare}, on {machine compare}."""
+The first row is of {release compare_microcircuit} on {machine compare_microcircuit}; the others are of {release compare} on {machine compare}."""
 
 
 class Table(NamedTuple):
@@ -107,10 +107,11 @@ def figure(reference: str) -> str:
 
 
 def release(name: str) -> str:
-    """Return the version and date of a result."""
+    """Return the version and date of a result; of one that was taken over from a page, the date of the page."""
     found = result(name)
     day = date.fromisoformat(found["date"][:10])
-    return f"version {found['spikelet']} ({day.day} {day:%B %Y})"
+    published = "published " if "transcribed" in found else ""
+    return f"version {found['spikelet']} ({published}{day.day} {day:%B %Y})"
 
 
 def machine(name: str) -> str:
