@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import sqrt
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 from models import DT, MODELS
 
@@ -27,7 +27,6 @@ SIMULATORS = {
     "equations": ("spikelet", "on_spikelet.of_text"),
     "nest": ("nest", "on_nest.run"),
     "brian2": ("brian2", "on_brian2.standalone"),
-    "brian2_runtime": ("brian2", "on_brian2.in_python"),
 }
 """The package that each simulator needs, and the function that runs it."""
 
@@ -58,8 +57,7 @@ def arguments() -> argparse.Namespace:
     add("--model", nargs="+", choices=MODELS, default=["cuba"],
         help="a plastic model also runs its static counterpart (default: cuba)")  # fmt: skip
     add("--simulators", nargs="+", choices=SIMULATORS, default=["spikelet", "nest", "brian2"],
-        help="equations: spikelet, with all neurons from text; brian2_runtime: Brian2 without standalone mode "
-        "(default: spikelet nest brian2)")  # fmt: skip
+        help="equations: spikelet, with all neurons from text (default: spikelet nest brian2)")  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
         help="data type of spikelet; NEST and Brian2 compute in float64")  # fmt: skip
@@ -178,31 +176,6 @@ def times(results: Results, verdicts: dict[Case, str]) -> str:
     return harness.table(results, ("model", "threads", "simulator", "dtype"), columns)
 
 
-def costs(results: Results) -> str:
-    """Return a Markdown table of the cost of plasticity: the same network with and without it."""
-
-    def weights(runs: list[Record], key: str) -> str:
-        values = [run[key] for run in runs if run[key] is not None]
-        if not values:
-            return "-"
-        return f"{fmean(values):.6f}" + (f" ± {stdev(values):.6f}" if len(values) > 1 else "")
-
-    lines = []
-    for case, runs in results.items():
-        static = results.get(replace(case, model=MODELS[case.model].static or ""), [{}])
-        if "wall_s" not in runs[0] or "wall_s" not in static[0]:
-            continue
-        one, other = (middle(group, "wall_s") for group in (static, runs))
-        rates = [f"{middle(group, 'rate_hz'):.2f}" for group in (static, runs)]
-        lines.append(
-            [case.model, str(case.threads), case.simulator, case.dtype, f"{one:.4g}", f"{other:.4g}",
-             f"{other / one:.2f}", *rates, *(weights(runs, key) for key in ("weight_mean", "weight_sd"))]
-        )  # fmt: skip
-    header = ("model", "threads", "simulator", "dtype", "static wall s", "plastic wall s", "cost of plasticity",
-              "static rate Hz", "plastic rate Hz", "mean weight (SD of seeds)", "SD of weights (SD of seeds)")  # fmt: skip
-    return harness.markdown(header, lines)
-
-
 def speedups(results: Results) -> str:
     """Return a Markdown table of the speed-up over the fewest threads."""
     lines = []
@@ -242,14 +215,11 @@ def main() -> None:
     settings = (
         f"dt {DT} ms; scale {args.scale:g}; {simulated}; seeds {args.seed} to {seeds[-1]}; medians"
     )
-    texts = [settings, summarize(verdicts), times(results, verdicts)]
-    if any(MODELS[case.model].static for case in results):
-        texts.append(costs(results))
+    texts = {"settings": settings, "check": summarize(verdicts), "times": times(results, verdicts)}
     if len(args.threads) > 1:
-        texts.append(speedups(results))
+        texts["speed-up"] = speedups(results)
     harness.show(
         args, origin, (run for runs in results.values() for run in runs), texts,
-        check=summarize(verdicts),
         cases=[vars(c) | {"same_activity": verdicts.get(c), "runs": runs} for c, runs in results.items()],
     )  # fmt: skip
 

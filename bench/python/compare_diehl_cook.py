@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from diehl_cook import PROTOCOLS
-
 from spikelet.cli import bench_harness as harness
 from spikelet.cli.bench_harness import Record, middle
 
@@ -31,7 +29,6 @@ ORDER = 10.0
 class Case:
     """One row of the table."""
 
-    protocol: str
     neurons: int
     threads: int
     simulator: str
@@ -43,7 +40,6 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--mnist", type=Path, required=True, metavar="PATH",
         help="folder with train-images-idx3-ubyte, plain or gzipped")  # fmt: skip
-    add("--protocol", nargs="+", choices=PROTOCOLS, default=["published"])
     add("--neurons", type=int, nargs="+", default=[400], help="neurons per layer (default: 400)")
     add("--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS)
     add("--threads", type=int, nargs="+", default=[1])
@@ -77,7 +73,7 @@ def table(results: dict[Case, list[Record]]) -> str:
     """Return the comparison as one Markdown table."""
 
     def ours(case: Case) -> list[Record]:
-        found = results.get(Case(case.protocol, case.neurons, case.threads, "spikelet"), [{}])
+        found = results.get(Case(case.neurons, case.threads, "spikelet"), [{}])
         return found if "wall_s" in found[0] else []
 
     def ratio(case: Case, runs: list[Record]) -> str:
@@ -97,21 +93,21 @@ def table(results: dict[Case, list[Record]]) -> str:
         "same order": lambda case, runs: verdict(runs, ours(case)),
         "peak RSS MB": "peak_rss_mb .0f",
     }
-    return harness.table(results, ("protocol", "neurons", "threads", "simulator"), columns)
+    return harness.table(results, ("neurons", "threads", "simulator"), columns)
 
 
 def main() -> None:
     args, origin = arguments(), harness.about()
 
     def once(case: Case, seed: int) -> Record:
-        settings = {"protocol": case.protocol, "neurons": case.neurons, "threads": case.threads, "seed": seed,
+        settings = {"neurons": case.neurons, "threads": case.threads, "seed": seed,
                     "mnist": args.mnist, "images": args.images, "warm_up": args.warm_up}  # fmt: skip
         python = getattr(args, f"{case.simulator}_python")
-        function = f"diehl_cook_on_{case.simulator}.run"
+        function = f"diehl_cook.on_{case.simulator}"
         return harness.call(python, WORKER, function, settings, threads=case.threads)
 
     simulators = [name for name in SIMULATORS if name in args.simulators]
-    cases = [Case(*row) for row in product(args.protocol, args.neurons, args.threads, simulators)]
+    cases = [Case(*row) for row in product(args.neurons, args.threads, simulators)]
     seeds = range(args.seed, args.seed + args.runs)
     results = harness.take_turns(cases, seeds, once, "{ms_per_image:.1f} ms/image")
     settings = (

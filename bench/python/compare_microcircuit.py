@@ -110,7 +110,7 @@ def run_all(
                     "presim": args.presim, "duration": args.seconds * 1e3, "circuit": description,
                     "spikes": spikes}  # fmt: skip
         record = harness.call(
-            getattr(args, f"{case.simulator}_python"), WORKER, f"microcircuit_on_{case.simulator}.run",
+            getattr(args, f"{case.simulator}_python"), WORKER, f"microcircuit.on_{case.simulator}",
             settings, threads=case.threads,
             environment={"SPIKELET_SIMD": case.level} if case.level in LEVELS[1:] else {},
         )  # fmt: skip
@@ -140,13 +140,17 @@ def main() -> None:
         f"{args.seconds:g} s after {args.presim:g} ms; "
         f"seeds {args.seed} to {args.seed + args.runs - 1}; medians"
     )
-    compared = (
-        "Kolmogorov-Smirnov distances between runs: between seeds of the first row, "
-        f"and from it to the other rows\n\n{distances(found, populations)}\n\n{verdict(found, populations)}"
-    )
+    texts = {
+        "settings": settings,
+        "times": costs(results),
+        "rates": rates(results, circuit),
+        "what distances are": "Kolmogorov-Smirnov distances between runs: between seeds of the first row, and from it to the other rows",
+        "distances": distances(found, populations),
+        "verdict": verdict(found, populations),
+    }
     harness.show(
         args, origin, (run for runs in results.values() for run in runs),
-        [settings, costs(results), rates(results, circuit), compared],
+        texts,
         cases=[
             vars(case) | {"runs": [{k: v for k, v in run.items() if k != "samples"} for run in runs]}
             for case, runs in results.items()

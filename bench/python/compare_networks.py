@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from networks import NETWORKS
-from networks_report import accuracies, rows, speeds, verdicts
+from networks_report import accuracies, rows, same_samples, speeds
 from networks_worker import RECIPES
 
 from spikelet.cli import bench_harness as harness
@@ -25,8 +25,6 @@ WORKER = Path(__file__).with_name("worker.py")
 PROGRAMS = ("spikelet", "spikingjelly", "snntorch", "torch", "onnxruntime")
 LARGE = ("squeezenet", "efficientnet-lite0")
 PARTS = ("accuracy", "speed")
-TABLES = {part: f"compare_networks.py {part}" for part in PARTS}
-"""Names of the tables in a page."""
 
 QUICK = "percentile-channels"
 """The recipe to time: the fastest conversion; the number of operations is the same for all."""
@@ -50,7 +48,7 @@ def numbers(text: str) -> list[int]:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    found = harness.parser(__doc__, *PROGRAMS, runs=3, page=TABLES.values())
+    found = harness.parser(__doc__, *PROGRAMS, runs=3)
     found.set_defaults(**{f"{name}_python": None for name in PROGRAMS[1:]})
     add = found.add_argument
     add("--steps", type=numbers, default=[16, 32], metavar="T,T,...", help="default: 16,32")
@@ -119,7 +117,7 @@ def cases(args: argparse.Namespace, network: str, *, speed: bool = False) -> lis
     return [Case(network, program, method) for program in programs for method in methods[program]]
 
 
-def measure_accuracy(args: argparse.Namespace) -> str:
+def measure_accuracy(args: argparse.Namespace) -> dict[str, str]:
     """Return the tables of accuracies."""
     anns, found = {}, []
     for network in args.networks:
@@ -137,7 +135,10 @@ def measure_accuracy(args: argparse.Namespace) -> str:
             else:
                 found.append((*case, record))
     table = rows(found, anns)
-    return f"{accuracies(table, anns, args.steps)}\n\n{verdicts(table, args.steps)}"
+    return {
+        "accuracy": accuracies(table, anns, args.steps),
+        "same samples": same_samples(table, args.steps),
+    }
 
 
 def time_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
@@ -169,15 +170,12 @@ def time_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
 def main() -> None:
     args = arguments()
     origin = harness.about()
-    tables = {}
-    if "accuracy" in args.parts:
-        tables[TABLES["accuracy"]] = measure_accuracy(args)
+    tables = measure_accuracy(args) if "accuracy" in args.parts else {}
     speed = time_all(args) if "speed" in args.parts else {}
     if speed:
-        tables[TABLES["speed"]] = speeds(speed, max(args.steps))
+        tables["speed"] = speeds(speed, max(args.steps))
     harness.show(
         args, origin, [run for runs in speed.values() for run in runs], tables,
-        accuracy=tables.get(TABLES["accuracy"], ""),
         speed=[case._asdict() | {"runs": runs} for case, runs in speed.items()],
     )  # fmt: skip
 

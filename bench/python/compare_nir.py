@@ -9,7 +9,6 @@ library may add in another order: sums are then exact in float32, and every spik
 from __future__ import annotations
 
 import argparse
-import importlib
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -20,14 +19,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from nir_exchange import Exported, Tensor
+from nir_peers import PEERS, Exported, Tensor
 from torch import nn
 
 import spikelet as sl
 import spikelet.torch as st
 
 STEPS, BATCH = 48, 4
-LIBRARIES = ("snntorch", "spikingjelly", "norse", "sinabs")
+LIBRARIES = tuple(PEERS)
 
 
 @dataclass(frozen=True)
@@ -319,14 +318,14 @@ def main() -> None:
     print(versions())
     with tempfile.TemporaryDirectory() as folder:
         for library in arguments.library or LIBRARIES:
-            peer = importlib.import_module(f"nir_on_{library}")
-            for name, read in peer.READERS.items():
+            peer = PEERS[library]()
+            for name, read in peer.readers.items():
                 print(f"\nwritten by write_nir, read by {name}")
                 for case in CASES:
                     result = compare(case, library, read, Path(folder))
                     print(f"  {case.name:60} {result}", flush=True)
             print(f"\nwritten by {library}, read by read_nir")
-            for make in peer.WRITERS:
+            for make in peer.writers:
                 title = (make.__doc__ or "").splitlines()[0].rstrip(".")
                 print(f"  {title:60} {compare_written(make)}", flush=True)
 

@@ -28,8 +28,6 @@ from training import (
     NETWORK_BATCH,
     NETWORK_METHODS,
     NETWORK_STEPS,
-    READOUT_METHODS,
-    READOUTS,
     TOLERANCE,
 )
 
@@ -39,7 +37,7 @@ from spikelet.cli.bench_harness import Record
 
 WORKER = Path(__file__).with_name("worker.py")
 PROGRAMS = ("spikelet", "reference", *LIBRARIES)
-PARTS = ("equality", "layer", "readouts", "memory", "epoch")
+PARTS = ("equality", "layer", "memory", "epoch")
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,9 @@ class Case:
     convention: str
     method: str
     threads: int
-    readout: str = "dense"
 
     def __str__(self) -> str:
-        what = "" if self.readout == "dense" else f", {self.readout}"
-        return f"{self.convention}: {self.program} {self.method}{what}, threads {self.threads}"
+        return f"{self.convention}: {self.program} {self.method}, threads {self.threads}"
 
 
 def arguments() -> argparse.Namespace:
@@ -99,7 +95,7 @@ def work(args: argparse.Namespace, folder: Path, case: Case, what: str, **settin
     values = {
         "program": case.program, "what": what, "convention": case.convention, "method": case.method,
         "threads": case.threads, "steps": args.steps, "batch": args.batch, "neurons": args.neurons,
-        "seconds": args.seconds, "folder": folder, "readout": case.readout,
+        "seconds": args.seconds, "folder": folder,
     }  # fmt: skip
     # Runs share compiled code with each other, but not with an earlier comparison.
     caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
@@ -190,7 +186,6 @@ def main() -> None:
     origin = harness.about()
     equal: list[Record] = []
     found: dict[str, report.Results] = {part: {} for part in PARTS[1:]}
-    floor: dict[int, Record] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
@@ -211,34 +206,22 @@ def main() -> None:
             text = "{wall_s:.5f} s, first two {first_s:.1f} s"
             cases = layer_cases(args, args.threads)
             found["layer"] = turns("time", cases, args.runs, text, "wall_s")
-            cases = [Case("spikelet", args.libraries[0], "floor", n) for n in args.threads]
-            floors = turns("floor", cases, 1, "{floor_s}", "floor_s")
-            floor = {case.threads: record for case, (record,) in floors.items()}
-        if "readouts" in args.parts:
-            cases = [
-                Case(program, "spikingjelly", method, threads, readout)
-                for threads in args.threads
-                for readout in READOUTS
-                for program, methods in READOUT_METHODS.items()
-                for method in methods
-            ]
-            found["readouts"] = turns("time", cases, args.runs, "{wall_s:.5f} s", "wall_s")
         if "memory" in args.parts:
             cases = layer_cases(args, args.threads[:1])
             found["memory"] = turns("memory", cases, 1, "{peak_mb:.1f} MB", "peak_mb")
         if "epoch" in args.parts:
             found["epoch"] = epochs(args, folder)
 
-    texts = [report.equality(equal)] if equal else []
+    texts = {"equality": report.equality(equal)} if equal else {}
     if layer := found["layer"]:
-        shape = f"{args.steps} steps, batch {args.batch}, {args.neurons} neurons, float32"
-        texts += [shape, report.layer(layer), report.best_peer(layer), report.floors(layer, floor)]
-    for part in ("readouts", "memory", "epoch"):
+        texts["shape"] = f"{args.steps} steps, batch {args.batch}, {args.neurons} neurons, float32"
+        texts |= {"layer": report.layer(layer), "best": report.best_peer(layer)}
+    for part in ("memory", "epoch"):
         if found[part]:
-            texts.append(getattr(report, part)(found[part]))
+            texts[part] = getattr(report, part)(found[part])
     runs = [run for results in found.values() for records in results.values() for run in records]
     harness.show(
-        args, origin, [*equal, *floor.values(), *runs], texts, equality=equal, floor=floor,
+        args, origin, [*equal, *runs], texts, equality=equal,
         **{
             part: [vars(case) | {"runs": records} for case, records in results.items()]
             for part, results in found.items()

@@ -4,7 +4,7 @@ The calibration images choose everything (`spikelet.conversion.frontier`). The t
 points that no other beats on test images, which chose nothing. Energy is the arithmetic of `spikelet.energy`, relative to the ANN
 that skips zeros, on the first 100 test images; "multiplied" counts a product, not a shift, for each spike of several sizes.
 
-    python bench/python/frontier.py --models FOLDER --page docs/cost.md --picture docs/images/frontier.png
+    python bench/python/frontier.py --models FOLDER --json bench/results/frontier.json --picture docs/images/frontier.png
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from spikelet.conversion import frontier
 if TYPE_CHECKING:
     from spikelet.conversion import Table
 
-TABLE = "frontier.py"
 HEADER = ("network", "spikes", "steps, mean", "accuracy", "energy", "multiplied", "with memory")
 COUNTED = 100  # images whose operations are counted
 WORST = 10.0  # points of loss up to which a point is in the table
@@ -51,7 +50,7 @@ def rows(found: Table, name: str, tried: Trial) -> list[list[str]]:
 
 def main() -> None:
     """Measure, print, draw and store."""
-    parser = harness.parser(__doc__, page=[TABLE])
+    parser = harness.parser(__doc__)
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--networks", nargs="+", choices=NETWORKS, metavar="NAME",
@@ -73,7 +72,7 @@ def main() -> None:
         lines += rows(drawn[name], name, tried)
     if args.picture:
         draw(drawn, args.picture)
-    harness.show(args, origin, [], {TABLE: harness.markdown(HEADER, lines)}, rows=lines)
+    harness.show(args, origin, [], {"points": harness.markdown(HEADER, lines)}, rows=lines)
 
 
 def draw(found: dict[str, Table], path: Path) -> None:

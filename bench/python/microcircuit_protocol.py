@@ -35,19 +35,10 @@ CASES = {
 """Data type, weights and input. With "int16", neurons have one synaptic current; "dc" is another
 model, which is timed only."""
 
-TITLES = {
-    "what": "Runs",
-    "times": "Times, as means and standard deviations over seeds",
-    "ratios": "Distance from the reference divided by that between its seeds, with its standard error",
-    "distances": "Kolmogorov-Smirnov distances: between seeds of the reference, and from it to a case with another seed",
-    "shifts": "Difference from the reference with the same seed, and its standard error",
-    "means": "Means by population",
-}
-
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = harness.parser(__doc__, zero=["presim"], page=[])
+    parser = harness.parser(__doc__, zero=["presim"])
     add = parser.add_argument
     add("folder", type=Path, help="folder of the runs")
     add("--cases", nargs="+", choices=CASES, default=["float64", "float32", "int16"],
@@ -107,7 +98,7 @@ def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
         "duration": args.seconds * 1e3,
     }
     given = settings | {"circuit": description, "spikes": part}
-    function = "microcircuit_on_spikelet.run"
+    function = "microcircuit.on_spikelet"
     record = call(sys.executable, WORKER, function, given, threads=args.threads)
     if "wall_s" not in record:
         sys.exit(f"{case} seed {seed}: {record}")
@@ -132,10 +123,7 @@ def main() -> None:
         new.append(simulate(args, case, seed))
         print(f"{case} seed {seed}: real-time factor {new[-1]['rtf']:.3g}", flush=True)
     texts = report(args.folder, args.cases, args.seeds, args.neurons, args.figure)
-    for name, text in texts.items() if args.page else ():
-        harness.put(args.page, f"microcircuit_protocol.py, {args.seconds:g} s, {name}", text)
-    tables = [f"### {TITLES[name]}\n\n{text}" for name, text in texts.items()]
-    harness.show(args, origin, new, tables, tables=texts)
+    harness.show(args, origin, new, texts)
     if args.figure and "means" in texts:
         print(f"\nfigure: {args.figure}")
 

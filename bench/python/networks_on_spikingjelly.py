@@ -33,15 +33,11 @@ def convert(task: NetworkTask, method: str, count: int | None = None) -> torch.n
     torch.set_num_threads(task.threads)
     images = torch.from_numpy(np.array(task.calibration[:count]))
     most = task.calibration_batch
-    if method in LTB_UPDATES:
-        batches = shuffled(images, min(128, most), LTB_UPDATES[method])
-        recipe = LocalThresholdBalancingRecipe(batches)
+    if method == "ltb":
+        recipe = LocalThresholdBalancingRecipe(shuffled(images, min(128, most), LTB_UPDATES))
     else:
-        mode = "Max" if method.startswith("max") else "99.9%"
-        channels = method.endswith("channels")
         recipe = RateCodingRecipe(
-            list(images.split(most)), mode, channel_wise=channels,
-            half_threshold=channels, pre_spike_maxpool=channels,
+            list(images.split(most)), "99.9%", channel_wise=True, half_threshold=True, pre_spike_maxpool=True
         )  # fmt: skip
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # noqa: PTH123  # its progress
         return FXConverter(recipe).convert(plain(task.net)).eval()

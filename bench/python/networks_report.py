@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 
 
 NAMES = {
-    "max": "RateCoding, maximum, scalar",
-    "percentile": "RateCoding, 99.9 %, scalar (RobustNorm)",
-    "max-channels": "RateCoding, maximum, by channel, half threshold",
     "percentile-channels": "RateCoding, 99.9 %, by channel, half threshold",
-    **{k: f"LocalThresholdBalancing, {n} batches of 128" for k, n in LTB_UPDATES.items()},
+    "ltb": f"LocalThresholdBalancing, {LTB_UPDATES} batches of 128",
 }
 """Descriptions of SpikingJelly's recipes."""
 
@@ -29,6 +26,7 @@ READOUTS = {
     "tuned": "delay chosen on calibration images",
 }
 
+SAME_HEADER = ("network", "T", "samples", "spikelet", "the best other", "which")
 SPEED_HEADER = ("network", "program", "T", "samples/s (min..max)", "spikelet / it", "best setting")
 
 
@@ -115,11 +113,8 @@ def called(program: str, method: str) -> str:
     return ", ".join([first if program == "spikelet" else NAMES.get(first, first), *more])
 
 
-def verdicts(found: list[Row], steps: list[int]) -> str:
-    """State, for each network and T, whether spikelet agrees more with the ANN than all others do.
-
-    Each comparison is on the samples that both ran. The others' best recipe and read-out counts.
-    """
+def same_samples(found: list[Row], steps: list[int]) -> str:
+    """Compare spikelet with the best of all others for each network and T, on the samples that both ran."""
     lines = []
     for network in dict.fromkeys(row.network for row in found):
         ours = [r for r in found if r.network == network and r.program == "spikelet"]
@@ -128,13 +123,10 @@ def verdicts(found: list[Row], steps: list[int]) -> str:
             count = min(r.record["images"] for r in ours + others)
             own = max(ours, key=lambda r: r.cell(t, count).rank)
             best = max(others, key=lambda r: r.cell(t, count).rank)
-            ahead = own.cell(t, count).rank > best.cell(t, count).rank
-            lines.append(
-                f"* {network}, T = {t}, {count} samples: spikelet {own.cell(t, count)} "
-                f"{'is ahead of' if ahead else 'is BEHIND'} {best.program} {best.cell(t, count)} "
-                f"({called(best.program, best.method)}, {READOUTS[best.readout]})"
-            )
-    return "\n".join(lines) or "Nothing to compare"
+            which = f"{best.program}, {called(best.program, best.method)}, {READOUTS[best.readout]}"
+            cells = (str(own.cell(t, count)), str(best.cell(t, count)))
+            lines.append([network, str(t), str(count), *cells, which])
+    return markdown(SAME_HEADER, lines)
 
 
 def speeds(found: dict[tuple[str, str, str], list[Record]], steps: int) -> str:

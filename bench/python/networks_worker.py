@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 Prepared = tuple[Callable[[Any], Any], Sequence[Sized]]
 """The function that classifies a batch, and the batches to classify."""
 
-LTB_UPDATES = {"ltb": -(-50_000 // 128), "ltb-long": 4 * -(-50_000 // 128)}
+LTB_UPDATES = -(-50_000 // 128)
 """Batches of SpikingJelly's local threshold balancing, which moves a threshold by twice the mean excess over it, once per
-batch: as many as its ImageNet example has, by repeating the calibration images, or four times as many."""
+batch: as many as its ImageNet example has, by repeating the calibration images."""
 
-RECIPES = ("max", "percentile", "max-channels", "percentile-channels", *LTB_UPDATES)
-"""Recipes of SpikingJelly. Those with thresholds per channel start at half of the threshold, as in its ImageNet example."""
+RECIPES = ("percentile-channels", "ltb")
+"""Recipes of SpikingJelly. With thresholds per channel, neurons start at half of the threshold, as in its ImageNet example."""
 
 LARGE = 100_000
 """Values of a sample from which on batches are small."""

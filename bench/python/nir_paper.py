@@ -4,7 +4,7 @@
     python bench/python/nir_paper.py NIR/paper
 
 The single LIF neuron is compared with the authors' exact solution and with the traces of all platforms, the Braille networks
-with their training script on random spikes and, if ``03_rnn/data/ds_test.pt`` is there, with the stored accuracies and spikes.
+with their training script on random spikes.
 
 Pedersen et al., Nature Communications 15, 8122 (2024).
 """
@@ -90,23 +90,6 @@ def braille(folder: Path, name: str, reset: str) -> None:
     """Compare a Braille network."""
     model = sl.io.read_nir(folder / f"braille_{name}.nir")
     options: dict[str, Any] = {"dt": DT, "mode": "euler", "reset": reset, "record": "lif1.lif"}
-    data = folder / "data" / "ds_test.pt"
-    if data.is_file():
-        import torch  # noqa: PLC0415
-
-        samples = list(torch.load(data, weights_only=False))
-        x = np.stack([np.asarray(sample) for sample, _ in samples], 1)
-        labels = np.array([int(label) for _, label in samples])
-        run = model.run(x, **options)
-        right = (run.output.sum(0).argmax(-1) == labels).mean()
-        print(f"{name}: accuracy {right:.3f} on the test set")
-        for path in sorted(folder.glob(f"*_accuracy_{name}.npy")):
-            print(f"  {path.name}: {float(np.load(path)):.3f}")
-        for path in sorted(folder.glob(f"*_activity_{name}.npy")):
-            stored = np.load(path)
-            mine = run.record["lif1.lif"][:, 0]
-            if stored.shape == mine.shape:
-                print(f"  {path.name}: {int((stored != mine).sum())} of {mine.size} differ")
     x = (np.random.default_rng(1).random((256, 140, 12)) < 0.1).astype(float)
     theirs = as_trained(model.graph, reset, x)
     for mode in ("euler", "exact"):

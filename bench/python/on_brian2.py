@@ -1,4 +1,4 @@
-"""Run a benchmark model on Brian2 in C++ standalone mode with its default compiler flags, or as scripts run by default."""
+"""Run a benchmark model on Brian2 in C++ standalone mode with its default compiler flags."""
 
 from __future__ import annotations
 
@@ -113,36 +113,12 @@ class Parts:
         )
 
 
-def simulate(
-    model: Model, *, duration: float, seed: int, threads: int, dtype: DType, runtime: bool = False
-) -> Run:
-    """Build `model`, run it for `duration` ms and return the measurements.
-
-    With `runtime`, the network is compiled by Cython and looped over in Python, else it is a C++ program.
-    """
+def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
+    """Build `model`, run it for `duration` ms and return the measurements."""
     if dtype != "float64":
         raise ValueError("this benchmark runs Brian2 with its default data type, float64")
     with tempfile.TemporaryDirectory(prefix="bench-brian2-") as folder:
-        if runtime:
-            if threads > 1:
-                raise ValueError("Brian2 has threads in standalone mode only")
-            return _in_python(model, folder, duration=duration, seed=seed)
         return _standalone(model, Path(folder), duration=duration, seed=seed, threads=threads)
-
-
-def _in_python(model: Model, folder: str, *, duration: float, seed: int) -> Run:
-    b2.prefs.codegen.target = "cython"
-    b2.prefs.codegen.runtime.cython.cache_dir = folder  # nothing is compiled beforehand
-    start = perf_counter()
-    parts = build(model, seed)
-    built = perf_counter() - start
-    start = perf_counter()
-    parts.network.run(0 * ms)
-    compiled = perf_counter() - start
-    start = perf_counter()
-    parts.network.run(duration * ms)
-    wall = perf_counter() - start
-    return parts.run(build_s=built, compile_s=compiled, wall_s=wall, peak_rss_mb=peak_rss_mb())
 
 
 def _standalone(model: Model, folder: Path, *, duration: float, seed: int, threads: int) -> Run:
@@ -272,4 +248,3 @@ def _fixed_indegree(
 
 
 standalone = partial(record, simulate)
-in_python = partial(record, partial(simulate, runtime=True))

@@ -8,7 +8,7 @@ Each program runs in a process of its own, with its fastest form of those listed
 that it cannot reach within ``--limit`` seconds is missing. First, the spikes and gradients of
 spikelet and SpikingJelly, whose neurons are the same, must agree.
 
-    python bench/python/open_neuromorphic.py --peers-python ENV/bin/python --norse-python ...
+    python bench/python/open_neuromorphic.py --peers-python ENV/bin/python --spyx-python ...
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ FORMS = {
     "spikelet": ("dense", "sparse", "sparse, bytes"),
     "spikingjelly": ("multi-step", "compiled step"),
     "snntorch": ("by step", "by layer"),
-    "norse": ("sequential",),
-    "rockpool": ("sequential",),
     "spyx": ("scan",),
 }
 """Ways to run the layer. snnTorch's own script is "by step"; with "bytes", the spikes are uint8, as encoders return them."""
@@ -88,22 +86,8 @@ def on_torch(args: argparse.Namespace) -> tuple[Step, Callable[[Any], None], Any
         forward: Step = lambda: lif(linear(x))
     elif args.program == "spikingjelly":
         forward = _spikingjelly(args.form, linear, x)
-    elif args.program == "snntorch":
-        forward = _snntorch(args.form, linear, x)
-    elif args.program == "norse":
-        from norse.torch import SequentialState  # noqa: PLC0415
-        from norse.torch.module.lif import LIF  # noqa: PLC0415
-
-        net = SequentialState(linear, LIF())
-        forward = lambda: net(x)[0]
     else:
-        from rockpool.nn.combinators import Sequential  # noqa: PLC0415
-        from rockpool.nn.modules import LIFTorch, LinearTorch  # noqa: PLC0415
-
-        first = LinearTorch(shape=(args.neurons, args.neurons))
-        layers = Sequential(first, LIFTorch(args.neurons))
-        batched = x.transpose(0, 1).contiguous()
-        return (lambda: layers(batched)[0]), (lambda out: out.sum().backward()), first
+        forward = _snntorch(args.form, linear, x)
     with torch.no_grad():
         linear.weight.copy_(weights[:-1])
         linear.bias.copy_(weights[-1])

@@ -28,7 +28,6 @@ from spikelet.cli.bench_harness import Record, middle
 
 WORKER = Path(__file__).with_name("worker.py")
 
-TABLE = "scaling.py"
 
 MEASURABLE = 0.1
 """If synapses cost less than this fraction of the neurons, their cost is lost in timing noise."""
@@ -234,7 +233,7 @@ def bars(plastic: dict[str, list[Record]], panel: Any) -> None:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = harness.parser(__doc__, runs=3, seed=1, page=[TABLE])
+    parser = harness.parser(__doc__, runs=3, seed=1)
     add = parser.add_argument
     add("--threads", type=int, nargs="+", default=[1, 2], help="numbers on the last axes")
     add("--dtype", choices=["float32", "float64"], default="float32")
@@ -265,7 +264,7 @@ def main() -> None:
         plastic = json.loads(args.plastic.read_text())["paths"] if args.plastic else {}
         draw(all_axes, results, plastic, args.out)
     texts = {axis.name: table(axis, results) for axis in all_axes} | {
-        TABLE: brief(all_axes, results)
+        "all": brief(all_axes, results)
     }
     harness.show(
         args, origin, (run for group in results.values() for run in group), texts,

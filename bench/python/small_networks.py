@@ -2,7 +2,7 @@ r"""What small networks, inputs and recordings cost: a table for docs/performanc
 
 Each figure is the least of several repetitions, taken in turn where two are compared. Rows can be chosen; close other programs first.
 
-    python bench/python/small_networks.py --page docs/performance.md
+    python bench/python/small_networks.py --json bench/results/small_networks.json
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from measure import clock, peak_above
 import spikelet as sl
 from spikelet.cli import bench_harness as harness
 
-TABLE = "small_networks.py"
 Rows = Iterator[tuple[str, str]]
 CORES = int(os.environ.get("OMP_NUM_THREADS", "2"))
 
@@ -265,7 +264,7 @@ PARTS: dict[str, Callable[[], Rows]] = {
 
 def main() -> None:
     """Measure, print and store the table."""
-    parser = harness.parser(__doc__, page=[TABLE])
+    parser = harness.parser(__doc__)
     text = f"of {', '.join(PARTS)} (default: all)"
     parser.add_argument("parts", nargs="*", metavar="PART", help=text)
     args, origin, rows = parser.parse_args(), harness.about(), []
@@ -275,7 +274,9 @@ def main() -> None:
         for row in PARTS[part]():
             print(": ".join(row), flush=True)
             rows.append(row)
-    harness.show(args, origin, [], {TABLE: harness.markdown(("what", "cost"), rows)}, rows=rows)
+    harness.show(
+        args, origin, [], {"fixed costs": harness.markdown(("what", "cost"), rows)}, rows=rows
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ r"""Stop samples when their decision is sure: accuracy, steps, energy and time o
 Three quarters of the calibration images fit the network; the limits are chosen on the others. Test images decide nothing.
 Energy is the arithmetic of `spikelet.energy`, relative to the ANN that skips zeros, on the first 100 test images.
 
-    python bench/python/stopping.py --models FOLDER --page docs/conversion_energy.md
+    python bench/python/stopping.py --models FOLDER --json bench/results/stopping.json
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from spikelet.cli import bench_harness as harness
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TABLE = "stopping.py"
 HEADER = (
     "network", "T", "accuracy", "energy", "loss allowed", "steps, mean", "accuracy, stopped", "energy, stopped",
     "time, stopped / all steps",
@@ -71,7 +70,7 @@ def rows(args: argparse.Namespace, name: str) -> list[list[str]]:
 
 def main() -> None:
     """Measure, print and store the table."""
-    parser = harness.parser(__doc__, page=[TABLE])
+    parser = harness.parser(__doc__)
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--networks", nargs="+", choices=NETWORKS, metavar="NAME",
@@ -86,7 +85,7 @@ def main() -> None:
     args, origin = parser.parse_args(), harness.about()
     torch.set_num_threads(args.threads)
     lines = [line for name in args.networks for line in rows(args, name)]
-    harness.show(args, origin, [], {TABLE: harness.markdown(HEADER, lines)}, rows=lines)
+    harness.show(args, origin, [], {"stopped": harness.markdown(HEADER, lines)}, rows=lines)
 
 
 if __name__ == "__main__":

@@ -46,12 +46,9 @@ METHODS = {
     "spikelet": ("fused", "checkpoint"),
     "spikingjelly": ("multi-step", "compiled", "compiled simple", "compiled step"),
     "snntorch": ("loop", "compiled", "compiled step"),
-    "norse": ("loop", "integral", "compiled", "compiled step", "box"),
+    "norse": ("loop", "integral", "compiled", "compiled step"),
 }
 """Ways to run the timed layer, described in the adapters."""
-
-OTHER = "box"
-"""The method that computes less than the others, with different results."""
 
 NETWORK_METHODS = {
     "spikelet": ("by layer", "sparse"),
@@ -63,13 +60,6 @@ NETWORK_METHODS = {
 NETWORK_STEPS, NETWORK_BATCH = 5, 128
 
 NETWORK_NEURON = TIMED["snntorch"] | {"beta": 0.6065}
-
-READOUTS = ("dense", "mean", "sum", "mean, entropy", "sum, entropy", "ten steps")
-"""What is differentiated: a given gradient of the spikes, one of their mean over time, their sum, the
-cross entropy of their mean or sum over time, or of the mean of the last ten steps."""
-
-READOUT_METHODS = {"spikelet": ("fused",), "spikingjelly": ("multi-step", "compiled simple")}
-"""Ways to run the layer with them, all in the convention of SpikingJelly."""
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
 """Two results agree if |a - b| <= tolerance (1 + |b|). For the gradients of parameters, which are
@@ -87,7 +77,6 @@ class Task:
     neurons: int
     threads: int
     dtype: str = "float32"
-    readout: str = "dense"
     seed: int = 1
 
     def arrays(self) -> dict[str, NDArray[Any]]:

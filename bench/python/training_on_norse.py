@@ -12,14 +12,12 @@ from norse.torch.functional.lif import (
     lif_feed_forward_integral,
     lif_feed_forward_step,
 )
-from norse.torch.functional.lif_box import LIFBoxParameters
 from norse.torch.functional.lsnn import (
     LSNNFeedForwardState,
     LSNNParameters,
     lsnn_feed_forward_step,
 )
 from norse.torch.module.lif import LIFCell
-from norse.torch.module.lif_box import LIFBoxCell
 from training import TIMED
 
 if TYPE_CHECKING:
@@ -80,16 +78,14 @@ def adaptive(
 def layer(task: Task) -> Layer:
     """Return the layer to time.
 
-    "loop" is LIFCell, "integral" the function over all steps, "compiled" the same compiled,
-    "compiled step" only its step compiled, and "box" the simpler LIFBoxCell without a current.
+    "loop" is LIFCell, "integral" the function over all steps, "compiled" the same compiled, and
+    "compiled step" only its step compiled.
     """
     dtype, options = getattr(torch, task.dtype), TIMED["norse"]
     values, dt = shared(dtype, options), options["dt"]
     p = LIFParameters(tau_syn_inv=torch.as_tensor(options["tau_syn_inv"], dtype=dtype), **values)
-    if task.method == "box":
-        cell: Any = LIFBoxCell(LIFBoxParameters(**values), dt=dt)
-    elif task.method == "loop":
-        cell = LIFCell(p, dt=dt)
+    if task.method == "loop":
+        cell: Any = LIFCell(p, dt=dt)
     else:
         step = torch.compile(lif_feed_forward_step, dynamic=False)
 

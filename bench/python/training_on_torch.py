@@ -60,32 +60,13 @@ def check(lif: Callable[..., Any], task: Task) -> tuple[dict[str, NDArray[Any]],
     return found, failed
 
 
-def differentiate(spikes: torch.Tensor, by_spikes: torch.Tensor, readout: str) -> None:
-    """Run the backward pass from one of `READOUTS`."""
-    if readout == "dense":
-        spikes.backward(by_spikes)
-        return
-    if readout == "sum":
-        spikes.sum().backward()
-        return
-    seen = spikes[-10:] if readout == "ten steps" else spikes
-    found = seen.sum(0) if readout.startswith("sum") else seen.mean(0)
-    if readout == "mean":
-        found.backward(by_spikes[0])
-        return
-    labels = torch.arange(found.shape[0]) % found.shape[1]
-    torch.nn.functional.cross_entropy(found, labels).backward()
-
-
-def once(
-    layer: Layer, x: torch.Tensor, by_spikes: torch.Tensor, readout: str = "dense"
-) -> tuple[float, float, Any]:
+def once(layer: Layer, x: torch.Tensor, by_spikes: torch.Tensor) -> tuple[float, float, Any]:
     """Return the seconds of a forward and of a backward pass, and the spikes."""
     x.grad = None
     start = perf_counter()
     spikes = layer(x)
     middle = perf_counter()
-    differentiate(spikes, by_spikes, readout)
+    spikes.backward(by_spikes)
     return middle - start, perf_counter() - middle, spikes
 
 
@@ -104,12 +85,10 @@ def time(layer: Layer, task: Task, seconds: float) -> dict[str, Any]:
     first = perf_counter() - start
     what = {"spikes": int((spikes != 0).sum()), "gradient": float(x.grad.double().norm())}
     del spikes
-    once(layer, x, by_spikes, task.readout)
-    what["of readout"] = float(x.grad.double().norm())
     passes: list[tuple[float, float]] = []
     start = perf_counter()
     while len(passes) < LEAST or perf_counter() - start < seconds:
-        passes.append(once(layer, x, by_spikes, task.readout)[:2])
+        passes.append(once(layer, x, by_spikes)[:2])
     return what | {
         "first_s": first,
         "forward_s": median(a for a, _ in passes),
@@ -143,41 +122,3 @@ def trim() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
-
-
-def floor(task: Task, seconds: float) -> dict[str, Any]:
-    """Return the seconds of copies that touch as much memory as the passes must.
-
-    The forward pass reads x and writes the spikes ("1") or also the potential ("2"). The backward
-    pass reads the potential and the gradient, and writes the gradient of x. Copies run step by step,
-    so that the second result of a step finds its input in the cache. Results go to memory that was
-    used before ("kept"), or to new memory, as in PyTorch operations ("new").
-    """
-    given = tensors(task)
-    x, by_spikes = given["x"], given["by_spikes"]
-
-    def copy(*targets: torch.Tensor) -> None:
-        for parts in zip(x, *targets, strict=True):
-            for part in parts[1:]:
-                part.copy_(parts[0])
-
-    def empty(count: int) -> list[torch.Tensor]:
-        return [torch.empty_like(x) for _ in range(count)]
-
-    a, b = (torch.zeros_like(x) for _ in range(2))
-    work: dict[str, Callable[[], Any]] = {
-        "forward 1, kept": lambda: copy(a),
-        "forward 2, kept": lambda: copy(a, b),
-        "backward, kept": lambda: torch.add(x, by_spikes, out=a),
-        "forward 1, new": lambda: copy(*empty(1)),
-        "forward 2, new": lambda: copy(*empty(2)),
-        "backward, new": lambda: torch.add(x, by_spikes),
-    }
-    times: dict[str, list[float]] = {name: [] for name in work}
-    end = perf_counter() + seconds
-    while len(times["backward, new"]) <= LEAST or perf_counter() < end:
-        for name, run in work.items():
-            start = perf_counter()
-            run()
-            times[name].append(perf_counter() - start)
-    return {"floor_s": {name: median(values[1:]) for name, values in times.items()}}

@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from training import OTHER, TOLERANCE
+from training import TOLERANCE
 
 from spikelet.cli.bench_harness import Record, markdown, middle, spread, why
 
@@ -25,19 +25,6 @@ LAYER_HEADER = (
     "threads", "neuron of", "program", "method", "runs", "forward ms", "backward ms",
     "both ms (min..max)", "it / spikelet", "same spikes", "first two s",
 )  # fmt: skip
-FLOOR_HEADER = (
-    "threads", "neuron of", "method", "pass", "ms", "floor ms, used memory", "ratio", "floor ms, new memory",
-    "ratio",
-)  # fmt: skip
-READOUT_HEADER = (
-    "threads",
-    "readout",
-    "program",
-    "ms",
-    "it / spikelet",
-    "/ dense",
-    "same gradient",
-)
 MEMORY_HEADER = ("neuron of", "program", "method", "extra MB", "in inputs", "it / spikelet")
 EPOCH_HEADER = (
     "threads", "program", "method", "runs", "images/s (min..max)", "spikelet / it",
@@ -102,7 +89,7 @@ def layer(results: Results) -> str:
         ours = fastest(results, case, ours=True)
         forward, backward = (f"{1e3 * runs_of(runs, k):.2f}" for k in ("forward_s", "backward_s"))
         same = "-"
-        if ours and case.method != OTHER:
+        if ours:
             same = "yes" if ours[1][0]["spikes"] == runs[0]["spikes"] else "NO"
         lines.append(
             [
@@ -135,52 +122,6 @@ def best_peer(results: Results) -> str:
             f"{peer[0].program} {peer[0].method}, the fastest"
         )
     return "\n".join(lines) or "No library to compare times with"
-
-
-def floors(results: Results, floor: dict[int, Record]) -> str:
-    """Return a Markdown table of spikelet's times, and their ratios to the copies it must make."""
-    lines = []
-    for case, runs in results.items():
-        copies = floor.get(case.threads, {}).get("floor_s")
-        if case.program != "spikelet" or middle(runs, "wall_s") is None or not copies:
-            continue
-        for name, keys, parts in (
-            ("forward", ("forward 1", "forward 2"), ("forward_s",)),
-            ("backward", ("backward",), ("backward_s",)),
-            ("both", ("backward", "forward 2"), ("forward_s", "backward_s")),
-        ):
-            own = sum(runs_of(runs, part) for part in parts)
-            sums = [keys] if name == "both" else [(key,) for key in keys]
-            for chosen in sums:
-                cells = [str(case.threads), case.convention, case.method, name, f"{1e3 * own:.2f}"]
-                if name != "backward":
-                    cells[3] += f", writes {1 if chosen[-1] == 'forward 1' else 2}"
-                for memory in ("kept", "new"):
-                    least = sum(copies[f"{key}, {memory}"] for key in chosen)
-                    cells += [f"{1e3 * least:.2f}", f"{own / least:.2f}"]
-                lines.append(cells)
-    return markdown(FLOOR_HEADER, lines)
-
-
-def readouts(found: Results) -> str:
-    """Tabulate the passes by readout, and compare them with spikelet and with a dense gradient."""
-
-    def ms(case: Case) -> float:
-        times = [record["wall_s"] for record in found[case] if "wall_s" in record]
-        return 1e3 * median(times) if times else float("nan")
-
-    lines = []
-    ours = {(c.threads, c.readout): c for c in found if c.program == "spikelet"}
-    for case in found:
-        mine = ours[case.threads, case.readout]
-        dense = next(c for c in found if vars(c) == vars(case) | {"readout": "dense"})
-        norms = [r["of readout"] for c in (case, mine) for r in found[c] if "of readout" in r]
-        same = "yes" if len(norms) > 1 and max(norms) - min(norms) <= 1e-4 * max(norms) else "NO"
-        lines.append([
-            str(case.threads), case.readout, f"{case.program}, {case.method}", f"{ms(case):.2f}",
-            f"{ms(case) / ms(mine):.1f}", f"{ms(case) / ms(dense):.2f}", "-" if case == mine else same,
-        ])  # fmt: skip
-    return markdown(READOUT_HEADER, lines)
 
 
 def memory(found: Results) -> str:
@@ -235,7 +176,7 @@ def fastest(results: Results, case: Case, *, ours: bool) -> tuple[Case, list[Rec
         for other, runs in results.items():
             wall = middle(runs, "wall_s")
             same = (other.convention, other.threads) == (case.convention, case.threads)
-            same &= (other.program == "spikelet") == ours and other.method != OTHER
+            same &= (other.program == "spikelet") == ours
             if wall is not None and same:
                 yield wall, other, runs
 

@@ -17,7 +17,7 @@ def run(
     *, program: str, what: str, folder: str, seconds: float = 1.0, images: int = 0, test_images: int = 0,
     **task: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the record of `what`: check (which writes its arrays into the folder), time, memory, floor or epoch."""
+    """Return the record of `what`: check (which writes its arrays into the folder), time, memory or epoch."""
     adapter = importlib.import_module(f"training_on_{program}")
     on = importlib.import_module("training_on_torch")
     job, files = Task(**task), Path(folder)
@@ -33,8 +33,6 @@ def run(
         found = on.time(adapter.layer(job), job, seconds)
     elif what == "memory":
         found = on.memory(adapter.layer(job), job)
-    elif what == "floor":
-        found = on.floor(job, seconds)
     else:
         network = importlib.import_module("training_network")
         found = network.epoch(adapter, job, files, images, test_images)

@@ -3,7 +3,7 @@ r"""A vision transformer as a spiking network: how close its outputs come, and w
 The blocks are those of ViT-Tiny (192 features, 3 heads) on pictures of 64 x 64, with random weights of a fixed seed (torchvision).
 100 pictures of noise fit the network, 40 others are compared.
 
-    python bench/python/transformer.py --page docs/cost.md
+    python bench/python/transformer.py --json bench/results/transformer.json
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from torchvision.models import VisionTransformer
 import spikelet as sl
 from spikelet.cli import bench_harness as harness
 
-TABLE = "transformer.py"
 HEADER = ("spikes", "T", "relays", "cosine, mean", "cosine, least", "energy", "first layer once")
 TRIED = (("predictive", 16, False), ("predictive", 16, True), ("multi", 16, True), ("multi", 8, True), ("multi", 4, True))  # fmt: skip
 FITTED, COMPARED = 100, 40
@@ -30,7 +29,7 @@ def cosines(a: Any, b: Any) -> Any:
 
 def main() -> None:
     """Measure, print and store the table."""
-    parser = harness.parser(__doc__, page=[TABLE])
+    parser = harness.parser(__doc__)
     parser.add_argument("--depth", type=int, default=4, metavar="N", help="blocks (default: 4)")
     parser.add_argument("--threads", type=int, default=1)
     args, origin = parser.parse_args(), harness.about()
@@ -57,7 +56,7 @@ def main() -> None:
              *(f"{c:.2f}" for c in costs)]
         )  # fmt: skip
         print("  ".join(lines[-1]), flush=True)
-    harness.show(args, origin, [], {TABLE: harness.markdown(HEADER, lines)}, rows=lines)
+    harness.show(args, origin, [], {"transformers": harness.markdown(HEADER, lines)}, rows=lines)
 
 
 if __name__ == "__main__":

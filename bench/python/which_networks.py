@@ -4,7 +4,7 @@ Each network has its own process, with limits of time and memory. zoo.py lists t
 whose package is not installed are left out and named. `--keep` stores each result, and takes it from
 there when the table is made again.
 
-    python bench/python/which_networks.py --models FOLDER --keep RESULTS --page docs/which_networks.md
+    python bench/python/which_networks.py --models FOLDER --keep RESULTS --json bench/results/which_networks.json
     python bench/python/which_networks.py --models FOLDER --only resnet18 MTCNN
 """
 
@@ -18,7 +18,6 @@ from spikelet.cli import bench_harness as harness
 from spikelet.cli.bench_harness import Record
 
 WORKER = Path(__file__).with_name("worker.py")
-TABLE = "which_networks.py"
 FIRST = ("network", "weights", "parameters", "beside Conv, Linear, ReLU", "spiking / graded layers")
 """The columns before those of each T."""
 
@@ -31,11 +30,10 @@ def header(steps: list[int]) -> list[str]:
 
 def arguments() -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = harness.parser(__doc__, page=[TABLE])
+    parser = harness.parser(__doc__)
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--only", nargs="+", default=[], metavar="TEXT", help="networks whose name contains this")
-    add("--all", action="store_true", help="all of torchvision's zoo, and more of timm's")
     add("--steps", type=int, nargs="+", default=[32, 16], metavar="T", help="default: 32 16")
     add("--limit", type=float, default=600.0, metavar="SECONDS", help="for one network")
     add("--memory", type=float, default=8.0, metavar="GB", help="for one network (default: 8)")
@@ -85,8 +83,7 @@ def row(name: str, source: str, record: Record, steps: list[int]) -> list[str]:
 def main() -> None:
     args = arguments()
     origin = harness.about()
-    every = {"every": args.all}
-    listed = harness.call(sys.executable, WORKER, "which_networks_worker.listed", every)
+    listed = harness.call(sys.executable, WORKER, "which_networks_worker.listed", {})
     if "names" not in listed:
         sys.exit(f"which_networks.py: error: {listed}")
     rows, missing = [], []
@@ -101,7 +98,7 @@ def main() -> None:
         records[name] = record
         rows.append(row(name, source, record, args.steps))
         print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
-    texts = {TABLE: harness.markdown(header(args.steps), rows)}
+    texts = {"networks": harness.markdown(header(args.steps), rows)}
     if missing:
         texts["missing"] = f"Not installed, or no files for them: {', '.join(missing)}"
     harness.show(args, origin, records.values(), texts, networks=records)

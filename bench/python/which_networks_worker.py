@@ -143,14 +143,14 @@ def spikes_a_neuron(model: Any, samples: np.ndarray) -> float:
     return float(spikes / neurons) if neurons else 0.0
 
 
-def listed(*, every: bool) -> dict[str, Any]:
+def listed() -> dict[str, Any]:
     """Return the names and sources of the networks."""
-    return {"names": [(entry.name, entry.source) for entry in zoo.entries(every=every)]}
+    return {"names": [(entry.name, entry.source) for entry in zoo.entries()]}
 
 
 def run(*, name: str, models: str, steps: list[int], memory: float) -> dict[str, Any]:
     """Return how a network converts, with at most `memory` GB."""
-    entry = next(entry for entry in zoo.entries(every=True) if entry.name == name)
+    entry = next(entry for entry in zoo.entries() if entry.name == name)
     most = int(memory * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     torch.set_num_threads(1)

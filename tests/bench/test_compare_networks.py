@@ -42,7 +42,7 @@ def test_it_runs_the_ann_and_spikelet_and_reuses_the_runs(tmp_path: Path, script
     command = [
         sys.executable, str(FOLDER / "compare_networks.py"), f"--models={tmp_path}",
         "--networks=resnet20-akamaster", f"--images={IMAGES}", "--steps=8", "--parts=accuracy",
-        "--methods=percentile", "--spikingjelly-python", str(tmp_path / "none"), "--recipes=max",
+        "--methods=percentile", "--spikingjelly-python", str(tmp_path / "none"), "--recipes=ltb",
         f"--torch-python={sys.executable}", f"--keep={tmp_path / 'kept'}",
         f"--json={tmp_path / 'out.json'}",
     ]  # fmt: skip
@@ -54,7 +54,7 @@ def test_it_runs_the_ann_and_spikelet_and_reuses_the_runs(tmp_path: Path, script
         )  # fmt: skip
 
     first = run()
-    assert "spikingjelly resnet20-akamaster max, run 1: missing" in first.stderr
+    assert "spikingjelly resnet20-akamaster ltb, run 1: missing" in first.stderr
     assert "| resnet20-akamaster | PyTorch | the ANN |" in first.stdout
     assert "| resnet20-akamaster | spikelet | percentile | all steps | 12 |" in first.stdout
     (path,) = (tmp_path / "kept").glob("spikelet.*.json")
@@ -112,17 +112,22 @@ def run_record(decisions: list[int], **more: Any) -> dict[str, Any]:
     return {"plain": {"32": decisions}, "images": len(decisions), "conversion_s": 1.0, **more}
 
 
-def test_the_verdict_compares_with_the_best_of_the_others(scripts: Any) -> None:
+def test_the_best_of_the_others_is_compared_with(scripts: Any) -> None:
     report = scripts("networks_report")
     ann = run_record([0, 1, 2, 3], labels=[0, 1, 2, 0], outputs="classes")
     anns = {"net": ann}
     ours, theirs = run_record([0, 1, 2, 2]), run_record([0, 1, 1, 1])
-    runs = [("net", "spikelet", "default", ours), ("net", "spikingjelly", "max", theirs)]
-    assert "75.00 % (75.0) is ahead of spikingjelly 50.00 % (50.0)" in report.verdicts(
-        report.rows(runs, anns), [32]
-    )
+    runs = [
+        ("net", "spikelet", "default", ours),
+        ("net", "spikingjelly", "percentile-channels", theirs),
+    ]
+    line = "| net | 32 | 4 | 75.00 % (75.0) | 50.00 % (50.0) | spikingjelly, RateCoding, 99.9 %, "
+    assert line in report.same_samples(report.rows(runs, anns), [32])
     runs.append(("net", "spikingjelly", "ltb", run_record([0, 1, 2, 3])))
-    assert "BEHIND spikingjelly 75.00 % (100.0)" in report.verdicts(report.rows(runs, anns), [32])
+    line = (
+        "| net | 32 | 4 | 75.00 % (75.0) | 75.00 % (100.0) | spikingjelly, LocalThresholdBalancing"
+    )
+    assert line in report.same_samples(report.rows(runs, anns), [32])
 
 
 def test_the_shorter_run_decides_how_many_samples_count(scripts: Any) -> None:
@@ -130,11 +135,10 @@ def test_the_shorter_run_decides_how_many_samples_count(scripts: Any) -> None:
     ann = run_record([0, 1, 2, 3], labels=[0, 1, 2, 3], outputs="classes")
     runs = [
         ("net", "spikelet", "default", run_record([0, 1, 0, 0])),
-        ("net", "spikingjelly", "max", run_record([0, 0])),
+        ("net", "spikingjelly", "ltb", run_record([0, 0])),
     ]
-    assert "T = 32, 2 samples: spikelet 100.00 %" in report.verdicts(
-        report.rows(runs, {"net": ann}), [32]
-    )
+    found = report.same_samples(report.rows(runs, {"net": ann}), [32])
+    assert "| net | 32 | 2 | 100.00 %" in found
 
 
 def test_peers_may_have_fewer_images(

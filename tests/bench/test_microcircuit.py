@@ -37,9 +37,6 @@ def test_the_protocol_resumes_and_reports(tmp_path: Path, monkeypatch: pytest.Mo
     first = run("microcircuit_protocol.py", folder, *ARGUMENTS, "--runs", "3")
     assert first.count("real-time factor") == 3 + 1  # in the table of the one full seed, too
     assert "three seeds or more" in first
-    page = tmp_path / "page.md"
-    places = [f"microcircuit_protocol.py, 1 s, {name}" for name in ("ratios", "means")]
-    page.write_text("".join(f"<!-- {x}: begin -->\n<!-- {x}: end -->\n" for x in places))
     picture = tmp_path / "a.png"
     rest = run(
         "microcircuit_protocol.py",
@@ -47,8 +44,8 @@ def test_the_protocol_resumes_and_reports(tmp_path: Path, monkeypatch: pytest.Mo
         *ARGUMENTS,
         "--figure",
         str(picture),
-        "--page",
-        str(page),
+        "--json",
+        str(tmp_path / "out.json"),
     )
     assert [line.split(":")[0] for line in rest.splitlines() if ": real-time" in line] == [
         "int16 seed 2", "float64 seed 3", "int16 seed 3",
@@ -58,9 +55,11 @@ def test_the_protocol_resumes_and_reports(tmp_path: Path, monkeypatch: pytest.Mo
     assert ": real-time" not in again
     tables = rest[rest.index("| case |") : rest.index("figure:")].strip()
     assert tables in again
-    assert all(line in rest for line in page.read_text().splitlines() if line.startswith("|"))
-    assert page.read_text().count("| int16 |") == 1
-    assert page.read_text().count("| L6I |") == 1
+    stored = json.loads((tmp_path / "out.json").read_text())["tables"]
+    assert set(stored) == {"times", "ratios", "distances", "shifts", "means"}
+    assert [row[0] for row in stored["ratios"]["rows"]] == ["int16"]
+    assert [row[0] for row in stored["means"]["rows"]].count("L6I") == 1
+    assert all(f"| {' | '.join(row)} |" in rest for row in stored["means"]["rows"])
     for setting in (("--presim", "60"), ("--threads", "2")):
         other = run("microcircuit_protocol.py", folder, *ARGUMENTS, *setting, check=False)
         assert "another protocol" in other

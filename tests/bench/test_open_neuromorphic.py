@@ -33,7 +33,7 @@ def test_it_tabulates_what_is_there(
         return {"forward": 0.01, "backward": 0.02, "total": 0.03 if fast else 0.02, "cpu": cpu}
 
     monkeypatch.setattr(script, "worker", worker)
-    command = ["--sizes", "32", "--input", "spikes", "--programs", "spikelet", "norse"]
+    command = ["--sizes", "32", "--input", "spikes", "--programs", "spikelet", "spyx"]
     monkeypatch.setattr(sys, "argv", ["open_neuromorphic.py", *command])
     script.main()
     out, err = capsys.readouterr()
@@ -43,8 +43,8 @@ def test_it_tabulates_what_is_there(
         "| 32 | spikelet | sparse, bytes | 10 | 20 | 20 | 30 | 1.5 |",
         "| 32 | spikelet | dense | 10 | 20 | 20 | 50 | 2.5 |",
     ]
-    assert "| 32 | norse | sequential | missing: no norse |" in out
-    assert "program='norse', form='sequential'), run 1: missing: no norse" in err
+    assert "| 32 | spyx | scan | missing: no spyx |" in out
+    assert "program='spyx', form='scan'), run 1: missing: no spyx" in err
 
 
 @pytest.mark.parametrize("given", ["spikes", "normal"])

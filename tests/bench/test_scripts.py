@@ -146,38 +146,6 @@ def test_the_count_of_events_is_exact(monkeypatch: pytest.MonkeyPatch, threads: 
     assert events == expected
 
 
-def test_dry_run_and_its_model(tmp_path: Path) -> None:
-    output, written = run(tmp_path, "dry_run.py", "--quick")
-    points = written["fit"] + written["check"]
-    assert [point["ranks"] for point in points] == [1, 2, 8, 4]
-    table = [cells for cells in rows(output) if cells[0].isdigit()]
-    assert [int(cells[0]) for cells in table] == [point["ranks"] for point in points]
-    for point in points:
-        m, n, k = point["ranks"], point["neurons"], point["indegree"]
-        assert point["synapses"] == n * k
-        # Each rank sends as many spikes, at most one for each event of its drive; each arrives.
-        drive = m * n * point["rate"] * DT * 1e-3
-        spread = 5 * math.sqrt(drive / (point["windows"] * point["steps"]) * m)
-        assert 0.9 * drive - spread < point["spikes_a_step"] < drive + spread
-        assert point["events_a_step"] == pytest.approx(point["spikes_a_step"] * k / m, rel=0.1)
-        # A header, and room for 32 spikes.
-        message = 4 * (2 + point["delay"] + 32)
-        assert point["bytes_sent"] == (message if m > 1 else 0)
-        assert point["bytes_received"] == m * point["bytes_sent"]
-        assert point["exchanges"] == (point["steps"] / point["delay"] if m > 1 else 1)
-
-    source = tmp_path / "measured.json"
-    source.write_text(json.dumps(written))
-    output, made = run(tmp_path, "scaling_model.py", str(source), "--out", "a.png")
-    assert (tmp_path / "a.png").read_bytes().startswith(PNG)
-    assert all(value >= 0 for value in made["constants"].values())
-    compared = [cells for cells in rows(output) if cells[0].isdigit()]
-    for cells, point in zip(compared, points, strict=True):
-        measured, modeled = float(cells[4]), float(cells[5].split()[0])
-        assert measured == pytest.approx(point["synapse_bytes"] / 1e6, rel=1e-3)
-        assert modeled == pytest.approx(measured, rel=0.05)  # known from the layout, not fitted
-
-
 def test_ranks(tmp_path: Path) -> None:
     pytest.importorskip("mpi4py")
     if not (Path(sys.executable).with_name("mpiexec").exists() or shutil.which("mpiexec")):
@@ -191,18 +159,6 @@ def test_ranks(tmp_path: Path) -> None:
     assert shared["bytes_received"] == [2 * sent for sent in shared["bytes_sent"]]
     # Each has its own synapses, and headers.
     assert sum(shared["synapse_mb"]) == pytest.approx(sum(alone["synapse_mb"]), rel=0.3)
-
-
-def test_layers_connected_by_distance(tmp_path: Path) -> None:
-    arguments = ("--simulators", "spikelet", "--neurons", "300", "--scale", "0.2", "--runs", "1")
-    _, written = run(tmp_path, "space.py", *arguments)
-    found = {case["rule"]: case["runs"][0]["synapses"] for case in written["cases"]}
-    pairs = found.pop("each pair by itself")
-    assert list(found.values()) == [300 * 50, 300 * 50]
-    most = (
-        2 * np.pi * 0.2**2 * 300**2
-    )  # the profile over the plane, of which the square has more than half
-    assert most / 2 < pairs < most
 
 
 def test_many_projections_spike_like_one(tmp_path: Path) -> None:

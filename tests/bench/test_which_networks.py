@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.cli.bench_harness import pages
 
 pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 torch = pytest.importorskip("torch")
-
-FOLDER = Path(__file__).parents[2] / "bench" / "python"
 
 
 def small(nonlinearity: torch.nn.Module) -> torch.nn.Module:
@@ -99,9 +96,3 @@ def test_kept_results_are_used_and_missing_ones_not_kept(
     assert table.tried(args, "c") == {"failed": "no result in 1 s"}
     (tmp_path / "kept" / "d.json").write_text(json.dumps({"at": {"32": {}, "16": {}}}))
     assert table.tried(args, "d") == {"at": {"32": {}, "16": {}}}
-
-
-def test_the_page_of_the_docs_has_a_place_for_each_table(scripts: Any) -> None:
-    page = FOLDER.parents[1] / "docs" / "which_networks.md"
-    names = [scripts("which_networks").TABLE, *scripts("compare_networks").TABLES.values()]
-    assert pages(*names)(str(page)) == page

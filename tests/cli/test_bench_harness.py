@@ -68,6 +68,25 @@ def test_the_file_has_the_origin(tmp_path, capsys):
     assert {"spikelet", "date", "command", "machine", "load"} <= set(written)
 
 
+def test_tables_are_stored_by_name_and_the_command_without_paths_of_the_machine(
+    tmp_path, capsys, monkeypatch
+):
+    path = tmp_path / "out.json"
+    monkeypatch.setattr(
+        "sys.argv", ["x/speed.py", "--nest-python", str(path), "--json", "out.json"]
+    )
+    args = harness.parser("").parse_args(["--json", str(path)])
+    text = harness.markdown(["network", "s"], [["a", "1"], ["c"]]) + "\n\nnote"
+    harness.show(args, harness.about(), [], {"times": text, "said": "no table"})
+    written = json.loads(path.read_text())
+    assert written["command"] == ["speed.py", "--nest-python", "PATH", "--json", "out.json"]
+    assert set(written["tables"]) == {"times"}
+    assert written["tables"]["times"] == {
+        "columns": ["network", "s"],
+        "rows": [["a", "1"], ["c", ""]],
+    }
+
+
 def test_the_table_goes_between_the_comments(tmp_path, capsys):
     page = tmp_path / "page.md"
     begin, end = "<!-- a table: begin -->", "<!-- a table: end -->"

@@ -21,7 +21,7 @@ from spikelet.experiments import store as stores
 
 pytest.importorskip("pandas")  # tables are compared as its frames
 
-FOLDER = Path(__file__).parents[2] / "bench" / "python"
+FOLDER = Path(__file__).parents[1] / "support"
 
 
 def same(a, b):

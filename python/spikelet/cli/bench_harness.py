@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -210,10 +211,15 @@ def about() -> Record:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *map(_shown, sys.argv[1:])],
         "machine": machine(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
     }
+
+
+def _shown(argument: str) -> str:
+    """Return an argument, or what stands for a path of this machine."""
+    return "PATH" if Path(argument).is_absolute() else argument
 
 
 def headline(origin: Record) -> str:
@@ -311,7 +317,7 @@ def show(
 ) -> None:
     """Print the origin and the tables, put those that have a name into the page, and write the JSON file.
 
-    Runs by case, as `take_turns` returns them, are stored as ``cases``.
+    Runs by case, as `take_turns` returns them, are stored as ``cases``; tables as ``tables``, by name, for the documentation.
     """
     if isinstance(runs, Mapping):
         stored = {"cases": [_fields(case) | {"runs": of} for case, of in runs.items()]} | stored
@@ -328,8 +334,18 @@ def show(
             put(args.page, name, text)
     if args.json:
         given = {k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))}
-        record = origin | {"arguments": given} | stored
+        tables = {str(name): _cells(text) for name, text in named.items() if text.startswith("|")}
+        record = origin | {"arguments": given, "tables": tables} | stored
         files.write(args.json, json.dumps(record, indent=1, default=str) + "\n")
+
+
+def _cells(text: str) -> Record:
+    """Return the columns and rows of a Markdown table, which ends with the first line that is none of its rows."""
+    lines = [
+        line[2:-2].split(" | ")
+        for line in takewhile(lambda line: line.startswith("|"), text.splitlines())
+    ]
+    return {"columns": lines[0], "rows": lines[2:]}
 
 
 def _fields(case: Any) -> Record:

@@ -1,7 +1,7 @@
 """Kill a sweep repeatedly, resume it each time, and check that no run is lost or duplicated.
 
-    python bench/python/crash_sweep.py                        # 200 runs, 20 kills with signal 9
-    python bench/python/crash_sweep.py --kills 3 --runs 40
+    python tests/support/crash_sweep.py                        # 200 runs, 20 kills with signal 9
+    python tests/support/crash_sweep.py --kills 3 --runs 40
 
 The program kills the whole process group, the parent or a worker, at random moments, including
 while processes start. When a sweep is complete, it is compared with an undisturbed one; if kills
