@@ -33,6 +33,8 @@ __all__ = ["FirstSpikeProgram", "NeedsSpikes"]
 
 _LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 _ROOM = 1 << 28  # of sums
+_LIMITS = {"bytes": 127, "words": 32767}  # of weights, by the values that they multiply
+_NEARLY = 0.01  # of a unit
 _ENTRIES = 16  # of the table of a function, for each step
 _EACH = FirstSpike, Linear, Affine, Add  # of any shape
 _COMPUTED = *_EACH, Movement, Concat, Convolution, TransposedConvolution, Pool, Resize
@@ -174,7 +176,7 @@ class FirstSpikeProgram:
         self._names = [*graph.inputs, *(node.name for node in graph)]
         self._inputs = graph.inputs
         values: dict[str, _Value] = {
-            name: self._input(shapes[name], *span)
+            name: self._input(shapes[name], self._input_form(graph, name), *span)
             for name, span in zip(graph.inputs, ranges, strict=True)
         }
         self._values = values
@@ -287,18 +289,23 @@ class FirstSpikeProgram:
 
     # Maps
 
-    def _input(self, shape: Shape, low: float, high: float) -> _Map:
+    def _input_form(self, graph: Graph, name: str) -> str:
+        """Return words if nothing but weights takes an input: a few values, whose rounding would reach all layers."""
+        takers = [node.layer for node in graph.consumers(name)]
+        return "words" if all(isinstance(t, (Linear, Convolution)) for t in takers) else self._form
+
+    def _input(self, shape: Shape, form: str, low: float, high: float) -> _Map:
         extent = _extent(shape)
-        levels = 255 if self._form == "bytes" else 32767
+        levels = 255 if form == "bytes" else 32767
         low, high = min(low, 0.0), max(high, 0.0)
-        scale = levels / (high - low) if self._form == "bytes" else levels / max(high, -low)
-        zero = int(np.rint(-low * scale)) if self._form == "bytes" else 0
-        number = self._map(extent, self._form, zero)
-        lowest, highest = (-zero, levels - zero) if self._form == "bytes" else (-levels, levels)
+        scale = levels / (high - low) if form == "bytes" else levels / max(high, -low)
+        zero = int(np.rint(-low * scale)) if form == "bytes" else 0
+        number = self._map(extent, form, zero)
+        lowest, highest = (-zero, levels - zero) if form == "bytes" else (-levels, levels)
         n = extent[0]
         self._builder.input(number, np.full(n, scale, np.float32), lowest, highest)
         return _Map(
-            number, shape, extent, self._form, np.full(n, self._steps / scale),
+            number, shape, extent, form, np.full(n, self._steps / scale),
             np.full(n, max(-lowest, highest), float), np.full(n, zero, np.uint8), np.zeros(n),
         )  # fmt: skip
 
@@ -325,8 +332,8 @@ class FirstSpikeProgram:
             zero, high, low, most = zero + limit, 2 * limit, low + limit, zero + limit
         least = self._least_unit(total)
         most_units = _LARGEST // (high + 2) // 2
-        unit = np.clip(np.floor(cell / least), 1, most_units)
-        size = np.maximum(cell / unit, least)
+        unit = np.clip(np.floor(cell / least + _NEARLY), 1, most_units)
+        size = np.maximum(cell / unit, least * (1 - _NEARLY / unit))
         if total.is_scaled and (cell / least <= most_units).all():
             unit, size = np.maximum(np.rint(cell / least), 1), least
         cell = size * unit
@@ -413,9 +420,8 @@ class FirstSpikeProgram:
         most = np.zeros(n)  # of the real potential, times T
         least = np.zeros(n)
         for kernel in total.kernels:
-            limit = 127 if kernel.map.form == "bytes" or self._bits == 8 else 32767
             rows = np.abs(kernel.weight).reshape(n, -1)
-            least = np.maximum(least, rows.max(1) / limit)
+            least = np.maximum(least, rows.max(1) / _LIMITS[kernel.map.form])
             most += rows.sum(1) * kernel.map.most.max()
         for m, gain in total.maps:
             most += np.abs(gain) * m.most
@@ -431,7 +437,7 @@ class FirstSpikeProgram:
         n = total.extent[0]
         offset, most = np.zeros(n), np.zeros(n)
         for kernel in total.kernels:
-            limit = 127 if self._bits == 8 else 32767
+            limit = _LIMITS[kernel.map.form]
             q = np.clip(np.rint(kernel.weight / size.reshape(-1, 1, 1, 1)), -limit, limit)
             group = n // kernel.groups
             if kernel.map.form == "bytes":
