@@ -29,7 +29,6 @@ __all__ = ["FirstSpikes", "first_spike_model"]
 
 _SHARES = np.linspace(0.1, 1.0, 46)  # candidates: threshold by greatest activation
 _LONGEST = 256  # steps of a window, which all networks must be able to take
-_UNITS = 1 << 20
 _APART = 1e-6  # thresholds of channels, while it is checked that layers keep these apart
 _VALUES = 8192  # of a channel, from which its threshold is chosen
 _COMPARED = 256  # samples whose decisions tell whether 8 bits are enough
@@ -41,12 +40,15 @@ class FirstSpikes(Described, Method):
     """Neurons that fire at most once; see `spikelet.layers.FirstSpike`.
 
     Layer by layer, ridge regression corrects the weights, so that the potentials are those of the ANN although the layers
-    before round, and the threshold of each channel is the one whose rounded outputs have the least squared error.
+    before round, and the threshold of each channel is the one whose rounded outputs have the least squared error. Weights of
+    8 bits are rounded at once, so that later layers make up for it.
 
     Parameters
     ----------
     steps : int
         Length of the windows T.
+    dtype : "int8" or "int16"
+        Type of the weights.
     """
 
     steps: int
@@ -72,13 +74,11 @@ class FirstSpikes(Described, Method):
             function, outputs = site.layer, site.layer.of(currents[None, :, ::step])[0]
             reach = usable(np.abs(currents).max(1))
         thresholds = usable(site.limited(self._thresholds(target, outputs, step)))
-        if fitted and function is None and self.dtype == "int8" and set(changes) == set(site.linear):
+        if fitted and function is None and self.dtype == "int8":
             sizes = [spike_sizes(site.graph, site.shapes, n) for n in fitted.sources]
-            if all(s is not None for s in sizes):
+            if set(fitted.layers) == set(site.linear) and not any(s is None for s in sizes):
                 units = finest_units(changes, sizes)
-                whole = np.floor(thresholds / units)
-                whole[~(whole < _UNITS)] = 0
-                thresholds = np.where(whole > 0, whole * units, thresholds)
+                thresholds = np.maximum(np.floor(thresholds / units), 1) * units
                 changes = rounded_weights(fitted, changes, sizes, units)
         return {**changes, site.name: FirstSpike(thresholds, self.steps, function, reach)}
 
@@ -187,9 +187,9 @@ def _model(where: str, cal: Calibration, steps: int, dtype: str, progress: Any) 
     FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], _LONGEST, bits)
     model = FirstSpikeModel(graph, ann, **options)
     if dtype == "int8":
-        _warn_of_bits(
-            where, model, FirstSpikeModel(graph, ann, **{**options, "dtype": "int16"}), cal
-        )
+        fired = {n: layer for n, layer in changes.items() if isinstance(layer, FirstSpike)}
+        finer = FirstSpikeModel(cal.graph.replaced(fired), ann, **{**options, "dtype": "int16"})
+        _warn_of_bits(where, model, finer, cal)
     return model
 
 

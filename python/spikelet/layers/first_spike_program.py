@@ -174,9 +174,12 @@ class FirstSpikeProgram:
         # Layer, map, potential, and comparisons of neurons that stay silent.
         self._grown: list[tuple[str, int, _Sum, int]] = []
         self._names = [*graph.inputs, *(node.name for node in graph)]
-        self._inputs = graph.inputs
+        # Weights alone take a few values, whose rounding would reach all layers.
+        takers = [n.layer for n in graph if set(n.inputs) & set(graph.inputs)]
+        weigh = all(isinstance(layer, (Linear, Convolution)) for layer in takers)
+        self._input_form = "words" if weigh else self._form
         values: dict[str, _Value] = {
-            name: self._input(shapes[name], self._input_form(graph, name), *span)
+            name: self._input(shapes[name], *span)
             for name, span in zip(graph.inputs, ranges, strict=True)
         }
         self._values = values
@@ -289,13 +292,8 @@ class FirstSpikeProgram:
 
     # Maps
 
-    def _input_form(self, graph: Graph, name: str) -> str:
-        """Return words if nothing but weights takes an input: a few values, whose rounding would reach all layers."""
-        takers = [node.layer for node in graph.consumers(name)]
-        return "words" if all(isinstance(t, (Linear, Convolution)) for t in takers) else self._form
-
-    def _input(self, shape: Shape, form: str, low: float, high: float) -> _Map:
-        extent = _extent(shape)
+    def _input(self, shape: Shape, low: float, high: float) -> _Map:
+        extent, form = _extent(shape), self._input_form
         levels = 255 if form == "bytes" else 32767
         low, high = min(low, 0.0), max(high, 0.0)
         scale = levels / (high - low) if form == "bytes" else levels / max(high, -low)

@@ -18,6 +18,7 @@ from spikelet.layers.views import Shape
 __all__ = ["finest_units", "rounded_weights", "spike_sizes"]
 
 _LIMIT = 127  # of weights of 8 bits
+_TINY = 1e-30  # where all weights are 0
 _RIDGE = 1e-2  # of the moments, by their mean
 
 
@@ -48,7 +49,7 @@ def finest_units(layers: Mapping[str, Any], sizes: Sequence[Floats]) -> Floats:
         for w, size in zip(layers.values(), sizes, strict=True)
     ]
     found: Floats = np.max(greatest, axis=0) / _LIMIT
-    return np.where(found > 0, found, 1.0)
+    return np.maximum(found, _TINY)
 
 
 def rounded_weights(
