@@ -21,7 +21,8 @@ from spikelet.conversion.layerwise.streaming import fit_layers
 from spikelet.conversion.neurons import can_spike, usable
 from spikelet.conversion.preparation import range_of, relayed
 from spikelet.layers import Activation, FirstSpike, Layer, ReLU
-from spikelet.layers.first_spike_program import FirstSpikeProgram, NeedsSpikes
+from spikelet.layers.first_spike_program import FirstSpikeProgram
+from spikelet.layers.first_spike_values import NeedsSpikes
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 
