@@ -159,7 +159,7 @@ class CBuilder:
         self._statements.append(text)
 
     def _call(self, template: str, *arguments: Any, **types: str) -> str:
-        suffix = "".join(f"_{t.removesuffix('_t')}" for t in types.values())
+        suffix = "".join(f"_{t.removesuffix('_t')}" for t in types.values() if t.endswith("_t"))
         name = self.templates.use(template, suffix, **types)
         return f"{name}({', '.join(map(str, arguments))});"
 
@@ -221,11 +221,11 @@ class CBuilder:
             depthwise = groups == channels == m.extent[0]
             order = grouped[:, 0, 0].T if depthwise else _in_order(grouped)
             values = self.constants.add(order, "weights", m.weight)
+            types, template = {"weight": m.weight, "value": m.ctype}, "add_depthwise"
             if not depthwise:
-                self.templates.use("add_listed", weight=m.weight)
-            given = (kernel, values, m.place, "y", "x", "sum")
-            template = "add_depthwise" if depthwise else "add_synapses"
-            body.append(self._call(template, *given, weight=m.weight, value=m.ctype))
+                suffix, template = f"_{m.weight.removesuffix('_t')}", "add_synapses"
+                types["listed"] = self.templates.use("add_listed", suffix, weight=m.weight)
+            body.append(self._call(template, kernel, values, m.place, "y", "x", "sum", **types))
         # A map that only this sum reads, pixel by pixel, gives its place to the output.
         spare = [
             source for source, term in zip(operation.sources, terms, strict=True)
