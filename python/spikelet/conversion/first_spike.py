@@ -13,14 +13,16 @@ from spikelet._util.advice import warn_caller
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.described import Described
 from spikelet.conversion.first_spike_model import FirstSpikeModel
-from spikelet.conversion.fitted.regression import correct_weights
+from spikelet.conversion.fitted.regression import Regression
+from spikelet.conversion.fitted.rounding import finest_units, rounded_weights, spike_sizes
 from spikelet.conversion.layerwise.activity import Calibration, Floats
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.conversion.layerwise.streaming import fit_layers
 from spikelet.conversion.neurons import can_spike, usable
 from spikelet.conversion.preparation import range_of, relayed
 from spikelet.layers import Activation, FirstSpike, Layer, ReLU
-from spikelet.layers.first_spike_program import FirstSpikeProgram, NeedsSpikes
+from spikelet.layers.first_spike_program import FirstSpikeProgram
+from spikelet.layers.first_spike_values import NeedsSpikes
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 
@@ -39,15 +41,19 @@ class FirstSpikes(Described, Method):
     """Neurons that fire at most once; see `spikelet.layers.FirstSpike`.
 
     Layer by layer, ridge regression corrects the weights, so that the potentials are those of the ANN although the layers
-    before round, and the threshold of each channel is the one whose rounded outputs have the least squared error.
+    before round, and the threshold of each channel is the one whose rounded outputs have the least squared error. Weights of
+    8 bits are rounded at once, so that later layers make up for it.
 
     Parameters
     ----------
     steps : int
         Length of the windows T.
+    dtype : "int8" or "int16"
+        Type of the weights.
     """
 
     steps: int
+    dtype: str = "int8"
 
     name = "first_spike"
 
@@ -59,28 +65,53 @@ class FirstSpikes(Described, Method):
         """Return the neuron, and the layers whose weights were corrected; trained neurons and their input stay as they are."""
         if isinstance(site.layer, ReLU) and site.layer.levels == self.steps:
             return {site.name: FirstSpike(site.upper, self.steps)}
-        changes = correct_weights(site)
-        rows = np.moveaxis(site.target(), 1, 0).reshape(site.shape[0], -1)
-        currents = np.moveaxis(site.mean_current(changes=changes), 1, 0).reshape(rows.shape)
-        step = -(-rows.shape[1] // _VALUES)
+        fitted = Regression.of(site)
+        changes = fitted.confirmed() if fitted else {}
+        target = np.moveaxis(site.target(), 1, 0).reshape(site.shape[0], -1)
+        currents = np.moveaxis(site.mean_current(changes=changes), 1, 0).reshape(target.shape)
+        step = -(-target.shape[1] // _VALUES)
         function, outputs, reach = None, np.maximum(currents[:, ::step], 0), None
         if isinstance(site.layer, Activation):
             function, outputs = site.layer, site.layer.of(currents[None, :, ::step])[0]
             reach = usable(np.abs(currents).max(1))
-        thresholds = usable(site.limited(self._thresholds(rows[:, ::step], outputs)))
+        thresholds = usable(site.limited(self._thresholds(target, outputs, step)))
+        if fitted and function is None and self.dtype == "int8":
+            sizes = [spike_sizes(site.graph, site.shapes, n) for n in fitted.sources]
+            if set(fitted.layers) == set(site.linear) and not any(s is None for s in sizes):
+                units = finest_units(changes, sizes)
+                thresholds = np.maximum(np.floor(thresholds / units), 1) * units
+                changes = rounded_weights(fitted, changes, sizes, units)
         return {**changes, site.name: FirstSpike(thresholds, self.steps, function, reach)}
 
-    def _thresholds(self, target: Floats, outputs: Floats) -> Floats:
-        greatest = np.abs(target).max(1)
+    def _thresholds(self, target: Floats, outputs: Floats, step: int) -> Floats:
+        """Return the thresholds of the least squared error: of rounding, for some values, and of clipping, for all."""
+        greatest, some = np.abs(target).max(1), target[:, ::step]
         best: Floats = greatest.copy()
         least = np.full(len(target), np.inf)
+        beyond = [_Tail(np.abs(values)) for values in target]
         for share in _SHARES:
-            theta = np.maximum(greatest * share, 1e-30)[:, None]
-            k = np.clip(np.floor(outputs / theta * self.steps + 0.5), -self.steps, self.steps)
-            error = np.square(k / self.steps * theta - target).mean(1)
+            theta = np.maximum(greatest * share, 1e-30)
+            k = np.floor(outputs / theta[:, None] * self.steps + 0.5)
+            error = np.square(k / self.steps * theta[:, None] - some).mean(1)
+            error += [tail.clipped(limit) for tail, limit in zip(beyond, theta, strict=True)]
             best[error < least] = (greatest * share)[error < least]
             least = np.minimum(error, least)
         return best
+
+
+class _Tail:
+    """Values of a channel, of which those beyond a limit are clipped."""
+
+    def __init__(self, values: Floats) -> None:
+        self._count = len(values)
+        self._sorted = np.sort(values[values > _SHARES[0] * values.max()])[::-1].astype(np.float64)
+        self._sums = [np.cumsum(np.append(0.0, self._sorted**power)) for power in (1, 2)]
+
+    def clipped(self, limit: float) -> float:
+        """Return the mean squared error of clipping."""
+        n = np.searchsorted(-self._sorted, -limit)
+        first, second = (sums[n] for sums in self._sums)
+        return float(max(second - 2 * limit * first + n * limit**2, 0.0) / self._count)
 
 
 def first_spike_model(
@@ -152,14 +183,14 @@ def _model(where: str, cal: Calibration, steps: int, dtype: str, progress: Any) 
         if callable(progress):
             progress(names.index(name), len(names), name)
 
-    changes = fit_layers(where, replace(cal, steps=1), FirstSpikes(steps), watch)
+    changes = fit_layers(where, replace(cal, steps=1), FirstSpikes(steps, dtype), watch)
     graph = cal.graph.replaced(changes)
     FirstSpikeProgram(where, graph, cal.shapes, options["input_ranges"], _LONGEST, bits)
     model = FirstSpikeModel(graph, ann, **options)
     if dtype == "int8":
-        _warn_of_bits(
-            where, model, FirstSpikeModel(graph, ann, **{**options, "dtype": "int16"}), cal
-        )
+        fired = {n: layer for n, layer in changes.items() if isinstance(layer, FirstSpike)}
+        finer = FirstSpikeModel(cal.graph.replaced(fired), ann, **{**options, "dtype": "int16"})
+        _warn_of_bits(where, model, finer, cal)
     return model
 
 

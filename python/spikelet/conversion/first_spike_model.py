@@ -23,15 +23,15 @@ class FirstSpikeModel(ConvertedModel):
     """A network of `spikelet.layers.FirstSpike` neurons, which `convert` makes with ``neuron="first_spike"``.
 
     It runs in integers: layer after layer, each in a window of T steps. The core computes a window at once, with the same
-    spikes as step by step, so its time does not depend on T. Inputs are rounded to 8 bits (16 with ``dtype="int16"``) in the
-    range of the calibration. With ``dtype="int8"``, the earliest spike of 256 steps is that of step 1.
+    spikes as step by step, so its time does not depend on T. Inputs are rounded to 16 bits in the range of the calibration, or
+    to 8 with ``dtype="int8"`` if more than weights take them. With ``dtype="int8"``, the earliest spike of 256 steps is that of step 1.
 
     Parameters
     ----------
     graph, ann, **options
         As for `ConvertedModel`.
     dtype : "int8" or "int16"
-        Type of the weights.
+        Type of the weights; those of inputs of 16 bits, and of means, always have 16.
     """
 
     _dtypes: ClassVar = ("int8", "int16")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,110 +20,42 @@ from spikelet._util.checks import fail
 from spikelet.layers.base import Layer
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.first_spike import FirstSpike
-from spikelet.layers.graded import Activation, MatMul, Multiply
+from spikelet.layers.first_spike_values import (
+    LARGEST,
+    Floats,
+    Kernel,
+    Map,
+    NeedsSpikes,
+    Sum,
+    Taken,
+    Value,
+    by_channel,
+    core_extent,
+    int32,
+    is_relay,
+    spike_span,
+)
+from spikelet.layers.first_spike_work import Ledger
+from spikelet.layers.graded import MatMul, Multiply
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Add, Affine, Concat, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape
 from spikelet.layers.pools import Pool, whole_maps, window_places
 from spikelet.layers.resize import Resize
 from spikelet.layers.spiking_result import Operations
-from spikelet.layers.views import Shape, extent_of
+from spikelet.layers.views import Shape
 
-__all__ = ["FirstSpikeProgram", "NeedsSpikes"]
+__all__ = ["FirstSpikeProgram"]
 
-_LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 _ROOM = 1 << 28  # of sums
+_LIMITS = {"bytes": 127, "words": 32767}  # of weights, by the values that they multiply
+_NEARLY = 0.01  # of a unit
 _ENTRIES = 16  # of the table of a function, for each step
 _EACH = FirstSpike, Linear, Affine, Add  # of any shape
 _COMPUTED = *_EACH, Movement, Concat, Convolution, TransposedConvolution, Pool, Resize
 _PART = 256  # samples that run at once
 _BITS = 100  # of the largest weight, in units of the potential, before a mean of sums
 _MANY = "adds up sums, which need more than 32 bits"
-
-Floats: TypeAlias = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class _Map:
-    """A map of the core: spikes, or potentials. A value is ``coefficient / T`` times the integer, plus a bias.
-
-    Parameters
-    ----------
-    number : int
-    shape : tuple of int
-        As the graph has it; the core's is `extent`.
-    extent : (int, int, int)
-    form : "bytes", "words" or "sums"
-    coefficient : array, [channels of the extent]
-    most : array, [channels of the extent]
-        Largest magnitude of the integers.
-    bias : array, [channels of the extent]
-    spikes : bool
-        True if each value is the spike of a neuron, not a sum of several or an input.
-    signed : bool
-        True if spikes of OFF neurons are among them.
-    """
-
-    number: int
-    shape: Shape
-    extent: tuple[int, int, int]
-    form: str
-    coefficient: Floats
-    most: Floats
-    zero: NDArray[np.uint8]
-    bias: Floats
-    spikes: bool = False
-    signed: bool = False
-
-
-@dataclass(frozen=True)
-class _Kernel:
-    name: str  # of its layer
-    map: _Map
-    weight: Floats  # [out, in of a group, height, width], times the coefficients of the map
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    before: tuple[int, int]
-    groups: int
-    holes: tuple[
-        NDArray[np.bool_], ...
-    ]  # along both axes: zeros that a transposed convolution put in
-
-
-@dataclass(frozen=True)
-class _Sum:
-    """A potential that is not computed yet: kernels, maps that are added, and a bias."""
-
-    shape: Shape
-    extent: tuple[int, int, int]
-    kernels: tuple[_Kernel, ...] = ()
-    maps: tuple[tuple[_Map, Floats], ...] = ()  # with the value of one unit of the map, times T
-    bias: Any = 0.0
-
-    @property
-    def is_scaled(self) -> bool:
-        """Return whether it is a single map, scaled."""
-        return len(self.maps) == 1 and not self.kernels
-
-
-class _Taken(NamedTuple):
-    """A movement that takes some rows and columns."""
-
-    places: list[NDArray[np.int64]]
-
-    def moved(self, values: NDArray[Any], _beyond: int) -> NDArray[Any]:
-        return values[np.ix_(np.arange(len(values)), *self.places)]
-
-
-_Value: TypeAlias = "_Map | _Sum"
-
-
-class NeedsSpikes(ValueError):
-    """Refuses sums, which would become spikes behind the layers of these names."""
-
-    def __init__(self, message: str, names: Sequence[str]) -> None:
-        super().__init__(message)
-        self.names = tuple(names)
 
 
 class FirstSpikeProgram:
@@ -166,14 +98,12 @@ class FirstSpikeProgram:
         self._where, self._steps, self._bits = where, steps, bits
         self._form = "bytes" if bits == 8 else "words"
         self._builder: Any = _core.FirstSpikeBuilder() if builder is None else builder
-        # The layer that each operation computes, and of its terms the layer, and whether they take spikes.
-        self._operations: list[tuple[str, list[tuple[str, bool]]]] = []
-        self._dense: dict[str, float] = {}
-        # Layer, map, potential, and comparisons of neurons that stay silent.
-        self._grown: list[tuple[str, int, _Sum, int]] = []
-        self._names = [*graph.inputs, *(node.name for node in graph)]
-        self._inputs = graph.inputs
-        values: dict[str, _Value] = {
+        self._ledger = Ledger([*graph.inputs, *(node.name for node in graph)])
+        # Weights alone take a few values, whose rounding would reach all layers.
+        takers = [n.layer for n in graph if set(n.inputs) & set(graph.inputs)]
+        weigh = all(isinstance(layer, (Linear, Convolution)) for layer in takers)
+        self._input_form = "words" if weigh else self._form
+        values: dict[str, Value] = {
             name: self._input(shapes[name], *span)
             for name, span in zip(graph.inputs, ranges, strict=True)
         }
@@ -187,7 +117,7 @@ class FirstSpikeProgram:
             try:
                 made = self._made(node.layer, shapes[node.name], [values[n] for n in node.inputs])
                 values[node.name] = (
-                    self._potential(made) if last and isinstance(made, _Sum) else made
+                    self._potential(made) if last and isinstance(made, Sum) else made
                 )
             except NotImplementedError as operation:  # of another builder
                 self._refuse(f"cannot be exported: C has no '{operation}'")
@@ -214,52 +144,28 @@ class FirstSpikeProgram:
         """
         maps = [self.map_of(name) for name in names]
         count = len(inputs[0])
-        work = {
-            name: dict.fromkeys((field.name for field in fields(Operations)), 0.0)
-            for name in self._names
-        }
+        work = self._ledger.empty()
         parts = []
         for first in range(0, max(count, 1), _PART):  # between them, Python handles Ctrl-C
             part = [x[first : first + _PART] for x in inputs]
             numbers = [m.number for m in maps]
-            counted = self._read() if step_by_step else []
+            counted = self._ledger.read() if step_by_step else []
             arrays, counts = self._program.run(part, len(part[0]), numbers + counted, threads)
             parts.append(arrays[: len(maps)])
             sent = dict(zip(counted, map(np.abs, arrays[len(maps) :]), strict=True))
-            for name, number, total, waits in self._grown if step_by_step else ():
-                work[name]["updates"] += _growth(total, sent) / max(count, 1)
-                if waits:
-                    k = sent[number]
-                    waited = k.size * waits - int(k.sum()) + np.count_nonzero(k)
-                    work[name]["comparisons"] += waited / max(count, 1)
-            for (name, terms), (operations, spikes) in zip(self._operations, counts, strict=True):
-                work[name]["spikes"] += spikes / max(count, 1)
-                for (term, adds), done in zip(
-                    terms, operations, strict=False
-                ):  # none of no samples
-                    work[term]["additions" if adds else "products"] += done / max(count, 1)
+            self._ledger.add(work, counts, sent, max(count, 1))
         found = []
         for m, *pieces in zip(maps, *parts, strict=True):
             k = np.concatenate(pieces)
             size, bias = (v.reshape(-1, 1, 1) for v in (m.coefficient / self._steps, m.bias))
             values = (k * size + bias).astype(np.float32)
             found.append((k.reshape(count, *m.shape), values.reshape(count, *m.shape)))
-        for name, dense in self._dense.items():
-            work[name]["dense"] = dense
         return found, {name: Operations(**each) for name, each in work.items()}
 
-    def _read(self) -> list[int]:
-        """Return the maps of spikes that potentials are made of, and of those that neurons send."""
-        found = {number for _, number, _, waits in self._grown if waits}
-        for _, _, total, _ in self._grown:
-            found |= {k.map.number for k in total.kernels if k.map.spikes}
-            found |= {m.number for m, _ in total.maps if m.spikes}
-        return sorted(found)
-
-    def map_of(self, name: str) -> _Map:
+    def map_of(self, name: str) -> Map:
         """Return the map of a layer whose potentials are computed, or of neurons."""
         found = self._values[name]
-        if isinstance(found, _Sum):
+        if isinstance(found, Sum):
             rule = "must name neurons, or a layer whose potentials are computed by themselves"
             fail(self._where, "record", name, rule)
         return found
@@ -287,18 +193,18 @@ class FirstSpikeProgram:
 
     # Maps
 
-    def _input(self, shape: Shape, low: float, high: float) -> _Map:
-        extent = _extent(shape)
-        levels = 255 if self._form == "bytes" else 32767
+    def _input(self, shape: Shape, low: float, high: float) -> Map:
+        extent, form = core_extent(shape), self._input_form
+        levels = 255 if form == "bytes" else 32767
         low, high = min(low, 0.0), max(high, 0.0)
-        scale = levels / (high - low) if self._form == "bytes" else levels / max(high, -low)
-        zero = int(np.rint(-low * scale)) if self._form == "bytes" else 0
-        number = self._map(extent, self._form, zero)
-        lowest, highest = (-zero, levels - zero) if self._form == "bytes" else (-levels, levels)
+        scale = levels / (high - low) if form == "bytes" else levels / max(high, -low)
+        zero = int(np.rint(-low * scale)) if form == "bytes" else 0
+        number = self._map(extent, form, zero)
+        lowest, highest = (-zero, levels - zero) if form == "bytes" else (-levels, levels)
         n = extent[0]
         self._builder.input(number, np.full(n, scale, np.float32), lowest, highest)
-        return _Map(
-            number, shape, extent, self._form, np.full(n, self._steps / scale),
+        return Map(
+            number, shape, extent, form, np.full(n, self._steps / scale),
             np.full(n, max(-lowest, highest), float), np.full(n, zero, np.uint8), np.zeros(n),
         )  # fmt: skip
 
@@ -306,7 +212,7 @@ class FirstSpikeProgram:
         zeros = np.full(extent[0], zero, np.uint8) if form == "bytes" else np.empty(0, np.uint8)
         return int(self._builder.map(extent, form, zeros))
 
-    def _fired(self, layer: FirstSpike, value: _Value) -> _Map:
+    def _fired(self, layer: FirstSpike, value: Value) -> Map:
         total, is_byte = self._as_sum(value), self._form == "bytes"
         if is_byte and layer.function is not None and self._steps > 127:  # coarser, not cut off
             threshold = np.asarray(layer.threshold, float) * self._steps / 127
@@ -315,18 +221,18 @@ class FirstSpikeProgram:
         theta = cell = np.broadcast_to(np.asarray(layer.threshold, float), (n,))
         high = min(self._steps, 255) if is_byte else self._steps
         zero, low, most = np.zeros(n), np.full(n, 0.5), np.full(n, float(high))
-        tabulated = layer.function is not None and not _is_relay(layer.function)
+        tabulated = layer.function is not None and not is_relay(layer.function)
         if tabulated:
             high = _ENTRIES * self._steps
-            begin, end = _span(replace(layer, steps=self._steps), n)
+            begin, end = spike_span(replace(layer, steps=self._steps), n)
             cell = (end - begin) / high * self._steps
         elif layer.function is not None:
             limit = min(self._steps, 127) if is_byte else self._steps
             zero, high, low, most = zero + limit, 2 * limit, low + limit, zero + limit
         least = self._least_unit(total)
-        most_units = _LARGEST // (high + 2) // 2
-        unit = np.clip(np.floor(cell / least), 1, most_units)
-        size = np.maximum(cell / unit, least)
+        most_units = LARGEST // (high + 2) // 2
+        unit = np.clip(np.floor(cell / least + _NEARLY), 1, most_units)
+        size = np.maximum(cell / unit, least * (1 - _NEARLY / unit))
         if total.is_scaled and (cell / least <= most_units).all():
             unit, size = np.maximum(np.rint(cell / least), 1), least
         cell = size * unit
@@ -345,15 +251,15 @@ class FirstSpikeProgram:
         number = self._map(total.extent, self._form, np.minimum(zero, 255))
         offset, _ = self._emit(total, size)
         self._end(
-            number, total, _int32(bias - offset), _int32(unit), high, _int32(zero), table.ravel()
+            number, total, int32(bias - offset), int32(unit), high, int32(zero), table.ravel()
         )
-        return _Map(
+        return Map(
             number, total.shape, total.extent, self._form, theta, most,
             zero.astype(np.uint8) if is_byte else np.zeros(n, np.uint8), np.zeros(n), spikes=True,
             signed=bool(zero.any()),
         )  # fmt: skip
 
-    def _potential(self, total: _Sum, grown: float = 1.0) -> _Map:
+    def _potential(self, total: Sum, grown: float = 1.0) -> Map:
         n = total.extent[0]
         size = self._least_unit(total, grown)
         if grown > 1 and total.kernels:
@@ -364,14 +270,14 @@ class FirstSpikeProgram:
         offset, most = self._emit(total, size)
         self._end(number, total)
         bias = np.broadcast_to(total.bias, (n,)) - offset * size / self._steps
-        return _Map(
+        return Map(
             number, total.shape, total.extent, "sums", size, most, np.empty(0, np.uint8), bias
         )
 
     def _end(
         self,
         number: int,
-        total: _Sum,
+        total: Sum,
         bias: Any = (),
         unit: Any = (),
         high: int = 0,
@@ -379,32 +285,17 @@ class FirstSpikeProgram:
         table: Any = (),
     ) -> None:
         self._builder.end(
-            number, _int32(bias), _int32(unit), high, _int32(zero), np.asarray(table, np.int16)
+            number, int32(bias), int32(unit), high, int32(zero), np.asarray(table, np.int16)
         )
         waits = (1 + int(np.any(zero))) * min(high, self._steps)  # of a neuron, or an ON/OFF pair
-        self._grown.append((self._node.name, number, total, waits))
-        terms = [(k.name, k.map.spikes) for k in total.kernels]
-        terms += [(self._node.name, m.spikes) for m, _ in total.maps]
-        self._operations.append((self._node.name, terms))
-        for k in total.kernels:
-            places = zip(
-                k.holes,
-                total.extent[1:],
-                k.weight.shape[2:],
-                k.stride,
-                k.dilation,
-                k.before,
-                strict=True,
-            )
-            taps = np.prod([_taps(*axis) for axis in places])
-            self._dense[k.name] = float(taps * np.prod(k.weight.shape[:2]))
+        self._ledger.enter_sum(self._node.name, number, total, waits)
 
-    def _as_sum(self, value: _Value) -> _Sum:
-        if isinstance(value, _Sum):
+    def _as_sum(self, value: Value) -> Sum:
+        if isinstance(value, Sum):
             return value
-        return _Sum(value.shape, value.extent, (), ((value, value.coefficient),), value.bias)
+        return Sum(value.shape, value.extent, (), ((value, value.coefficient),), value.bias)
 
-    def _least_unit(self, total: _Sum, grown: float = 1.0) -> Floats:
+    def _least_unit(self, total: Sum, grown: float = 1.0) -> Floats:
         """Return the value of the smallest unit of a potential, times T, for which weights have enough bits and sums 32.
 
         The potential may be `grown` times larger.
@@ -413,9 +304,8 @@ class FirstSpikeProgram:
         most = np.zeros(n)  # of the real potential, times T
         least = np.zeros(n)
         for kernel in total.kernels:
-            limit = 127 if kernel.map.form == "bytes" or self._bits == 8 else 32767
             rows = np.abs(kernel.weight).reshape(n, -1)
-            least = np.maximum(least, rows.max(1) / limit)
+            least = np.maximum(least, rows.max(1) / _LIMITS[kernel.map.form])
             most += rows.sum(1) * kernel.map.most.max()
         for m, gain in total.maps:
             most += np.abs(gain) * m.most
@@ -426,12 +316,12 @@ class FirstSpikeProgram:
             least = gain / np.maximum(np.floor(gain / np.where(least > 0, least, 1.0)), 1.0)
         return np.where(least > 0, least, 1.0)
 
-    def _emit(self, total: _Sum, size: Floats) -> tuple[Floats, Floats]:
+    def _emit(self, total: Sum, size: Floats) -> tuple[Floats, Floats]:
         """Add the terms of a sum; return what zeros of maps add to it, and its largest magnitude."""
         n = total.extent[0]
         offset, most = np.zeros(n), np.zeros(n)
         for kernel in total.kernels:
-            limit = 127 if self._bits == 8 else 32767
+            limit = _LIMITS[kernel.map.form]
             q = np.clip(np.rint(kernel.weight / size.reshape(-1, 1, 1, 1)), -limit, limit)
             group = n // kernel.groups
             if kernel.map.form == "bytes":
@@ -449,18 +339,18 @@ class FirstSpikeProgram:
                 made = [
                     n
                     for n, v in self._values.items()
-                    if isinstance(v, _Map) and v.number == m.number
+                    if isinstance(v, Map) and v.number == m.number
                 ]
                 self._need("adds a sum, whose weights would be rounded", *made[:1])
             if m.form == "bytes":
                 offset += q * m.zero
             most += np.abs(q) * m.most
-            self._builder.add(m.number, _int32(q))
+            self._builder.add(m.number, int32(q))
         return offset, most
 
     # Layers
 
-    def _made(self, layer: Layer, shape: Shape, given: list[_Value]) -> _Value:
+    def _made(self, layer: Layer, shape: Shape, given: list[Value]) -> Value:
         if not isinstance(layer, (Linear, Movement, Concat)):
             given = [self._in_order(v) for v in given]
         first = given[0]
@@ -483,37 +373,37 @@ class FirstSpikeProgram:
             sums = [self._as_sum(v) for v in given]
             kernels = tuple(k for s in sums for k in s.kernels)
             maps = tuple(m for s in sums for m in s.maps)
-            return _Sum(shape, sums[0].extent, kernels, maps, sum(s.bias for s in sums))
-        if isinstance(layer, (Flatten, Reshape)) and isinstance(first, _Map):
+            return Sum(shape, sums[0].extent, kernels, maps, sum(s.bias for s in sums))
+        if isinstance(layer, (Flatten, Reshape)) and isinstance(first, Map):
             return replace(first, shape=shape)
         if isinstance(layer, Resize) and layer.mode == "nearest":
             return self._moved(
-                _Taken([p[:, 0] for p, _ in layer.maps(first.shape)]), shape, [first]
+                Taken([p[:, 0] for p, _ in layer.maps(first.shape)]), shape, [first]
             )
         if isinstance(layer, (Pool, Resize)):
             largest = isinstance(layer, Pool) and not layer.divisors(first.shape)[0]
             return (self._pooled if largest else self._mixed)(layer, shape, first)
         return self._moved(layer, shape, given)
 
-    def _spikes(self, value: _Value) -> _Map:
-        if isinstance(value, _Sum):
+    def _spikes(self, value: Value) -> Map:
+        if isinstance(value, Sum):
             value = self._potential(value)
         if value.form == "sums":
             self._need("needs spikes")
         return value
 
-    def _linear(self, layer: Linear, shape: Shape, m: _Map) -> _Sum:
+    def _linear(self, layer: Linear, shape: Shape, m: Map) -> Sum:
         c, h, w = m.extent
         weight = layer.weight.reshape(len(layer.weight), c, h, w) * m.coefficient.reshape(-1, 1, 1)
         bias = 0.0 if layer.bias is None else layer.bias
         bias = bias + layer.weight.reshape(len(weight), c, h * w).sum(2) @ m.bias
         axes = np.zeros(h, bool), np.zeros(w, bool)
-        kernel = _Kernel(self._node.name, m, weight, (1, 1), (1, 1), (0, 0), 1, axes)
-        return _Sum(shape, (len(weight), 1, 1), (kernel,), (), bias)
+        kernel = Kernel(self._node.name, m, weight, (1, 1), (1, 1), (0, 0), 1, axes)
+        return Sum(shape, (len(weight), 1, 1), (kernel,), (), bias)
 
     def _convolved(
-        self, layer: Convolution, shape: Shape, m: _Map, holes: NDArray[np.bool_] | None = None
-    ) -> _Sum:
+        self, layer: Convolution, shape: Shape, m: Map, holes: NDArray[np.bool_] | None = None
+    ) -> Sum:
         lead = 2 - layer.axes
         n, group = len(layer.weight), layer.weight.shape[1]
         weight = layer.weight.reshape(n, group, *[1] * lead, *layer.weight.shape[2:])
@@ -533,10 +423,10 @@ class FirstSpikeProgram:
         (stride, dilation) = two
         empty = np.zeros(m.extent, bool) if holes is None else holes.reshape(m.extent)
         axes = np.asarray(empty.all((0, 2))), np.asarray(empty.all((0, 1)))
-        kernel = _Kernel(self._node.name, m, weight, stride, dilation, before, layer.groups, axes)
-        return _Sum(shape, _extent(shape), (kernel,), (), bias)
+        kernel = Kernel(self._node.name, m, weight, stride, dilation, before, layer.groups, axes)
+        return Sum(shape, core_extent(shape), (kernel,), (), bias)
 
-    def _affine(self, layer: Affine, shape: Shape, value: _Value) -> _Sum:
+    def _affine(self, layer: Affine, shape: Shape, value: Value) -> Sum:
         total = self._as_sum(value)
         scale = np.broadcast_to(layer.scale, total.extent[:1])
         shift = 0.0 if layer.shift is None else layer.shift
@@ -544,10 +434,10 @@ class FirstSpikeProgram:
             replace(k, weight=k.weight * scale.reshape(-1, 1, 1, 1)) for k in total.kernels
         )
         maps = tuple((m, gain * scale) for m, gain in total.maps)
-        return _Sum(shape, total.extent, kernels, maps, total.bias * scale + shift)
+        return Sum(shape, total.extent, kernels, maps, total.bias * scale + shift)
 
-    def _pooled(self, layer: Any, shape: Shape, value: _Value) -> _Map:
-        m = self._potential(value) if isinstance(value, _Sum) else value
+    def _pooled(self, layer: Any, shape: Shape, value: Value) -> Map:
+        m = self._potential(value) if isinstance(value, Sum) else value
         lead = (1,) * (2 - layer.axes)
         lengths, steps, gaps = [], [], []
         for w in layer.windows(m.shape):
@@ -565,21 +455,21 @@ class FirstSpikeProgram:
             size = stride = [p.shape[1] for p in places]
             dilation, before = (1,) * layer.axes, (0,) * layer.axes
             seen = m.shape[0], *(p.size for p in places)
-            m = self._moved(_Taken([p.ravel() for p in places]), seen, [m])
-        extent = _extent(shape)
+            m = self._moved(Taken([p.ravel() for p in places]), seen, [m])
+        extent = core_extent(shape)
         number = self._map(extent, m.form, m.zero)
         windows = [(*lead, *v) for v in (size, stride, dilation)]
         self._builder.pool(m.number, number, *windows, (*(0 for _ in lead), *before))
-        self._operations.append((self._node.name, []))
+        self._ledger.enter(self._node.name)
         return replace(m, number=number, shape=shape, extent=extent)
 
-    def _mixed(self, layer: Any, shape: Shape, value: _Value) -> _Map:
+    def _mixed(self, layer: Any, shape: Shape, value: Value) -> Map:
         """Add weighted sums along both axes: means, and interpolations."""
         maps = whole_maps(layer, value.shape)
         grown = math.prod(float(np.abs(q).sum(1).max()) for _, q, _ in maps)
-        m = self._potential(value, grown) if isinstance(value, _Sum) else value
+        m = self._potential(value, grown) if isinstance(value, Sum) else value
         most = m.most * grown
-        if most.max() > _LARGEST:
+        if most.max() > LARGEST:
             self._need(_MANY)
         if m.bias.any() and any(len(set(q.sum(1))) > 1 for _, q, _ in maps):
             self._need("pads values that are no spikes")
@@ -587,26 +477,26 @@ class FirstSpikeProgram:
         coefficient = m.coefficient / math.prod(scale for *_, scale in maps)
         # Sums of few spikes have 16 bits, as inputs of a layer with weights need.
         form = "words" if most.max() < 32768 and m.form != "sums" else "sums"
-        extent = _extent(shape)
+        extent = core_extent(shape)
         number = self._map(extent, form)
         single = np.zeros((1, 1), np.int64), np.ones((1, 1), np.int32)
-        axes = [single] * (2 - len(maps)) + [(places, _int32(q)) for places, q, _ in maps]
+        axes = [single] * (2 - len(maps)) + [(places, int32(q)) for places, q, _ in maps]
         self._builder.mix(m.number, number, *axes)
         adds = m.spikes or all(np.isin(q, (0, 1)).all() for _, q, _ in maps)
-        self._operations.append((self._node.name, [(self._node.name, adds)]))
+        self._ledger.enter(self._node.name, (self._node.name, adds))
         return replace(
             m, number=number, shape=shape, extent=extent, form=form, coefficient=coefficient,
             most=most, spikes=False, bias=m.bias * share, zero=np.empty(0, np.uint8),
         )  # fmt: skip
 
-    def _in_order(self, value: _Value) -> _Value:
+    def _in_order(self, value: Value) -> Value:
         """Return a map whose extent is that of its shape; `Flatten` and `Reshape` alone move nothing."""
-        if value.extent == _extent(value.shape):
+        if value.extent == core_extent(value.shape):
             return value
         return self._moved(None, value.shape, [value])
 
-    def _moved(self, layer: Any, shape: Shape, given: list[_Value]) -> _Map:
-        maps = [self._potential(v) if isinstance(v, _Sum) else v for v in given]
+    def _moved(self, layer: Any, shape: Shape, given: list[Value]) -> Map:
+        maps = [self._potential(v) if isinstance(v, Sum) else v for v in given]
         if len({m.form for m in maps}) > 1:
             joined = zip(self._node.inputs, maps, strict=True)
             self._need("joins spikes with sums", *(n for n, m in joined if m.form != self._form))
@@ -622,10 +512,10 @@ class FirstSpikeProgram:
         else:
             moved = layer.moved(places[0], -1).reshape(shape) if layer else places[0]
         # Where channels are mixed, as within a shuffle of channels, each value is a channel of its own.
-        extents = [_extent(shape), (moved.size, 1, 1)][: 1 + isinstance(layer, Movement)]
+        extents = [core_extent(shape), (moved.size, 1, 1)][: 1 + isinstance(layer, Movement)]
         for extent in dict.fromkeys(extents):
             index = moved.reshape(extent).transpose(1, 2, 0)
-            kept = _by_channel(maps, index)
+            kept = by_channel(maps, index)
             if kept:
                 break
         else:
@@ -634,97 +524,8 @@ class FirstSpikeProgram:
         form = maps[0].form
         number = int(self._builder.map(extent, form, zero))
         self._builder.move([m.number for m in maps], number, index.ravel())
-        self._operations.append((self._node.name, []))
-        return _Map(
+        self._ledger.enter(self._node.name)
+        return Map(
             number, shape, extent, form, kept["coefficient"], kept["most"], zero, kept["bias"],
             spikes=all(m.spikes for m in maps), signed=any(m.signed for m in maps),
         )  # fmt: skip
-
-
-def _by_channel(maps: Sequence[_Map], index: NDArray[np.int64]) -> dict[str, Floats]:
-    """Return what a map of values of others, [height, width, channels], has by channel; nothing if values of one differ."""
-    kept = {}
-    rows = index.reshape(-1, index.shape[2])
-    inside = rows >= 0
-    for what in ("coefficient", "most", "bias", *(["zero"] if maps[0].form == "bytes" else [])):
-        values = np.concatenate([
-            np.broadcast_to(getattr(m, what)[None, None], (*m.extent[1:], m.extent[0])).ravel()
-            for m in maps
-        ])  # fmt: skip
-        each = values[rows].astype(float)
-        kept[what] = np.where(inside, each, -np.inf).max(0)
-        kept[what][~inside.any(0)] = 0.0
-        apart = inside & (np.abs(each - kept[what]) > 1e-9 * abs(kept[what]))
-        if what != "most" and apart.any():
-            return {}
-    return kept
-
-
-def _growth(total: _Sum, sent: Mapping[int, NDArray[np.int32]]) -> int:
-    """Return at how many steps potentials grow: a spike that stands for k arrives k steps before the end of the window."""
-    c, *places = total.extent
-    earliest: Any = np.zeros((1, c, *places), np.int32)
-    for m, _ in total.maps:
-        if m.spikes:
-            earliest = np.maximum(earliest, sent[m.number])
-    for kernel in total.kernels:
-        if not kernel.map.spikes:
-            continue
-        k = sent[kernel.map.number]
-        k = k.reshape(len(k), kernel.groups, -1, *k.shape[2:]).max(2)
-        size = kernel.weight.shape[2:]
-        after = [
-            max(0, (n - 1) * s + (z - 1) * d + 1 - b - e)
-            for n, s, z, d, b, e in zip(
-                places,
-                kernel.stride,
-                size,
-                kernel.dilation,
-                kernel.before,
-                k.shape[2:],
-                strict=True,
-            )
-        ]
-        k = np.pad(k, [(0, 0), (0, 0), *zip(kernel.before, after, strict=True)])
-        for tap in np.ndindex(*size):
-            y, x = (
-                slice(i * d, i * d + (n - 1) * s + 1, s)
-                for i, d, n, s in zip(tap, kernel.dilation, places, kernel.stride, strict=True)
-            )
-            each = np.repeat(k[:, :, y, x], c // kernel.groups, axis=1)
-            earliest = np.maximum(earliest, each)
-    return int(earliest.sum())
-
-
-def _extent(shape: Shape) -> tuple[int, int, int]:
-    if len(shape) <= 3:
-        c, *rest = shape
-        return (c, *([1] * (2 - len(rest))), *rest)  # type: ignore[return-value]
-    return extent_of(shape)
-
-
-def _is_relay(function: Activation) -> bool:
-    return function.function == "clip" and not np.isfinite([function.alpha, function.beta]).any()
-
-
-def _span(layer: FirstSpike, n: int) -> tuple[Floats, Floats]:
-    """Return where the spikes of neurons begin and cease to depend on their input, [n] each."""
-    x = np.broadcast_to(layer.limit, (n,))[:, None] * np.linspace(-1, 1, 4097)
-    k = layer.times(x[None])[0]
-    first = np.argmax(k != k[:, :1], 1)
-    last = k.shape[1] - 1 - np.argmax(k[:, ::-1] != k[:, -1:], 1)
-    first, last = np.maximum(first - 1, 0), np.where(first == 0, k.shape[1] - 1, last + 1)
-    each = np.arange(n)
-    return x[each, first], x[each, np.minimum(last, k.shape[1] - 1)]
-
-
-def _taps(
-    holes: NDArray[np.bool_], windows: int, size: int, stride: int, dilation: int, before: int
-) -> int:
-    """Return the number of pairs of a window along an axis and a value that it sees."""
-    at = stride * np.arange(windows)[:, None] + dilation * np.arange(size) - before
-    return int(np.count_nonzero(~holes[at[(at >= 0) & (at < len(holes))]]))
-
-
-def _int32(values: Any) -> NDArray[np.int32]:
-    return np.asarray(np.clip(values, -_LARGEST, _LARGEST), np.int32)

@@ -42,6 +42,13 @@ def test_two_operands_in_each_role(name: str, function: Any) -> None:
         np.testing.assert_allclose(found, function(*wanted[role]), rtol=1e-12, err_msg=role)
 
 
+def test_an_infinite_limit_is_none() -> None:
+    c, x = call(3), samples(3)
+    found = arithmetic.minimum(c, arithmetic.maximum(c, X, np.full(3, -np.inf)), np.inf)
+    np.testing.assert_array_equal(values(c, found, x), x)
+    assert "ReLU" not in kinds(c, found)
+
+
 def test_a_product_with_itself_is_a_square() -> None:
     c = call(3)
     assert kinds(c, arithmetic.multiply(c, X, X)) == ["Activation"]

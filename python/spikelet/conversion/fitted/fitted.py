@@ -29,7 +29,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet._util.described import Described
-from spikelet.conversion.fitted.regression import Estimate, correct_weights, estimate
+from spikelet.conversion.fitted.regression import Estimate, Regression, estimate
 from spikelet.conversion.fitted.schedule import LEVEL_RATIO, Schedule, schedule
 from spikelet.conversion.layerwise.activity import Floats
 from spikelet.conversion.layerwise.site import Method, Place, Site
@@ -144,7 +144,8 @@ def _fit_sized(site: Site, place: Place, plan: Schedule) -> Neuron:
 
 def _fit_even(site: Site, place: Place) -> Mapping[str, Layer]:
     target = site.target(place)
-    changes = correct_weights(site)
+    fitted = Regression.of(site)
+    changes = fitted.corrected() if fitted else {}
     currents = site.currents(place, changes)
     make = _shifted(site)
     if site.neuron in PREDICTIVE:

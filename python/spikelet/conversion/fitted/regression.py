@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from spikelet.conversion.layerwise.activity import Floats
 from spikelet.conversion.layerwise.site import Site
 from spikelet.layers import Conv2d, Layer, Linear
 
-__all__ = ["Estimate", "correct_weights", "estimate"]
+__all__ = ["Estimate", "Regression", "estimate"]
 
 _RIDGE = 1e-3  # penalty, relative to the variance of the means, or to the mean square of the inputs
 _LEAST = 0.05  # explained share of the variance below which it counts as this
@@ -89,56 +90,103 @@ def estimate(
     return Estimate(slope, offset)
 
 
-def correct_weights(site: Site) -> dict[str, Layer]:
-    """Correct the linear layers that feed a site.
+@dataclass(frozen=True)
+class Regression:
+    """Moments of the linear layers that feed a site: of their inputs in the spiking network, and with what is missing.
 
-    With the old weights, the means of the spiking network give potentials that differ from the ANN's. The correction is the
-    ridge regression of this difference on the means, jointly for all layers of a sum (a convolution and a shortcut).
+    With the old weights, the means of the spiking network give potentials that differ from the ANN's: this is missing.
 
-    Returns
-    -------
-    dict of str to Layer
-        The corrected layers by name; may be empty.
+    Parameters
+    ----------
+    layers : mapping of str to Layer
+        The layers of a sum, a convolution and a shortcut, by name.
+    sources : sequence of str
+        Names of their inputs.
+    gram : array, [F, F]
+        Products of the features, which are the inputs of all layers, one after the other, and a 1; added up over positions.
+    mixed : array, [F, channels]
+        Products of the features with what is missing.
+    half : (array, array)
+        Both for the first half of the samples.
     """
-    names = [n for n in site.linear if _of_one_group(site.graph[n].layer)]
-    layers: list[Any] = [site.graph[n].layer for n in names]
-    sources = [site.graph[n].inputs[0] for n in names]
-    sizes = [_features(layer) for layer in layers]
-    twice = len(set(names)) < len(names)  # a layer that is added to itself
-    if not names or twice or sum(sizes) > _FEATURES or site.exact:
-        return {}
-    total = sum(sizes) + 1
-    values = sum(math.prod(site.shapes[n]) for n in sources)
-    samples = min(site.count, max(_FEWEST, _INPUTS // values))
-    place = site.place(samples, -(-_ROWS_EACH * total // samples))
-    missing = site.potentials(place) - site.mean_current(place)
-    channels, positions = missing.shape[1:]
-    inputs = [site.means(n, place) for n in sources]
-    gram, mixed = np.zeros((total, total)), np.zeros((total, channels))
-    batch = max(1, _VALUES // (positions * total))
-    for first in range(0, len(missing), batch):
-        part = slice(first, first + batch)
-        wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, channels)
-        columns = [
-            _unfold(layer, x[part], place.positions)
-            for layer, x in zip(layers, inputs, strict=True)
-        ]
-        # Sums in float32 would depend on the size of a batch.
-        rows = np.concatenate([*columns, np.ones((len(wanted), 1))], axis=1, dtype=np.float64)
-        gram += rows.T @ rows
-        mixed += rows.T @ wanted
+
+    layers: Mapping[str, Any]
+    sources: Sequence[str]
+    gram: Floats
+    mixed: Floats
+    half: tuple[Floats, Floats]
+
+    @classmethod
+    def of(cls, site: Site) -> Regression | None:
+        """Return the moments at a site; None if its layers cannot be fitted."""
+        names = [n for n in site.linear if _of_one_group(site.graph[n].layer)]
+        layers: list[Any] = [site.graph[n].layer for n in names]
+        sources = [site.graph[n].inputs[0] for n in names]
+        twice = len(set(names)) < len(names)  # a layer that is added to itself
+        total = sum(map(_features, layers)) + 1
+        if not names or twice or total > _FEATURES + 1 or site.exact:
+            return None
+        values = sum(math.prod(site.shapes[n]) for n in sources)
+        samples = min(site.count, max(_FEWEST, _INPUTS // values))
+        place = site.place(samples, -(-_ROWS_EACH * total // samples))
+        missing = site.potentials(place) - site.mean_current(place)
+        channels, positions = missing.shape[1:]
+        inputs = [site.means(n, place) for n in sources]
+        gram, mixed = np.zeros((total, total)), np.zeros((total, channels))
+        half = np.zeros_like(gram), np.zeros_like(mixed)
+        batch = max(1, _VALUES // (positions * total))
+        for first in range(0, len(missing), batch):
+            part = slice(first, first + batch)
+            wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, channels)
+            columns = [
+                _unfold(layer, x[part], place.positions)
+                for layer, x in zip(layers, inputs, strict=True)
+            ]
+            # Sums in float32 would depend on the size of a batch.
+            rows = np.concatenate(
+                [*columns, np.ones((len(wanted), 1))], axis=1, dtype=np.float64
+            )
+            gram += rows.T @ rows
+            mixed += rows.T @ wanted
+            some = slice(max(0, len(missing) // 2 - first) * positions)
+            half[0][:] += rows[some].T @ rows[some]
+            half[1][:] += rows[some].T @ wanted[some]
+        return cls(dict(zip(names, layers, strict=True)), sources, gram, mixed, half)
+
+    def corrected(self) -> dict[str, Layer]:
+        """Return the layers with the ridge regression of what is missing added to their weights, jointly for all of them."""
+        return self.changed(_solved(self.gram, self.mixed), self.layers)
+
+    def confirmed(self) -> dict[str, Layer]:
+        """Return the layers with so much of the correction as the fit to each half of the samples explains in the other."""
+        halves = [self.half, (self.gram - self.half[0], self.mixed - self.half[1])]
+        found, most = 0.0, 0.0
+        for fitted, (gram, mixed) in zip(halves, halves[::-1], strict=True):
+            by = _solved(*fitted)
+            found += float((by * mixed).sum())
+            most += float((by * (gram @ by)).sum())
+        share = min(max(found / most, 0.0), 1.0) if most > 0 else 0.0
+        return self.changed(share * _solved(self.gram, self.mixed), self.layers)
+
+    def changed(self, by: Floats, layers: Mapping[str, Any]) -> dict[str, Layer]:
+        """Return the layers with weights, and a common bias, changed by an amount, [F, channels]."""
+        result: dict[str, Layer] = {}
+        first = 0
+        for name, layer in layers.items():
+            size = _features(layer)
+            weight = layer.weight + by[first : first + size].T.reshape(layer.weight.shape)
+            bias = np.zeros(len(weight)) if layer.bias is None else layer.bias
+            result[name] = layer.replace(weight=weight, bias=bias if result else bias + by[-1])
+            first += size
+        return result
+
+
+def _solved(gram: Floats, mixed: Floats) -> Floats:
+    total = len(gram)
     scale = np.trace(gram) / total
     ridge = np.full(total, _RIDGE * scale)
     ridge[-1] = 1e-6 * scale
-    correction = np.linalg.solve(gram + np.diag(ridge), mixed)
-    result: dict[str, Layer] = {}
-    first = 0
-    for k, (name, layer, size) in enumerate(zip(names, layers, sizes, strict=True)):
-        weight = layer.weight + correction[first : first + size].T.reshape(layer.weight.shape)
-        bias = np.zeros(len(weight)) if layer.bias is None else layer.bias
-        result[name] = layer.replace(weight=weight, bias=bias + correction[-1] if k == 0 else bias)
-        first += size
-    return result
+    return np.linalg.solve(gram + np.diag(ridge), mixed)
 
 
 def _of_one_group(layer: Layer) -> bool:

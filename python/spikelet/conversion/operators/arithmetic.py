@@ -171,6 +171,8 @@ def _extreme(c: Call, a: Operand, b: Operand, layer: Any, sign: float) -> Data:
     x, y, like = _commuting(c, a, b)
     if isinstance(y, Data):
         return _added(c, layer, like, x, y)
+    if np.all(y == -sign * np.inf):  # no limit
+        return affine(c, x, shift=np.zeros(np.shape(y)))
     # max(x, y) = y + relu(x - y), and min(x, y) = y - relu(y - x)
     above = affine(c.inner("above"), x, scale=sign, shift=-sign * y)
     return affine(c, activation.relu(c.inner("relu"), above), scale=sign, shift=y)

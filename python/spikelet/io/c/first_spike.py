@@ -31,10 +31,16 @@ _PER_OPERATION, _PER_READ, _PER_NEURON = 4, 10, 25
 @dataclass
 class _Map:
     extent: tuple[int, int, int]
+    form: str  # as the core has it
     ctype: str  # of values as they are, without the zero that the core adds to bytes
     zero: NDArray[np.int64]
     last: int = -1  # the last operation that reads it; outputs outlive all
     place: Buffer | None = None
+
+    @property
+    def weight(self) -> str:
+        """The type of the weights that multiply it."""
+        return "int8_t" if self.form == "bytes" else "int16_t"
 
     @property
     def pixels(self) -> int:
@@ -50,24 +56,22 @@ class _Operation:
 
 
 class CBuilder:
-    """Takes the calls of a `FirstSpikeProgram` in place of the core's builder, and writes C.
+    """Takes the calls of a `FirstSpikeProgram` in place of the core's builder, and writes C."""
 
-    Parameters
-    ----------
-    bits : 8 or 16
-        Of the weights.
-    """
-
-    def __init__(self, bits: int) -> None:
+    def __init__(self) -> None:
         self.constants, self.memory = Constants(), Memory()
         self.templates = Templates(volumes=False)
         self.inputs: list[tuple[int, float, int, int]] = []  # map, scale, least and largest value
         self.reads = 0  # of values that convolutions look at
-        self._weight = "int8_t" if bits == 8 else "int16_t"
         self._maps: list[_Map] = []
         self._operations: list[_Operation] = []
         self._terms: list[tuple[int, tuple[Any, ...]]] = []
         self._statements: list[str] = []
+
+    @property
+    def input_form(self) -> str:
+        """The form of the inputs, "bytes" or "words"."""
+        return self._maps[self.inputs[0][0]].form
 
     def __getattr__(self, operation: str) -> Any:
         """Refuse a call that C has no form of."""
@@ -80,7 +84,7 @@ class CBuilder:
             ctype = "int16_t"
         zeros = np.zeros(extent[0], np.int64)
         zeros[: len(zero)] = zero
-        self._maps.append(_Map(extent, ctype, zeros))
+        self._maps.append(_Map(extent, form, ctype, zeros))
         return len(self._maps) - 1
 
     def input(self, number: int, scale: NDArray[np.float32], low: int, high: int) -> None:
@@ -155,7 +159,7 @@ class CBuilder:
         self._statements.append(text)
 
     def _call(self, template: str, *arguments: Any, **types: str) -> str:
-        suffix = "".join(f"_{t.removesuffix('_t')}" for t in types.values())
+        suffix = "".join(f"_{t.removesuffix('_t')}" for t in types.values() if t.endswith("_t"))
         name = self.templates.use(template, suffix, **types)
         return f"{name}({', '.join(map(str, arguments))});"
 
@@ -216,12 +220,12 @@ class CBuilder:
             self.reads += out.pixels * m.extent[0] * grouped.shape[-1]
             depthwise = groups == channels == m.extent[0]
             order = grouped[:, 0, 0].T if depthwise else _in_order(grouped)
-            values = self.constants.add(order, "weights", self._weight)
+            values = self.constants.add(order, "weights", m.weight)
+            types, template = {"weight": m.weight, "value": m.ctype}, "add_depthwise"
             if not depthwise:
-                self.templates.use("add_listed", weight=self._weight)
-            given = (kernel, values, m.place, "y", "x", "sum")
-            template = "add_depthwise" if depthwise else "add_synapses"
-            body.append(self._call(template, *given, weight=self._weight, value=m.ctype))
+                suffix, template = f"_{m.weight.removesuffix('_t')}", "add_synapses"
+                types["listed"] = self.templates.use("add_listed", suffix, weight=m.weight)
+            body.append(self._call(template, kernel, values, m.place, "y", "x", "sum", **types))
         # A map that only this sum reads, pixel by pixel, gives its place to the output.
         spare = [
             source for source, term in zip(operation.sources, terms, strict=True)

@@ -133,11 +133,10 @@ def _first_spike(
     shapes = sample_shapes(where, model.graph, input_shape, model.input_shapes)
     graph, left = first_spike.scores(model.graph)
     bits = 8 if model.dtype == "int8" else 16  # type: ignore[comparison-overlap]
-    builder = first_spike.CBuilder(bits)
+    builder = first_spike.CBuilder()
     whole = graph.shapes(shapes)
     program = FirstSpikeProgram(where, graph, whole, model.input_ranges, steps, bits, builder)
-    kind = "bytes" if bits == 8 else "words"
-    about = interface_of(name, model.dtype, graph, shapes, kind, steps, 0)
+    about = interface_of(name, model.dtype, graph, shapes, builder.input_form, steps, 0)
     what = "the given example"
     if example is None:
         example, what = _random(model, shapes, "constant", steps)

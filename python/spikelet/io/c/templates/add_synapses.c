@@ -22,12 +22,12 @@ static void add_synapses(const struct kernel *k, const @weight@ *weights, const 
           count[listed] = from[c];
           listed += from[c] != 0;
           if (listed == ROOM) {
-            add_listed(listed, at, count, all, out_group, weights, sum);
+            @listed@(listed, at, count, all, out_group, weights, sum);
             listed = 0;
           }
         }
       }
     }
-    add_listed(listed, at, count, all, out_group, weights, sum);
+    @listed@(listed, at, count, all, out_group, weights, sum);
   }
 }
