@@ -437,8 +437,6 @@ class Spikes(Observed):
             about["shape"] = list(self.shape)
         return {name: value for name, value in about.items() if value is not None}
 
-    # Deprecated ---------------------------------------------------------------------------------------------------
-
 
 def as_spikes(value: Any) -> Spikes | None:
     """Return spikes themselves or those of a recorder or a recording, or None if it is neither."""
