@@ -98,7 +98,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "receptor": (lambda h: h["projections"][0].update(receptor=9), "receptor"),
     "arrays": (lambda h: h["arrays"].update(more=1), "arrays"),
     "checksum": (lambda h: h["arrays"].update({"population0.held": 1}), "arrays"),
-    "checksums": (lambda h: h.update(arrays=sorted(h["arrays"])), "checksums"),
+    "checksums": (lambda h: h.update(arrays=sorted(h["arrays"])), "header lists"),
 }
 
 
