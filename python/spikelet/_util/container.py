@@ -26,8 +26,6 @@ from spikelet._util import reading
 from spikelet._util.checks import own
 from spikelet._util.files import replaced
 
-__all__ = ["Damaged", "Format", "mapped", "read", "write"]
-
 _READERS = {
     "spikelet network": "Network.load",
     "spikelet model, format": "SpikingModel.load",

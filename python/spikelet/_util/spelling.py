@@ -8,8 +8,6 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar, cast
 
-__all__ = ["explain", "missing", "no_attribute", "spelled", "suggestion"]
-
 _LISTED = 40  # names in a message, at most
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -29,8 +29,6 @@ from spikelet.layers.resize import Resize
 from spikelet.layers.spiking_result import Operations
 from spikelet.layers.views import Shape, extent_of
 
-__all__ = ["FirstSpikeProgram", "NeedsSpikes"]
-
 _LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 _ROOM = 1 << 28  # of sums
 _ENTRIES = 16  # of the table of a function, for each step

@@ -27,8 +27,6 @@ from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.stopping import Stopping
 
-__all__ = ["load", "save"]
-
 _FORMAT = Format("spikelet model, format", version=2)
 
 Array = NDArray[Any]

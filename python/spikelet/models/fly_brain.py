@@ -27,8 +27,6 @@ from spikelet.neurons import Equations, NeuronModel
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FlyActivity", "FlyBrain", "FlyNeuron", "fly_brain"]
-
 Ids: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 

@@ -26,8 +26,6 @@ from spikelet.models.images import brightness
 from spikelet.network.checkpoint import FORMAT
 from spikelet.network.checkpoint import save as save_network
 
-__all__ = ["Learner", "setting"]
-
 
 def setting(rule: str, *, optional: bool = False) -> Setting[Any]:
     """Return a number that can be set at any time, as a rule of `spikelet._util.checks.require` allows it."""

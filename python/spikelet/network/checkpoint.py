@@ -37,8 +37,6 @@ from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.integrate_and_fire import models
 
-__all__ = ["FORMAT", "load", "require_target", "save"]
-
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
 FORMAT = Format("spikelet network", version=6)

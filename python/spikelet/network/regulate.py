@@ -12,8 +12,6 @@ from spikelet.network.projection import Projection
 from spikelet.network.regulator import Regulator, interval_steps, warn_of
 from spikelet.regulation import Regulation
 
-__all__ = ["counted_so_far", "go_on_counting", "regulate"]
-
 
 def regulate(net: NetworkContents, projection: Any, how: Any) -> Regulator:
     """Check and add a regulation; see `Network.regulate`."""

@@ -12,8 +12,6 @@ from spikelet.network.input_kinds import Key, described
 from spikelet.network.stored import LATEST, WHERE, File, part, whole
 from spikelet.neurons import NeuronModel
 
-__all__ = ["load_inputs"]
-
 _MOST = 2**24  # random streams of inputs
 
 

@@ -18,8 +18,6 @@ from spikelet.network.synapse_equations import core_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 
-__all__ = ["load_projection"]
-
 
 def load_projection(
     net: NetworkContents, d: dict[str, Any], rule: Plasticity | None, file: File

@@ -20,8 +20,6 @@ from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 
-__all__ = ["StreamedProjection"]
-
 Ids = npt.NDArray[np.uint32]
 
 

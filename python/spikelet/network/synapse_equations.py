@@ -32,8 +32,6 @@ from spikelet.neurons.equations.units import unit_text
 from spikelet.neurons.equations.vocabulary import Vocabulary, draws_numbers
 from spikelet.plasticity import Plasticity
 
-__all__ = ["SynapseEquations", "SynapseRule", "core_of", "rule_of"]
-
 _WEIGHT, _SENT, _SIGNAL = "w", "transmit", "signal"
 _OF_NEURONS = re.compile(r"\b([A-Za-z]\w*)_(post|pre)\b")
 _UNKNOWN = frozenset({"t", "dt", "not_refractory"})

@@ -16,8 +16,6 @@ from spikelet.network.synapse_lists import NewSynapses
 from spikelet.rules import Distribution, as_spec
 from spikelet.spatial import ByDistance
 
-__all__ = ["delay_steps", "synapse_values"]
-
 _MAX_DELAY = 65535  # steps
 _CHUNK = 1 << 16
 

@@ -18,19 +18,6 @@ from spikelet.pynn.cells import ADEX, LEAK, MEMBRANE
 from spikelet.pynn.native import Cells, Neurons, Translated
 from spikelet.pynn.simulator import State
 
-__all__ = [
-    "LIF",
-    "AdExp",
-    "AlphaPSR",
-    "BetaPSR",
-    "CondAlphaPostSynapticResponse",
-    "CondBetaPostSynapticResponse",
-    "CondExpPostSynapticResponse",
-    "CurrExpPostSynapticResponse",
-    "ExpPSR",
-    "PointNeuron",
-]
-
 # Components ---------------------------------------------------------------------------------------------------------
 
 

@@ -20,8 +20,6 @@ from spikelet.pynn.simulator import State
 from spikelet.pynn.sources import HeldParameters, non_negative
 from spikelet.sources import SpikeSource
 
-__all__ = ["SpikeSourceGamma", "SpikeSourceInhGamma", "SpikeSourcePoissonRefractory"]
-
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 

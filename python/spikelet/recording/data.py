@@ -14,8 +14,6 @@ from spikelet.recording.labels import Labels
 from spikelet.recording.on_disk import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
-__all__ = ["SampleData", "SpikeData"]
-
 
 class _Data(Sealed, Recorded):
     """Recorded data without a network or a file.

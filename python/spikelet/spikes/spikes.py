@@ -23,8 +23,6 @@ from spikelet.spikes.observed import Observed
 from spikelet.spikes.selection import chosen_ids, places_of, united
 from spikelet.spikes.trains import by_element, joined
 
-__all__ = ["Spikes", "as_spikes"]
-
 Ints = npt.NDArray[np.int64]
 
 

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from spikelet._util.checks import fail
 from spikelet._util.container import Format
 
-__all__ = ["contents", "load", "restored", "save", "stored"]
-
 _FORMAT = Format("spikelet training", version=2)
 _OWN = {"seed", "history", "random", "generator"}
 _OPTIONAL = ("test_accuracy", "validation_accuracy")

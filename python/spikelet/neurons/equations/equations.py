@@ -23,8 +23,6 @@ from spikelet.neurons.equations.expression import Number
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
 
-__all__ = ["Equations"]
-
 _made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
