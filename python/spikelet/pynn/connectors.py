@@ -31,6 +31,25 @@ from spikelet.rules import (
     Rule,
 )
 
+__all__ = [
+    "AllToAllConnector",
+    "ArrayConnector",
+    "CSAConnector",
+    "CloneConnector",
+    "Connector",
+    "DisplacementDependentProbabilityConnector",
+    "DistanceDependentProbabilityConnector",
+    "FixedNumberPostConnector",
+    "FixedNumberPreConnector",
+    "FixedProbabilityConnector",
+    "FixedTotalNumberConnector",
+    "FromFileConnector",
+    "FromListConnector",
+    "IndexBasedProbabilityConnector",
+    "OneToOneConnector",
+    "SmallWorldConnector",
+]
+
 Ints = npt.NDArray[np.int64]
 
 Connector = connectors.Connector

@@ -10,6 +10,22 @@ from pyNN.recording import get_io
 
 from spikelet.pynn import simulator
 
+__all__ = [
+    "end",
+    "get_current_time",
+    "get_max_delay",
+    "get_min_delay",
+    "get_time_step",
+    "initialize",
+    "num_processes",
+    "rank",
+    "reset",
+    "run",
+    "run_for",
+    "run_until",
+    "setup",
+]
+
 
 def setup(
     timestep: float = DEFAULT_TIMESTEP,

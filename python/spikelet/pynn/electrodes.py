@@ -20,6 +20,8 @@ from spikelet.network.drive import Drive
 from spikelet.pynn import simulator
 from spikelet.sources import CurrentInput, StepCurrent
 
+__all__ = ["ACSource", "DCSource", "NoisyCurrentSource", "StepCurrentSource"]
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 

@@ -14,6 +14,8 @@ from spikelet.neurons import Equations, NeuronModel
 from spikelet.pynn.native import Cells, Neurons, Translated
 from spikelet.pynn.simulator import State
 
+__all__ = ["NativeCellType", "native_cell_type"]
+
 _SCALED = ("pA", "nS")  # units of weights that PyNN has in nA and uS
 
 

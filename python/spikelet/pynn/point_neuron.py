@@ -18,6 +18,19 @@ from spikelet.pynn.cells import ADEX, LEAK, MEMBRANE
 from spikelet.pynn.native import Cells, Neurons, Translated
 from spikelet.pynn.simulator import State
 
+__all__ = [
+    "LIF",
+    "AdExp",
+    "AlphaPSR",
+    "BetaPSR",
+    "CondAlphaPostSynapticResponse",
+    "CondBetaPostSynapticResponse",
+    "CondExpPostSynapticResponse",
+    "CurrExpPostSynapticResponse",
+    "ExpPSR",
+    "PointNeuron",
+]
+
 # Components ---------------------------------------------------------------------------------------------------------
 
 

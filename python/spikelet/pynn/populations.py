@@ -15,6 +15,8 @@ from spikelet.pynn import simulator
 from spikelet.pynn.native import Cells, Translated
 from spikelet.pynn.recording import Recorder
 
+__all__ = ["Assembly", "Population", "PopulationView"]
+
 
 class Assembly(common.Assembly):
     __doc__ = common.Assembly.__doc__

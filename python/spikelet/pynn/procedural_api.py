@@ -12,6 +12,8 @@ from spikelet.pynn.populations import Population
 from spikelet.pynn.projections import Projection
 from spikelet.pynn.synapses import StaticSynapse
 
+__all__ = ["connect", "create", "record", "record_gsyn", "record_v", "set"]
+
 connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)
 create = common.build_create(Population)
 set = common.set  # noqa: A001  # PyNN's name

@@ -20,6 +20,8 @@ from spikelet.pynn.simulator import State
 from spikelet.pynn.sources import HeldParameters, non_negative
 from spikelet.sources import SpikeSource
 
+__all__ = ["SpikeSourceGamma", "SpikeSourceInhGamma", "SpikeSourcePoissonRefractory"]
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 

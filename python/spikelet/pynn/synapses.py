@@ -15,6 +15,22 @@ from pyNN.standardmodels import ModelNotAvailable, build_translations, synapses
 from spikelet import plasticity as rules
 from spikelet.pynn.simulator import state
 
+__all__ = [
+    "AdditivePotentiationMultiplicativeDepression",
+    "AdditiveWeightDependence",
+    "ElectricalSynapse",
+    "GutigWeightDependence",
+    "MultiQuantalSynapse",
+    "MultiplicativeWeightDependence",
+    "STDPMechanism",
+    "SimpleStochasticSynapse",
+    "SpikePairRule",
+    "StaticSynapse",
+    "StochasticTsodyksMarkramSynapse",
+    "TsodyksMarkramSynapse",
+    "Vogels2011Rule",
+]
+
 Values = Mapping[str, Any]
 
 
