@@ -8,20 +8,19 @@ Wrong arguments raise TypeError or ValueError, which names the function, the arg
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import check_all, fail, real_array, scalar, series
-from spikelet._util.spelling import missing, spelled
+from spikelet._util.spelling import offer, spelled
 from spikelet.spikes.binning import bin_of
 from spikelet.spikes.spikes import Spikes, as_spikes
 
 __all__ = ["count", "first_spike", "population_vector", "rate"]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)
 
 
 @spelled

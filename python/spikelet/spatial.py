@@ -23,8 +23,6 @@ from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.text import read_expression
 from spikelet.rules import Distribution, Uniform
 
-__all__ = ["ByDistance", "DistanceDependent", "Free", "Grid", "Positions", "Profile"]
-
 Floats: TypeAlias = npt.NDArray[np.float64]
 Draw: TypeAlias = Callable[[Distribution, int], Floats]
 

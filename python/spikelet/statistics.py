@@ -8,14 +8,14 @@ limited to the time in which the neurons were observed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import Float, fail, integer, number, require, shown
 from spikelet._util.grid import slack
-from spikelet._util.spelling import missing, spelled
+from spikelet._util.spelling import offer, spelled
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes.binning import bin_of, number_of_bins
 from spikelet.spikes.spikes import Spikes, as_spikes
@@ -23,8 +23,7 @@ from spikelet.spikes.trains import grouping
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)
 
 
 @spelled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from tests.support.layer_checks import Make, shapes_are, shapes_are_refused
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.layers import stored
 from spikelet.layers.spiking_model import SpikingModel
 
 NAN, INF = np.nan, np.inf
@@ -143,56 +141,3 @@ def test_predictive_holds_for_its_steps_alone() -> None:
         model.run(ONES((1, 2)), 8)
     with pytest.raises(ValueError, match=re.escape(message)):
         model.run(np.full((8, 1, 2), 0.5))
-
-
-OLD = {
-    "threshold": 1.0, "reset": "subtract", "v_reset": 0.0, "v_init": 0.0, "amplitude": 1.0, "code": "binary",
-    "levels": 1, "reset_delay": False, "strict": False, "sizes": None, "ceiling": None, "activation": None,
-    "offset": None, "scale": None, "level_ratio": 0.5,
-}  # fmt: skip
-
-
-def test_layers_of_version_0_19_are_read(tmp_path: Path) -> None:
-    """Its `PredictiveIF` had the parameters of all of them."""
-    pace, limit = np.linspace(1.0, 2.0, 4), np.full(4, 0.4)
-    silu = L.Activation("silu")
-    for layer, others in (
-        (L.PredictiveIF(pace=pace, limit=limit, ceiling=limit + 1), {"ceiling": limit + 1}),
-        (L.PredictivePair(pace=pace, limit=limit, levels=2), {"code": "signed", "levels": 2, "offset": np.zeros(4)}),
-        (
-            L.PredictiveActivation(pace=pace, limit=limit, activation=silu, scale=2.0),
-            {"code": "signed", "activation": silu, "scale": 2.0, "offset": np.zeros(4)},
-        ),
-    ):  # fmt: skip
-        read = as_of_0_19(tmp_path / "old.spk", {**OLD, "pace": pace, "limit": limit, **others})
-        assert repr(read.graph.output.layer) == repr(layer)
-        x = np.random.default_rng(0).normal(size=(9, 2))
-        wanted = SpikingModel([layer]).run(x, 4).output
-        np.testing.assert_array_equal(read.run(x, 4).output, wanted)
-    following = {**OLD, "pace": pace, "limit": limit, "activation": silu, "scale": 1.0}
-    with pytest.raises(ValueError, match="single neurons that follow an activation"):
-        as_of_0_19(tmp_path / "old.spk", following)
-
-
-def test_resets_of_version_0_19_are_read(tmp_path: Path) -> None:
-    """Its "zero" reset to `v_reset`."""
-    for reset, now, v_reset in (("zero", "value", -0.25), ("subtract", "subtract", 0.0)):
-        fields = {"threshold": 1.0, "reset": reset, "v_reset": -0.25}
-        layer: Any = as_of_0_19(tmp_path / "old.spk", fields, "IF").graph.output.layer
-        assert (layer.reset, layer.v_reset) == (now, v_reset)
-
-
-def as_of_0_19(path: Path, fields: dict[str, Any], kind: str = "PredictiveIF") -> SpikingModel:
-    """Return a model from a file in which its only layer is of this type, with these fields."""
-    write = stored._Writer.layer
-
-    def written(self: Any, where: str, layer: L.Layer) -> dict[str, Any]:
-        if not isinstance(layer, L.IF):
-            return write(self, where, layer)
-        given = {name: self.value(where, value) for name, value in fields.items()}
-        return {"type": kind, "fields": given}
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stored._Writer, "layer", written)
-        SpikingModel([L.IF()]).save(path)
-    return SpikingModel.load(path)

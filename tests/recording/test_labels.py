@@ -10,7 +10,6 @@ import numpy as np
 from tests.conftest import make
 
 import spikelet as sl
-from spikelet.recording.data import SampleData
 from spikelet.recording.labels import Labels
 
 
@@ -64,8 +63,3 @@ def test_recordings_on_disk_know_them_too(tmp_path: Path) -> None:
     for found in (w, sl.read_recording(path, "E-D.weights")):
         same(found.labels, expected)
     assert w.labels.unit == "mV"
-
-
-def test_data_of_an_older_version_know_less() -> None:
-    data = SampleData("E.V_m", np.arange(3), np.zeros((3, 2)), 0.1)
-    same(data.labels, Labels("E", "V_m", "", {"id": np.arange(2)}, 0.1))

@@ -14,8 +14,6 @@ from spikelet import _core
 from spikelet._util import html
 from spikelet._util.threads import default_threads
 
-__all__ = ["Info", "info"]
-
 # Packages whose versions change what works, in the order in which they are listed.
 _PACKAGES = (
     "numpy", "scipy", "torch", "onnx", "matplotlib", "plotly", "rich", "click", "scikit-learn", "h5py", "pandas", "xarray",

@@ -6,8 +6,6 @@ import inspect
 import warnings
 from contextvars import ContextVar
 
-__all__ = ["advise", "only_about", "warn_caller"]
-
 _OURS = __name__.partition(".")[0]
 _new: ContextVar[frozenset[str] | None] = ContextVar("new", default=None)
 

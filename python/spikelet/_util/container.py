@@ -26,8 +26,6 @@ from spikelet._util import reading
 from spikelet._util.checks import own
 from spikelet._util.files import replaced
 
-__all__ = ["Damaged", "Format", "mapped", "read", "write"]
-
 _READERS = {
     "spikelet network": "Network.load",
     "spikelet model, format": "SpikingModel.load",
@@ -57,17 +55,11 @@ class Format:
     name : str
         Its name, one of those that this module knows.
     version : int
-        The version that is written.
-    oldest : int
-        The oldest version that is read.
-    summed : int
-        The first version whose files list the checksums of their arrays.
+        The version that is written and read.
     """
 
     name: str
     version: int
-    oldest: int
-    summed: int
 
     def save(self, path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         """Write a file, which replaces one at `path` as a whole or not at all."""
@@ -99,19 +91,12 @@ class Format:
         if name != self.name or not number.isdecimal():
             way_out = f"; {_READERS[name]} reads it" if name in _READERS else ""
             raise Damaged(f"its format is {found[:80]!r}, not {self.name!r}{way_out}")
-        version = int(number)
-        if version > self.version:
+        if int(number) != self.version:
+            way_out = "upgrade spikelet" if int(number) > self.version else "make the file again"
             raise Damaged(
-                f"it has format {version}, written by spikelet {str(header.get('version'))[:20]}; this version "
-                f"({_core.__version__}) reads formats up to {self.version}: upgrade spikelet"
+                f"it has format {number}, written by spikelet {str(header.get('version'))[:20]}; this version "
+                f"({_core.__version__}) reads format {self.version}: {way_out}"
             )
-        if version < self.oldest:
-            raise Damaged(
-                f"it has format {version}, of an early version of spikelet; this version reads formats from "
-                f"{self.oldest} on: make the file again"
-            )
-        if version >= self.summed and not isinstance(header.get("arrays"), dict):
-            raise Damaged("the checksums of its arrays are missing")
         return header, arrays
 
 
@@ -231,12 +216,6 @@ def _read(
         raise Damaged(str(error)) from error
     if not isinstance(header, dict):
         raise Damaged("the header is not a JSON object")
-    _check_list(header.get("arrays"), sums)
-    return header, arrays
-
-
-def _check_list(listed: Any, sums: dict[str, int]) -> None:
-    """Compare the arrays with those that the header lists; files of earlier versions list only names, or nothing."""
-    right = sorted(map(str, listed)) == sorted(sums) if isinstance(listed, list) else listed == sums
-    if listed is not None and not right:
+    if header.get("arrays") != sums:
         raise Damaged("the arrays are not those that the header lists")
+    return header, arrays

@@ -14,8 +14,6 @@ from spikelet._util.checks import shown
 from spikelet._util.spelling import suggestion
 from spikelet._util.values import hashed, same
 
-__all__ = ["Described"]
-
 
 class _Arguments(NamedTuple):
     names: tuple[str, ...]

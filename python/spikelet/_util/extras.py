@@ -7,8 +7,6 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["extra", "needs"]
-
 _TITLES = {"torch": "PyTorch", "sklearn": "scikit-learn"}
 
 

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail
 
-__all__ = ["Snap", "grid_steps", "rescaled", "slack", "snap_rule", "to_ms"]
-
 Snap = bool | Literal["up"]
 
 _TICS = 1000  # of NEST in a millisecond

@@ -7,8 +7,6 @@ from html import escape
 
 import numpy as np
 
-__all__ = ["facts", "grid", "joined", "short"]
-
 _MOST_ROWS = 60
 _LEFT = ' style="text-align: left"'
 

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["identity"]
-
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from spikelet import _core
 
-__all__ = ["require_memory"]
-
 _SMALL = 2.0**26  # bytes, for which it is not worth asking
 
 

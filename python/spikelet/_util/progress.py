@@ -16,8 +16,6 @@ from spikelet._util.extras import needs
 
 _WIDTH, _EVERY = 100, 0.2  # of a bar in a notebook: columns, and seconds between its changes
 
-__all__ = ["bar", "images", "layers", "runs", "wanted"]
-
 
 def wanted(where: str, progress: Any) -> Any:
     """Check the argument `progress` of a public function, and return it: a bool, or a callable.

@@ -23,10 +23,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "archive", "json_value", "members", "name_of", "npy", "refusing",
-]  # fmt: skip
-
 _ENCRYPTED = 0x1  # a flag of a file in an archive
 _NPY_MAGIC = 6 + 2  # bytes of a .npy file before its header's length
 _NPY_HEADER = 10_000  # most bytes of its header

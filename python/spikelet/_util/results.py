@@ -15,8 +15,6 @@ from spikelet._util import html, tables
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 
-__all__ = ["Table"]
-
 
 @dataclass(frozen=True, eq=False)
 class Table:

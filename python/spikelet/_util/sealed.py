@@ -9,8 +9,6 @@ from weakref import WeakKeyDictionary
 
 from spikelet._util.spelling import no_attribute, suggestion
 
-__all__ = ["Sealed", "Setting"]
-
 T = TypeVar("T")
 
 _INTERNAL = {

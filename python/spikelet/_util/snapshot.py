@@ -9,8 +9,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Snapshot"]
-
 
 class Snapshot(np.ndarray[Any, np.dtype[Any]]):
     """A read-only array of values as they were when they were read.

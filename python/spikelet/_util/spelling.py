@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar, cast
-
-__all__ = ["explain", "missing", "no_attribute", "spelled", "suggestion"]
 
 _LISTED = 40  # names in a message, at most
 
@@ -82,6 +81,21 @@ def missing(module: str, names: Iterable[str]) -> Callable[[str], NoReturn]:
         no_attribute(module, name, names)
 
     return look_up
+
+
+def offer(module: str, names: list[str]) -> None:
+    """Make a module list its public names only, and name the nearest of them where it lacks one.
+
+    A type checker does not see this, and knows which names there are.
+
+    Parameters
+    ----------
+    module : str
+        Its full name.
+    names : list of str
+        Its ``__all__``.
+    """
+    vars(sys.modules[module]).update(__getattr__=missing(module, names), __dir__=names.copy)
 
 
 def spelled(function: Function) -> Function:

@@ -12,9 +12,6 @@ import numpy as np
 
 from spikelet._util import files
 
-__all__ = ["SHARES", "known", "percent", "plain", "share", "table", "title", "to_json", "value"]
-
-
 SHARES = frozenset(
     [
         "accuracy",

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["array_of", "detached"]
-
 
 def detached(where: str, argument: str, value: Any) -> Any:
     """Return a tensor of PyTorch as an array, without its gradient, and any other value as it is.

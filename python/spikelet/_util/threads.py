@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from spikelet import _core
 
-__all__ = ["default_threads"]
-
 _LIMIT = ("OMP_NUM_THREADS",)
 
 

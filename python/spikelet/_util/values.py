@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from spikelet._util.checks import has_units
 
-__all__ = ["by_position", "hashed", "same"]
-
 
 def by_position(values: Any) -> Any:
     """Return values that an index takes by position, as numpy's; of pandas, it would take them by label.

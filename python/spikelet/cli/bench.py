@@ -23,8 +23,6 @@ from spikelet._util.threads import default_threads
 from spikelet.cli.bench_harness import Record, about, machine_line
 from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
 
-__all__ = ["REFERENCE", "copy_bandwidth", "run"]
-
 Cases = dict[tuple[str, str], Record]
 """Records by network and role: "one" thread, or "all"."""
 

@@ -27,11 +27,6 @@ from spikelet._util import files
 from spikelet._util.about import processor
 from spikelet._util.threads import default_threads
 
-__all__ = [
-    "BUSY", "Record", "about", "busy", "call", "headline", "keep", "kept", "machine", "machine_line", "markdown", "middle", "pages",
-    "parser", "put", "run", "share_interpreter", "show", "spread", "table", "take_turns", "versions", "why",
-]  # fmt: skip
-
 Record = dict[str, Any]
 """The figures of one run, or the reason for their absence as ``missing`` or ``failed``."""
 

@@ -13,8 +13,6 @@ import numpy as np
 
 import spikelet as sl
 
-__all__ = ["NETWORKS", "BenchNetwork", "Built"]
-
 DT = 0.1  # [ms]
 SEED = 1
 

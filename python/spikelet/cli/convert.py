@@ -14,8 +14,6 @@ from spikelet.cli.output import shows_progress
 from spikelet.conversion.onnx.model import loaded
 from spikelet.plot.report.page import target
 
-__all__ = ["input_shape", "run"]
-
 _MOST_CALIBRATION = 512
 
 

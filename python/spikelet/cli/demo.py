@@ -20,8 +20,6 @@ from spikelet.models.winner_take_all import NEURON
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Result", "draw", "run"]
-
 
 @dataclass(frozen=True)
 class Result:

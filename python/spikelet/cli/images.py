@@ -14,8 +14,6 @@ from spikelet._util.extras import extra
 from spikelet._util.reading import npy, refusing
 from spikelet.datasets import idx
 
-__all__ = ["Inputs", "read", "shaped"]
-
 _CHANNELS = (1, 3)
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _IMAGES, _LABELS = ("images", "x", "X", "data", "arr_0"), ("labels", "y", "Y", "targets", "arr_1")

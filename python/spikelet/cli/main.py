@@ -12,8 +12,6 @@ import click
 import spikelet as sl
 from spikelet.cli import output
 
-__all__ = ["commands", "main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.

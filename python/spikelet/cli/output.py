@@ -12,8 +12,6 @@ from typing import Any
 
 from spikelet._util.tables import plain
 
-__all__ = ["instead_of_text", "print_json", "shows_progress"]
-
 
 def print_json(answer: Mapping[str, Any]) -> None:
     """Print a mapping as JSON; what is no number there (NaN, infinity) becomes null."""

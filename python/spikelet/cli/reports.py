@@ -10,8 +10,6 @@ from spikelet.cli import images as inputs
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.plot.report import page
 
-__all__ = ["write"]
-
 
 def write(
     file: Path,

@@ -12,8 +12,6 @@ from spikelet import __version__
 from spikelet._util import files
 from spikelet._util.checks import fail
 
-__all__ = ["script_of", "write"]
-
 
 def script_of(folder: Path) -> str:
     """Return the name of the script of a project.

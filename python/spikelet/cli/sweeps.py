@@ -22,8 +22,6 @@ from spikelet.experiments.grid import MOST_RUNS, Run, accepts, plan
 from spikelet.experiments.store import Store
 from spikelet.experiments.sweeping import sweep
 
-__all__ = ["Description", "read", "run"]
-
 _TYPES: dict[str, type] = {
     "function": str, "grid": dict, "points": list, "fixed": dict, "seeds": object, "seed": object, "executor": str,
     "workers": object, "threads": object, "store": str, "save": str,

@@ -8,10 +8,8 @@ neurons layer by layer, `selection` chooses the best, and `convert` combines the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spikelet._util.results import Table
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.conversion.convert import Coding, convert
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.evaluate import evaluate
@@ -73,5 +71,4 @@ __all__ = [
     "search_split",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

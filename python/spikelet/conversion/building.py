@@ -15,23 +15,6 @@ from spikelet._util.checks import fail, integer, named, shown
 from spikelet.layers import Add, Constant, Delay, Flatten, Foreign, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
-__all__ = [
-    "ERRORS",
-    "MIXES_STEPS",
-    "STEPS",
-    "Builder",
-    "Call",
-    "Data",
-    "Layout",
-    "Merged",
-    "UnsupportedError",
-    "check_output",
-    "hint_for",
-    "input_shape",
-    "input_shapes",
-    "refuse",
-]
-
 # Exceptions that foreign code may raise on unexpected input.
 ERRORS = (
     ArithmeticError,

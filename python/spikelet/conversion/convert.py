@@ -33,8 +33,6 @@ from spikelet.layers import FirstSpike, Graded, Layer
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["Coding", "convert"]
-
 _MOST_STEPS = 1 << 16  # means of more spikes gain nothing
 
 

@@ -23,8 +23,6 @@ from spikelet.layers.views import Shape
 if TYPE_CHECKING:
     from spikelet._util.results import Table
 
-__all__ = ["ConvertedModel"]
-
 
 def _coding(where: str, name: str, value: Any) -> Any:
     choice(where, name, value, "direct", "poisson", "latency")

@@ -32,8 +32,6 @@ from spikelet.layers.samples import (
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.stopping import Stopping
 
-__all__ = ["evaluate", "stops_early"]
-
 Runs: TypeAlias = list[tuple[int, int, list[int]]]
 """Readout delay and number of steps of each run, and the numbers of steps after which to look at its outputs."""
 

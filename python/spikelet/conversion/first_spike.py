@@ -26,8 +26,6 @@ from spikelet.layers.first_spike_values import NeedsSpikes
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 
-__all__ = ["FirstSpikes", "first_spike_model"]
-
 _SHARES = np.linspace(0.1, 1.0, 46)  # candidates: threshold by greatest activation
 _LONGEST = 256  # steps of a window, which all networks must be able to take
 _APART = 1e-6  # thresholds of channels, while it is checked that layers keep these apart

@@ -14,8 +14,6 @@ from spikelet.layers.first_spike_program import FirstSpikeProgram
 from spikelet.layers.inputs import Inputs, arrays_of, neurons_of
 from spikelet.layers.spiking_result import SpikingResult
 
-__all__ = ["FirstSpikeModel"]
-
 _PROGRAMS_KEPT = 4
 
 

@@ -9,8 +9,6 @@ from torch import nn
 
 from spikelet._util.checks import fail, integer
 
-__all__ = ["FirstSpike"]
-
 
 class FirstSpike(nn.Module):  # type: ignore[misc]  # torch is not type-checked
     """Neurons that fire at most once, in place of a ReLU, with thresholds that are learned.

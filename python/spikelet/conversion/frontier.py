@@ -27,8 +27,6 @@ from spikelet.conversion.stopping import choose_stopping
 from spikelet.energy.integers import rounded
 from spikelet.layers.samples import Samples, check_labels
 
-__all__ = ["cheapest", "frontier"]
-
 _KINDS = ("multi", "predictive")
 _STEPS = (2, 3, 4, 6, 8, 12, 16, 32)
 _PARTS = 5  # of the samples, of which one chooses when to stop and one measures

@@ -15,8 +15,6 @@ from spikelet.layers.samples import Samples, check_pair, readout_delay
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 
-__all__ = ["layer_errors", "report"]
-
 _VANISH = 0.5  # relative to the ANN's activity
 _DRAWN = ("layer", "error", "activity", "rate", "silenced", "saturated", "threshold")
 

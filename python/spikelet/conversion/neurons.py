@@ -14,17 +14,6 @@ from spikelet._util.described import Described
 from spikelet.layers import IF, Activation, FirstSpike, Layer, PredictiveNeuron, ReLU
 from spikelet.layers.graph import Graph
 
-__all__ = [
-    "FIRST_SPIKE",
-    "FOLLOWED",
-    "NEURONS",
-    "PREDICTIVE",
-    "Neurons",
-    "can_spike",
-    "need_all_steps",
-    "usable",
-]
-
 FOLLOWED = frozenset(
     {
         "celu",

@@ -10,8 +10,6 @@ from spikelet._util.checks import fail
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["MutableGraph", "Pass", "run_passes"]
-
 
 class MutableGraph:
     """The nodes of a graph while passes change them.

@@ -31,8 +31,6 @@ from spikelet.layers import (
 )
 from spikelet.layers.graph import Node
 
-__all__ = ["Elementwise", "clip_layers", "recognize"]
-
 Floats = NDArray[np.float64]
 Found = tuple[Any, ...]  # the name of a function, and its parameters
 

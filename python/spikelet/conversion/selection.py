@@ -24,18 +24,6 @@ from spikelet.layers import Activation, Foreign, Graded, ReLU
 from spikelet.layers.samples import Samples
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = [
-    "Auto",
-    "Candidate",
-    "Progress",
-    "Score",
-    "best",
-    "best_model",
-    "candidates",
-    "method_of",
-    "score",
-]
-
 _FEW_STEPS = 8
 _SMALL = 1 << 30  # values of all neurons, samples and steps
 _SCORED = 256  # samples at most on which a model is scored

@@ -21,8 +21,6 @@ from spikelet.layers.samples import Samples, check_labels, is_model, readout_del
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.stopping import Stopping
 
-__all__ = ["choose_stopping"]
-
 _CANDIDATES = 512  # multiples that are tried
 _SURE = 0.99  # share of samples that must end within the tolerance
 _TINY = 1e-12

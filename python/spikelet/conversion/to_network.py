@@ -23,8 +23,6 @@ from spikelet.network.projection import Projection
 from spikelet.neurons import Equations, LIFDelta
 from spikelet.sources import RasterSource
 
-__all__ = ["GraphNetwork", "to_network"]
-
 Floats: TypeAlias = NDArray[np.float64]
 # Sources, targets, weights and delays of paths, by the names of the layers at their ends, and whether they drive the potential.
 _Synapses: TypeAlias = dict[tuple[str, str, bool], list[tuple[NDArray[Any], ...]]]

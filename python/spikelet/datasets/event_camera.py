@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, number, require
 
-__all__ = ["EVENT", "film"]
-
 # Names and types are tonic's: x and y in pixels, t in microseconds, p True for brighter.
 EVENT = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
 

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import integer
 
-__all__ = ["find", "read"]
-
 # Images compress to a fifth; deflate could give a thousand bytes for one, and fill any memory.
 _MOST_FOR_ONE = 100  # bytes of data for a byte of a compressed file that is not small
 _SMALL = 2**26  # bytes of data that are always read

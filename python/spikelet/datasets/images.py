@@ -16,8 +16,6 @@ from spikelet.datasets import idx
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["Labeled", "Split", "digits", "load", "mnist"]
-
 Split: TypeAlias = Literal["train", "test"]
 Labeled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
 

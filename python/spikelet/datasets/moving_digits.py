@@ -15,8 +15,6 @@ from spikelet.datasets.images import Split, load
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["moving_digits"]
-
 
 @spelled
 def moving_digits(

@@ -21,8 +21,6 @@ from spikelet.datasets.event_files.gestures import read_spans, read_table
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["Recordings", "dvs_gesture", "n_caltech101", "n_cars", "n_mnist", "st_mnist"]
-
 Split: TypeAlias = Literal["train", "test"]
 Recording: TypeAlias = tuple[NDArray[Any], int]
 

@@ -12,8 +12,6 @@ from spikelet._util.checks import fail, integer, number
 from spikelet._util.spelling import spelled
 from spikelet.datasets.images import Labeled
 
-__all__ = ["yin_yang"]
-
 
 @spelled
 def yin_yang(

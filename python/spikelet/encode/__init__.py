@@ -22,9 +22,7 @@ decides the number of steps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.encode.cochlea import cochlea, erb_frequencies
 from spikelet.encode.codes import (
     burst,
@@ -50,5 +48,4 @@ __all__ = [
     "receptive_fields",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

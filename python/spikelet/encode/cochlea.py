@@ -13,8 +13,6 @@ from spikelet._util.spelling import spelled
 from spikelet.encode.codes import delta
 from spikelet.spikes import Spikes
 
-__all__ = ["cochlea", "erb_frequencies"]
-
 Floats = NDArray[np.float64]
 
 # The width of a filter of the ear grows with its centre: ERB = 24.7 Hz + centre / 9.26449 (Glasberg & Moore, 1990).

@@ -23,17 +23,6 @@ from spikelet._util.memory import require_memory
 from spikelet._util.spelling import spelled
 from spikelet.spikes import Spikes
 
-__all__ = [
-    "burst",
-    "delta",
-    "latency",
-    "phase",
-    "poisson",
-    "population",
-    "rate",
-    "receptive_fields",
-]
-
 Raster: TypeAlias = NDArray[np.uint8]
 
 _MAX_SEED = 2**64 - 1

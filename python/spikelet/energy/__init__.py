@@ -37,9 +37,7 @@ The ANN in 8 bits is simulated by rounding weights, inputs and activations, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.energy.measure import measure
 from spikelet.energy.report import BreakEven, EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.technology import TECHNOLOGIES, Technology
@@ -54,5 +52,4 @@ __all__ = [
     "measure",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

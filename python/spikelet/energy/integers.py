@@ -13,8 +13,6 @@ from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["rounded", "rounded_inputs"]
-
 _LARGEST = 127  # of a weight
 _LEVELS = 255  # of an activation, besides 0
 

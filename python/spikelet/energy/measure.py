@@ -46,8 +46,6 @@ from spikelet.layers.samples import (
 )
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["measure"]
-
 _CALIBRATION = 256  # samples that set the ranges of the ANN in 8 bits
 _WEIGHTS = (Convolution, Linear, TransposedConvolution)
 _COUNTED = (

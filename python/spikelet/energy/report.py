@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 from spikelet._util.results import Table
 from spikelet.energy.technology import Technology
 
-__all__ = ["BreakEven", "EnergyReport", "LayerEnergy", "NetworkEnergy"]
-
 
 class BreakEven(NamedTuple):
     """The rate at which the SNN takes as much energy as the ANN in 8-bit integers, as Yan et al. (arXiv 2409.08290) ask.

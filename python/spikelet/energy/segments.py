@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from spikelet.layers import LI, Foreign, Graded, Neuron, ReLU
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["Timing", "feeds_neurons", "needed_as_mean", "receivers", "segments", "timings"]
-
 
 @dataclass(frozen=True)
 class Timing:

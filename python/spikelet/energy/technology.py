@@ -9,8 +9,6 @@ from typing import Any
 
 from spikelet._util.checks import fail, integer, number, require
 
-__all__ = ["TECHNOLOGIES", "Technology", "find"]
-
 # Horowitz (2014), Fig. 1.1.9: 10, 20 and 100 pJ for 64 bits from an SRAM of 8 KB, 32 KB and 1 MB; 1.3 to 2.6 nJ from DRAM.
 _MEMORIES = ((8 << 10, 1.25), (32 << 10, 2.5), (1 << 20, 12.5), (math.inf, 243.75))
 

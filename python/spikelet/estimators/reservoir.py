@@ -27,8 +27,6 @@ with needs("Reservoir", "learn"):
         validate_data,
     )
 
-__all__ = ["Reservoir"]
-
 _COPIES = 64  # samples that run side by side, as copies of the liquid in one network
 _RHEOBASE = 375.0  # pA, of the neurons of `LIF()`
 Floats = NDArray[np.float64]

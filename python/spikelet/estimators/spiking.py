@@ -20,8 +20,6 @@ with needs("spikelet.estimators", "learn"):
     from sklearn.utils.multiclass import check_classification_targets, unique_labels
     from sklearn.utils.validation import check_is_fitted, validate_data
 
-__all__ = ["SpikingClassifier", "SpikingRegressor"]
-
 
 @contextlib.contextmanager
 def _alone(torch: Any, seed: int) -> Iterator[None]:

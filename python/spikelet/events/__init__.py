@@ -8,9 +8,7 @@ filter_time=10_000)`` is a transform for any pipeline, tonic's ``Compose`` inclu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.events.arrays import DTYPE, event_array
 from spikelet.events.augmentation import drop, event_drop, jitter, uniform_noise
 from spikelet.events.changes import (
@@ -73,5 +71,4 @@ __all__ = [
     "voxel_grid",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

@@ -24,8 +24,6 @@ from spikelet.events.arrays import (
 from spikelet.events.changes import sorted_by_time
 from spikelet.events.draws import NOISE, Seed, probability, ranged, seed_of, uniform
 
-__all__ = ["drop", "event_drop", "jitter", "uniform_noise"]
-
 _X, _Y, _T = 1, 2, 3  # streams of random numbers
 
 

@@ -13,16 +13,6 @@ from spikelet._util.spelling import spelled
 from spikelet.events.arrays import Events, SensorSize, columns, native, not_before_zero, raw, sensor
 from spikelet.events.draws import Seed, probability, ranged, seed_of, uniform
 
-__all__ = [
-    "crop",
-    "crop_time",
-    "flip",
-    "merge_polarities",
-    "time_alignment",
-    "time_reversal",
-    "time_skew",
-]
-
 
 @spelled
 def crop(

@@ -14,8 +14,6 @@ from spikelet._util.spelling import spelled
 from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, native, sensor
 from spikelet.events.slicing import time_bounds
 
-__all__ = ["differentiator_downsample", "downsample", "integrator_downsample"]
-
 
 @spelled
 def downsample(

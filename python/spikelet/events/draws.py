@@ -10,8 +10,6 @@ import numpy as np
 from spikelet import _core
 from spikelet._util.checks import fail, integer, numbers
 
-__all__ = ["Seed", "probability", "ranged", "seed_of", "uniform"]
-
 Seed: TypeAlias = int | np.random.Generator | None
 
 _MOST = 2**64 - 1

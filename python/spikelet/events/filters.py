@@ -14,8 +14,6 @@ from spikelet._util.memory import require_memory
 from spikelet._util.spelling import spelled
 from spikelet.events.arrays import Events, columns, native
 
-__all__ = ["decimate", "denoise", "identify_hot_pixel", "refractory_filter"]
-
 _FOR_EVER = 2**62
 
 

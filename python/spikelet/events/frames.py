@@ -26,8 +26,6 @@ from spikelet.events.slicing import (
     time_bounds,
 )
 
-__all__ = ["to_bina_rep", "to_bins", "to_frame"]
-
 _COUNTS = ("uint8", "int16", "int32", "float32")
 
 

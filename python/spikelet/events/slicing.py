@@ -14,18 +14,6 @@ from spikelet._util.memory import require_memory
 from spikelet._util.spelling import spelled
 from spikelet.events.arrays import Events, columns
 
-__all__ = [
-    "Bounds",
-    "count_bounds",
-    "event_bin_bounds",
-    "slice_by_count",
-    "slice_by_event_bins",
-    "slice_by_time",
-    "slice_by_time_bins",
-    "time_bin_bounds",
-    "time_bounds",
-]
-
 Bounds: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 # Bytes of an element, and the shape of what is made of a window: it must fit before windows are counted.
 Result: TypeAlias = tuple[int, ...]

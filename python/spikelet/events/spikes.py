@@ -9,8 +9,6 @@ from spikelet._util.spelling import spelled
 from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, one_polarity, sensor
 from spikelet.spikes import Spikes
 
-__all__ = ["from_spikes", "to_spikes"]
-
 
 @spelled
 def to_spikes(events: Events, sensor_size: SensorSize, *, name: str = "events") -> Spikes:

@@ -21,8 +21,6 @@ from spikelet.events.arrays import (
 )
 from spikelet.events.slicing import time_bounds
 
-__all__ = ["averaged_time_surface", "time_surface", "voxel_grid"]
-
 _REALS = ("float32", "float64")
 
 

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-__all__ = ["MAIN", "digests_of", "main_name", "name_of"]
-
 MAIN = "SPIKELET_MAIN"
 """Environment variable with the name of the script, for workers whose main module is another one."""
 

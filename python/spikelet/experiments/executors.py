@@ -23,8 +23,6 @@ from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record
 from spikelet.experiments.run import BATCH_SECONDS, run_batch
 
-__all__ = ["check", "compute"]
-
 _LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 _DOUBTFUL = 2

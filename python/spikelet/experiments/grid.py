@@ -19,8 +19,6 @@ import numpy as np
 
 from spikelet._util.checks import fail, integer, shown
 
-__all__ = ["Run", "accepts", "plan"]
-
 MOST_RUNS = 2**24
 """Runs of a sweep, which are all listed before the first one."""
 

@@ -19,8 +19,6 @@ from spikelet.experiments import tables
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record, check_name
 
-__all__ = ["check", "load", "save"]
-
 FORMAT = "spikelet sweep results 1"
 
 _OTHERS = {".csv", ".txt", ".json", ".npy", ".npz", ".pkl", ".parquet", ".xlsx", ".html"}

@@ -14,8 +14,6 @@ from spikelet.network.recorders import MultiStateRecorder
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 from spikelet.spikes import Spikes
 
-__all__ = ["Arrays", "NotStorableError", "Record", "check_name", "scalars_and_arrays"]
-
 _LONGEST = 200  # characters in a name
 _MOST = 9000  # characters in a structured dtype: numpy reads no header of more than 10,000
 

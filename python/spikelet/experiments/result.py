@@ -17,9 +17,6 @@ from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Arrays, Record
 from spikelet.experiments.store import Entry
 
-__all__ = ["RunResult", "SweepResult"]
-
-
 _SHOWN_RUNS = 20  # in a notebook
 
 

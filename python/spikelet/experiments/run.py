@@ -19,8 +19,6 @@ from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Arrays, NotStorableError, Record, scalars_and_arrays
 from spikelet.ranks import alone
 
-__all__ = ["BATCH_SECONDS", "perform", "run_batch"]
-
 BATCH_SECONDS = 0.25
 """Duration of a batch of runs, after which a worker reports [s]; the end of a sweep costs this work of each worker."""
 

@@ -33,8 +33,6 @@ from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record
 
-__all__ = ["Entry", "Store", "folder_of"]
-
 FORMAT = "spikelet sweep 2"
 UNSYNCED = 0.1
 """Longest time of computation that a power failure costs [s]; a finished run survives the process at once."""

@@ -21,8 +21,6 @@ from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import perform
 from spikelet.experiments.store import Store, folder_of
 
-__all__ = ["load_sweep", "sweep"]
-
 Progress = Callable[[int, int, int], Any]
 
 

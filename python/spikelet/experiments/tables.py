@@ -14,8 +14,6 @@ from spikelet._util.tables import table as text_table
 from spikelet.experiments.grid import COLUMNS, Run
 from spikelet.experiments.record import Record
 
-__all__ = ["array", "columns", "dataset", "frame", "head", "names", "short", "timing"]
-
 Column = list[Any]
 
 

@@ -18,8 +18,6 @@ from spikelet.neurons import Equations, NeuronModel
 from spikelet.sources.currents import CurrentInput
 from spikelet.spikes.spikes import Spikes
 
-__all__ = ["Candidates", "candidates_of"]
-
 _SAMPLES = 2**24  # of V_m at once: 128 MB
 _NETWORKS = 256  # at once
 

@@ -19,8 +19,6 @@ from spikelet.fitting.ranges import Range, Space
 from spikelet.fitting.recording import Recording, Responses
 from spikelet.fitting.result import FitResult
 
-__all__ = ["fit"]
-
 LossFunction = Callable[[Responses, Recording], Any]
 
 

@@ -14,8 +14,6 @@ from spikelet.fitting.candidates import candidates_of
 from spikelet.fitting.ranges import Range, Space
 from spikelet.fitting.recording import Recording, Responses
 
-__all__ = ["prior", "simulator"]
-
 Vary = Mapping[str, Range | tuple[float, float]]
 
 

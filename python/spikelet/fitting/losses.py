@@ -15,16 +15,6 @@ from spikelet._util.checks import Float, fail, scalar
 from spikelet._util.described import Described
 from spikelet.fitting.recording import Recording, Responses
 
-__all__ = [
-    "AlignedError",
-    "Coincidence",
-    "ISIHistogram",
-    "Loss",
-    "MeanSquaredError",
-    "RateError",
-    "VanRossum",
-]
-
 _ROWS = 256  # samples compared at once, so that differences stay in the cache
 
 

@@ -22,8 +22,6 @@ from spikelet._util.checks import Float, integer, scalar
 from spikelet._util.described import Described
 from spikelet._util.extras import extra
 
-__all__ = ["CMAES", "DifferentialEvolution", "Nevergrad", "Optimizer"]
-
 Evaluate = Callable[[Float], Float]
 Optimizer = Callable[[Evaluate, int, int], Any]
 

@@ -11,8 +11,6 @@ import numpy as np
 from spikelet._util.checks import Float, fail, scalar
 from spikelet._util.described import Described
 
-__all__ = ["Range", "Space"]
-
 
 @dataclass(frozen=True, eq=False)
 class Range(Described):

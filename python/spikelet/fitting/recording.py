@@ -13,8 +13,6 @@ from spikelet._util.described import Described
 from spikelet.spikes.spikes import Spikes, as_spikes
 from spikelet.spikes.trains import by_element
 
-__all__ = ["Recording", "Responses", "detect_spikes"]
-
 
 @dataclass(frozen=True, eq=False)
 class Responses:

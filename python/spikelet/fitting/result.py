@@ -14,8 +14,6 @@ from spikelet.fitting.candidates import Candidates, candidates_of
 from spikelet.fitting.ranges import Space
 from spikelet.fitting.recording import Recording, Responses
 
-__all__ = ["FitResult"]
-
 _BEST = 10
 
 

@@ -16,8 +16,6 @@ from spikelet.gym.policy import Learned, SpikingPolicy, make_environments
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.eprop import EProp
 
-__all__ = ["learn_eprop"]
-
 Floats = NDArray[np.float32]
 
 # Of PPO, as Schulman et al. (2017) and most implementations have them.

@@ -15,8 +15,6 @@ from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["Learned", "SpikingPolicy", "evaluate", "make_environments"]
-
 Policy = Callable[[NDArray[Any]], NDArray[np.int64]]
 
 

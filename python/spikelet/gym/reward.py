@@ -19,8 +19,6 @@ from spikelet.neurons import LIFDelta
 from spikelet.plasticity import RewardSTDP
 from spikelet.rules import AllToAll
 
-__all__ = ["learn_stdp"]
-
 _THRESHOLD = 1e3  # mV: out of reach of synapses, so that only what forces a neuron makes it spike
 _FORCE = 1e5
 _DECISION = 5.0  # ms: 2 to see, 1 to learn, 2 to act

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.conversion.to_network import GraphNetwork
 from spikelet.io.c import write_c
 from spikelet.io.nest import NestNetwork, from_nest, nest_model
@@ -28,5 +26,4 @@ __all__ = [
     "write_sonata",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

@@ -16,8 +16,6 @@ from typing import Any
 
 from spikelet._util.extras import extra
 
-__all__ = ["check_heaps", "opened", "states_too_much"]
-
 _BROKEN = (
     OSError, RuntimeError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip

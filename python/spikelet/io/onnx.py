@@ -16,8 +16,6 @@ from spikelet.io.sample_shapes import sample_shapes
 from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["write_onnx"]
-
 
 @spelled
 def write_onnx(

@@ -10,8 +10,6 @@ from spikelet.conversion.building import input_shapes
 from spikelet.layers import Linear, Shape
 from spikelet.layers.graph import Graph
 
-__all__ = ["sample_shapes"]
-
 _MAX = 2**31 - 1
 
 

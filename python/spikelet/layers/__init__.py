@@ -12,9 +12,7 @@ Neurons (`IF`, `LIF`, `CubaLIF`, `ALIF`) integrate their input and spike; `LI` s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.layers import (
     convolution,
     first_spike,
@@ -49,5 +47,4 @@ __all__ += pools.__all__
 __all__ += predictive.__all__
 __all__ += resize.__all__
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

@@ -45,8 +45,6 @@ from spikelet.layers.resize import Resize
 from spikelet.layers.spiking_result import Operations
 from spikelet.layers.views import Shape
 
-__all__ = ["FirstSpikeProgram"]
-
 _ROOM = 1 << 28  # of sums
 _LIMITS = {"bytes": 127, "words": 32767}  # of weights, by the values that they multiply
 _NEARLY = 0.01  # of a unit

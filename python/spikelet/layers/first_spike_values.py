@@ -13,11 +13,6 @@ from spikelet.layers.first_spike import FirstSpike
 from spikelet.layers.graded import Activation
 from spikelet.layers.views import Shape, extent_of
 
-__all__ = [
-    "LARGEST", "Floats", "Kernel", "Map", "NeedsSpikes", "Sum", "Taken", "Value", "by_channel", "core_extent", "int32",
-    "is_relay", "spike_span",
-]  # fmt: skip
-
 LARGEST = 1 << 30  # of biases, and of thresholds: with sums of 29 bits, all stay within 32
 
 Floats: TypeAlias = NDArray[np.float64]

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from spikelet.layers.first_spike_values import Sum
 from spikelet.layers.spiking_result import Operations
 
-__all__ = ["Ledger"]
-
 
 class Ledger:
     """Which layer each operation of a program computes, and what it takes.

@@ -19,17 +19,6 @@ from spikelet.layers.neurons import LI, Neuron
 from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.views import Shape
 
-__all__ = [
-    "Inputs",
-    "Presented",
-    "arrays_of",
-    "check_schedules",
-    "check_stop",
-    "neurons_of",
-    "present",
-    "recorded",
-]
-
 _WHATS = ("spikes", "v", "mean", "value")
 
 Inputs = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike]

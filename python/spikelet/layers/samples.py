@@ -19,18 +19,6 @@ from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.views import Shape
 
-__all__ = [
-    "Samples",
-    "check_labels",
-    "check_pair",
-    "decisions",
-    "is_model",
-    "is_sequence",
-    "merge",
-    "readout_delay",
-    "with_coding",
-]
-
 _BATCH_BYTES = 64 << 20
 
 

@@ -20,8 +20,6 @@ from spikelet.layers.neurons import Leak, Neuron, sizes_of
 from spikelet.layers.to_core import Source, add_source, engine_of, lower
 from spikelet.layers.views import Floats, Shape
 
-__all__ = ["Packed", "Segment", "Stored"]
-
 DType: TypeAlias = Literal["float32", "float64", "int16"]
 
 _WHATS = ("value", "mean", "constant", "packed", "spikes", "potential")

@@ -11,8 +11,6 @@ import numpy as np
 
 from spikelet._util.checks import choice, fail, integer, number, require
 
-__all__ = ["Stopping"]
-
 
 @dataclass(frozen=True)
 class Stopping:

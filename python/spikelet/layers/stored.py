@@ -27,10 +27,7 @@ from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.stopping import Stopping
 
-__all__ = ["load", "save"]
-
-_FORMAT = Format("spikelet model, format", version=1, oldest=1, summed=1)
-_NEVER = 1e30  # the threshold by which version 0.19 marked readouts, which are `LI` now
+_FORMAT = Format("spikelet model, format", version=2)
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -175,10 +172,9 @@ class _Reader:
     def layer(self, described: Any) -> Layer:
         _fields("a layer", described, "type", "fields")
         fields = {k: self.value(v) for k, v in described["fields"].items()}
-        name = _today(described["type"], fields)
-        kind = _layers().get(name)
+        kind = _layers().get(described["type"])
         if kind is None:
-            raise ValueError(f"there is no layer of type {shown(name)}")
+            raise ValueError(f"there is no layer of type {shown(described['type'])}")
         layer: Layer = kind(**fields)
         return layer
 
@@ -211,33 +207,6 @@ class _Reader:
         # Weights stay in the file. Vectors multiply them, in double precision.
         whole: Array = array if array.ndim > 1 else own(array.astype(np.float64))
         return whole
-
-
-def _today(kind: str, fields: dict[str, Any]) -> str:
-    """Return the type that a layer of a file has today; change its fields if they are those of version 0.19."""
-    if np.any(fields.get("v_reset", 0.0)):
-        if fields["reset"] == "zero":
-            fields["reset"] = "value"
-        elif fields["reset"] == "subtract":  # it had no effect
-            fields["v_reset"] = 0.0
-    if kind == "Delay" and "weight" in fields:
-        return "DelayedLinear"
-    if kind == "LIF" and np.all(fields["threshold"] == _NEVER):
-        for name in set(fields) - {"v_init", "tau_m", "dt", "decay", "gain"}:
-            fields.pop(name)
-        return "LI"
-    if kind == "PredictiveIF" and "code" in fields:
-        pair, follows = fields["code"] == "signed", fields["activation"] is not None
-        if follows and not pair:
-            what = "it holds single neurons that follow an activation, which this version does not have"
-            raise ValueError(f"{what}; convert the ANN again")
-        kind = "PredictiveActivation" if follows else "PredictivePair" if pair else kind
-        retired = ["activation", "ceiling", "code", "level_ratio", "levels", "offset", "reset"]
-        retired += ["reset_delay", "scale", "strict", "v_reset"]
-        known = {f.name for f in dataclasses.fields(_layers()[kind]) if f.init}
-        for name in set(retired) - known:
-            fields.pop(name, None)
-    return kind
 
 
 def _fields(what: str, described: Any, *names: str) -> None:

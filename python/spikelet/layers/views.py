@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
 
-__all__ = ["MAX_LENGTH", "NONE", "Extent", "Floats", "Index", "Shape", "View", "Views", "extent_of"]
-
 Shape: TypeAlias = tuple[int, ...]
 Extent: TypeAlias = tuple[int, int, int]
 Floats: TypeAlias = NDArray[np.float64]

@@ -15,8 +15,6 @@ from spikelet._util.extras import extra, needs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Activity"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Activity:

@@ -14,16 +14,6 @@ from spikelet.models.coupling import Coupling
 from spikelet.models.wiring import Edges
 from spikelet.neurons import NeuronModel
 
-__all__ = [
-    "couple",
-    "models_by_type",
-    "populate",
-    "receptor_of",
-    "require_current",
-    "values_of",
-    "wire",
-]
-
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Columns = Mapping[str, npt.NDArray[Any]]

@@ -14,8 +14,6 @@ from spikelet.models.fly_neuron import DELAY, REFRACTORY, WEIGHT, FlyNeuron
 from spikelet.models.wiring import read_wiring
 from spikelet.neurons import NeuronModel
 
-__all__ = ["connectome"]
-
 
 @spelled
 def connectome(

@@ -20,8 +20,6 @@ with needs("STDPClassifier", "learn"):
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
 
-__all__ = ["STDPClassifier"]
-
 NETWORKS = {"winner_take_all": WinnerTakeAll, "diehl_cook": DiehlCook}
 
 

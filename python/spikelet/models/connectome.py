@@ -15,8 +15,6 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, ids, integer, shown
 from spikelet._util.extras import extra
 
-__all__ = ["COLUMNS", "Connectome", "find", "index_of"]
-
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Indices: TypeAlias = npt.NDArray[np.uint32]
 

@@ -32,8 +32,6 @@ from spikelet.models.coupling import Coupling
 from spikelet.models.fly_neuron import KICK, RATE, WEIGHT
 from spikelet.models.wiring import Edges
 
-__all__ = ["ConnectomeModel"]
-
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _FORMAT = Format("spikelet connectome", version=1, oldest=1, summed=1)

@@ -49,7 +49,7 @@ __all__ = ["Conv", "ConvSTDP"]
 Floats = NDArray[np.float32]
 Waves = NDArray[np.uint8]
 
-_FORMAT = Format("spikelet conv-stdp", version=2, oldest=1, summed=2)
+_FORMAT = Format("spikelet conv-stdp", version=2)
 SILENT = 255  # in a wave: the neuron does not fire
 _LARGEST = 4096  # pixels along a side of an image
 _CHUNK = 500  # images in memory at once, and between calls of `progress`

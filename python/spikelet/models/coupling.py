@@ -11,8 +11,6 @@ from spikelet._util.checks import fail
 from spikelet.models.wiring import Edges
 from spikelet.neurons import Equations
 
-__all__ = ["Coupling", "GradedNeuron"]
-
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 

@@ -22,8 +22,6 @@ from spikelet._util.sealed import Setting
 from spikelet._util.spelling import spelled
 from spikelet.models.learner import Learner, setting
 
-__all__ = ["DiehlCook"]
-
 EXCITATORY = sl.LIFCond(
     C_m=100.0, g_L=1.0, E_L=-65.0, V_reset=-65.0, V_th=-72.0, t_ref=5.0, E_ex=0.0, E_in=-100.0,
     tau_syn_ex=1.0, tau_syn_in=2.0, theta_plus=0.05, tau_theta=1e7,

@@ -26,8 +26,6 @@ from spikelet.models.fly_neuron import DELAY, KICK, REFRACTORY, WEIGHT, FlyNeuro
 from spikelet.models.wiring import Edges
 from spikelet.neurons import NeuronModel
 
-__all__ = ["KICK", "WEIGHT", "FlyActivity", "FlyBrain", "FlyNeuron", "fly_brain"]
-
 
 class FlyActivity(Activity):
     """The spikes of some trials of a fly's brain; see `spikelet.models.activity.Activity`."""

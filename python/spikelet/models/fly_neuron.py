@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from spikelet.neurons import Equations
 
-__all__ = ["DELAY", "KICK", "RATE", "REFRACTORY", "WEIGHT", "FlyNeuron"]
-
 WEIGHT = 0.275  # effect of a synapse on g [mV]
 DELAY = 1.8  # [ms]
 REFRACTORY = 2.2  # with the step of the spike [ms]

@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail
 
-__all__ = ["brightness"]
-
 
 def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> NDArray[np.float32]:
     """Check images, and return them as rows of pixels in [0, 1].

@@ -26,8 +26,6 @@ from spikelet.models.images import brightness
 from spikelet.network.checkpoint import FORMAT
 from spikelet.network.checkpoint import save as save_network
 
-__all__ = ["Learner", "setting"]
-
 
 def setting(rule: str, *, optional: bool = False) -> Setting[Any]:
     """Return a number that can be set at any time, as a rule of `spikelet._util.checks.require` allows it."""
@@ -304,8 +302,8 @@ class Learner(Sealed, ABC):
             header = FORMAT.load(path, map_arrays=True)[0].get("learner")
             if header is None:
                 raise ValueError(
-                    f"it holds a network without a learner (or one of a version before 0.20): load it with "
-                    f"Network.load, or train a {cls.__name__} again"
+                    "it holds a network without a learner: load it with Network.load, or train a "
+                    f"{cls.__name__} again"
                 )
             if header.get("type") != cls.__name__:
                 raise ValueError(f"it holds a {shown(header.get('type'))}: load it with that class")

@@ -25,8 +25,6 @@ from spikelet._util.sealed import Setting
 from spikelet._util.spelling import spelled
 from spikelet.models.learner import Learner, setting
 
-__all__ = ["WinnerTakeAll"]
-
 NEURON = sl.LIFDelta(tau_m=50.0, E_L=-65.0, V_reset=-65.0, V_th=-51.0, t_ref=5.0, tau_theta=1e6)
 MEAN_WEIGHT = 0.05  # from the pixels that a neuron has learned [mV]
 STAGES = 20  # steps of annealing

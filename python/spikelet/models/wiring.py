@@ -15,8 +15,6 @@ from spikelet._util.checks import fail, known, numbers, shown
 from spikelet._util.extras import extra
 from spikelet.models.connectome import Connectome, find
 
-__all__ = ["NAMES", "Edges", "Wiring", "read_wiring"]
-
 Array = npt.NDArray[Any]
 
 NAMES = {

@@ -18,8 +18,6 @@ from spikelet.ranks import Ranks, ranks_of
 from spikelet.rules import Distribution
 from spikelet.spatial import Positions
 
-__all__ = ["Engine", "NetworkBase", "Simulator"]
-
 Simulator: TypeAlias = _core.Simulator32 | _core.Simulator64
 
 _SIMULATORS: dict[str, type[Simulator]] = {

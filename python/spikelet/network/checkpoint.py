@@ -39,19 +39,9 @@ from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.integrate_and_fire import models
 
-__all__ = ["FORMAT", "load", "require_target", "save"]
-
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
-# 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
-# text, positions, and when recorders record; 6 numbers of populations and projections that were removed
-FORMAT = Format("spikelet network", version=6, oldest=2, summed=4)
-_WINDOW = {"start": None, "stop": None}
-_LATER = {
-    "PoissonInput": {"receptor": None, **_WINDOW},
-    **dict.fromkeys(("PoissonSource", "SinusoidalPoisson", "SineCurrent", "NoiseInput"), _WINDOW),
-}
-"""Fields that files have only if they are set, by type, and what they are otherwise."""
+FORMAT = Format("spikelet network", version=6)
 
 
 def _types() -> dict[str, Any]:
@@ -68,11 +58,8 @@ class _Writer:
     def describe(self, item: Any, key: str) -> dict[str, Any]:
         """Describe a dataclass; its arrays go to the file under `key`."""
         fields: dict[str, Any] = {}
-        later = _LATER.get(type(item).__name__, {})
         for f in dataclasses.fields(item):
             value = getattr(item, f.name)
-            if f.name in later and value is later[f.name]:
-                continue
             if isinstance(value, np.ndarray):
                 self.arrays[f"{key}.{f.name}"] = value
                 value = {"array": f"{key}.{f.name}"}
@@ -89,7 +76,7 @@ class _Writer:
 
 def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: bool = False) -> Any:
     name = description["type"]
-    fields = {**_LATER.get(name, {}), **description["fields"]}
+    fields = description["fields"]
     kind: Any = _types().get(name)
     if name == "Equations":  # reading the text runs nothing
         kind = Equations.from_dict(description["equations"]).model
@@ -266,9 +253,8 @@ def _describe(
         "inputs": inputs,
         "streams": sim.streams,
         "regulations": regulations,
+        "signals": sim.signals(),
     }
-    signals = sim.signals()
-    header |= {"signals": signals} if any(signals) else {}
     if recorders:
         header |= _describe_recorders(net, out, folder)
     return header, out.arrays
@@ -349,14 +335,13 @@ def _build(
         rule = None if learns is None else _restore(learns, file)
         load_projection(net, d, rule, file)
     restored = [_restore(d["what"], file) for d in header["inputs"]]
-    load_inputs(net, header["inputs"], restored, header.get("streams"), file)
+    load_inputs(net, header["inputs"], restored, header["streams"], file)
     for d in header["regulations"]:
         projection = item("regulated projection", net.contents.projections, d["projection"])
         regulate(net, projection, _restore(d["how"], file))
     for k, d in enumerate(header["regulations"]):
-        counts = file[f"projection{d['projection']}.plastic.counts"]
-        go_on_counting(net, k, d.get("begin"), file.get(f"regulation{k}.spikes"), counts)
-    load_signals(net, header.get("signals", ((), ())))
+        go_on_counting(net, k, d["begin"], file.get(f"regulation{k}.spikes"))
+    load_signals(net, header["signals"])
     net.engine.drawn = whole("drawn", header["drawn"], 0, 2**31)
     load_states(net, header["populations"], file)
     return net

@@ -21,8 +21,6 @@ from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule
 from spikelet.spatial import ByDistance, DistanceDependent
 
-__all__ = ["check_call", "connect"]
-
 
 def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plasticity: Any) -> str:
     """Check the ends of a projection, its receptor and its kind of plasticity; return what errors call it."""

@@ -14,8 +14,6 @@ from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.network.regulator import Regulator
 
-__all__ = ["Contents", "NetworkContents"]
-
 Recorder = SpikeRecorder | StateRecorder | WeightRecorder
 
 

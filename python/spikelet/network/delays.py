@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail
 
-__all__ = ["delay_steps"]
-
 _MAX_DELAY = 65535  # steps
 _CHUNK = 1 << 16
 

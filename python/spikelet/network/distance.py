@@ -17,8 +17,6 @@ from spikelet._util.checks import fail
 from spikelet.network.population import Population
 from spikelet.spatial import ByDistance, DistanceDependent, Positions
 
-__all__ = ["Limits", "at_distance", "distant_pairs", "limits"]
-
 Ids: TypeAlias = npt.NDArray[np.uint32]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]

@@ -26,8 +26,6 @@ from spikelet.network.population import Population
 from spikelet.network.turn import changing
 from spikelet.sources.window import window
 
-__all__ = ["Drive"]
-
 _ITEMS = (
     "items of an input's parameter cannot be set: assign a whole array, as in `drive.rate = values`"
 )

@@ -12,8 +12,6 @@ import numpy as np
 
 from spikelet.network.projection import Projection
 
-__all__ = ["family", "own_state", "whole_state"]
-
 State = dict[str, Any]
 
 

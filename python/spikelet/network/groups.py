@@ -18,11 +18,6 @@ from spikelet.recording.labels import Labels
 from spikelet.recording.on_disk import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
-__all__ = [
-    "UnionSpikeRecorder",
-    "UnionStateRecorder",
-]
-
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 

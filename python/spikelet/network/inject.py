@@ -10,8 +10,6 @@ from spikelet.network.input_kinds import Key, described, kind_of, send, split_in
 from spikelet.network.population import Population, check_own
 from spikelet.sources.window import require_ahead
 
-__all__ = ["inject", "inject_from"]
-
 _NEW = Key()
 
 

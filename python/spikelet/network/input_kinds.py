@@ -33,18 +33,6 @@ from spikelet.sources.poisson import check_events
 from spikelet.sources.rates import ChangingRate, change_steps
 from spikelet.sources.window import window
 
-__all__ = [
-    "Input",
-    "Key",
-    "described",
-    "joined_input",
-    "kind_of",
-    "restarts",
-    "send",
-    "split_input",
-    "split_value",
-]
-
 Input = PoissonInput | CurrentInput | StepCurrent | SineCurrent | NoiseInput
 
 

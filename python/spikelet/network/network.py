@@ -41,8 +41,6 @@ from spikelet.regulation import Regulation
 if TYPE_CHECKING:
     from spikelet.io.nest.to_nest import NestNetwork
 
-__all__ = ["Network"]
-
 
 class Network(NetworkContents):
     """A spiking neural network, simulated on a fixed time grid.

@@ -15,20 +15,6 @@ from spikelet.network.gathered_state import family, whole_state
 from spikelet.network.projection import Projection
 from spikelet.network.synapse_rule import SynapseRule
 
-__all__ = [
-    "HISTORY",
-    "MATRIX",
-    "QUEUED",
-    "Ends",
-    "State",
-    "added",
-    "as_history",
-    "blank",
-    "kept",
-    "needs_history",
-    "storage_of",
-]
-
 # Names of the core's layouts.
 MATRIX = "dense block"
 HISTORY = "rows with spike history"

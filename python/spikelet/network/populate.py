@@ -19,8 +19,6 @@ from spikelet.sources.rates import ChangingRate
 from spikelet.sources.window import require_ahead
 from spikelet.spatial import Free, Grid, Positions
 
-__all__ = ["populate"]
-
 _DRAWN = {"rand": Uniform(0.0, 1.0), "randn": Normal(0.0, 1.0)}
 
 

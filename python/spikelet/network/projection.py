@@ -43,9 +43,6 @@ from spikelet.rules import Distribution
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["Projection", "warn_if_beyond"]
-
-
 _SET_WEIGHTS = (
     "weights cannot be set through a view of them: assign to items of `projection.weights` itself in one step, or copy "
     "the array with np.array(...)"

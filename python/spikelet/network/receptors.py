@@ -12,15 +12,6 @@ from spikelet._util.checks import check_all, choice, fail, named
 from spikelet.neurons import IntegrateAndFire, NeuronModel
 from spikelet.rules import Distribution
 
-__all__ = [
-    "BY_SIGN",
-    "check_weights",
-    "receptor_number",
-    "receptor_range",
-    "receptor_unit",
-    "require_sign",
-]
-
 BY_SIGN = -1
 """The number for no receptor by name: the sign of each weight picks it, or there is only one."""
 

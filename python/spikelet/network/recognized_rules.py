@@ -9,8 +9,6 @@ from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import ONE, ZERO, Call, Expr, Number
 from spikelet.neurons.equations.vocabulary import draws_numbers
 
-__all__ = ["BuiltIn", "recognized"]
-
 _WEIGHT = "w"
 
 

@@ -25,8 +25,6 @@ from spikelet.network.to_disk import StrPath
 from spikelet.neurons import NeuronModel
 from spikelet.recording.on_disk import LAST
 
-__all__ = ["When", "make_recorder", "record"]
-
 
 class When(NamedTuple):
     """When a recorder records, as `Network.record` is given it."""

@@ -10,9 +10,7 @@ from spikelet._util.checks import fail, integer
 from spikelet.network.contents import NetworkContents
 from spikelet.network.projection import Projection
 from spikelet.network.regulator import Regulator, interval_steps, warn_of
-from spikelet.regulation import Regulation, SynapticScaling
-
-__all__ = ["counted_so_far", "go_on_counting", "regulate"]
+from spikelet.regulation import Regulation
 
 
 def regulate(net: NetworkContents, projection: Any, how: Any) -> Regulator:
@@ -45,7 +43,7 @@ def counted_so_far(net: NetworkContents, k: int) -> tuple[int, Any]:
     return begin, net.engine.gathered("spikes", post, spikes[own])
 
 
-def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any, counts: Any) -> None:
+def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any) -> None:
     """Set the interval of a stored regulation.
 
     Parameters
@@ -54,23 +52,13 @@ def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any, counts
         The network, whose clock is set.
     k : int
         Number of the regulation.
-    begin : int or None
-        Step at which its interval began; None in a file before version 4.
+    begin : int
+        Step at which its interval began.
     spikes : array, [n], or None
         Spikes of each target since then.
-    counts : array, [n], or [0] before the first run
-        What such a file has instead: spikes since the last scaling of the projection. With several scalings, the counts
-        of each are unknown and start from 0.
     """
     where, now = f"stored network: regulation {k}", net.engine.step
-    projection, how = net.regulations[k]
-    n = net.contents.populations[projection.post.index].size
-    if begin is None:
-        scalings = [p for p, r in net.regulations if isinstance(r, SynapticScaling)]
-        alone = scalings.count(projection) == 1 and len(counts) == n
-        every = interval_steps(how, net)
-        begin = now - now % every if alone else now
-        spikes = counts if alone else np.zeros(n, np.uint32)
+    n = net.contents.populations[net.regulations[k].projection.post.index].size
     begin = integer(where, "begin", begin, 0, now)
     if spikes is None or spikes.shape != (n,) or spikes.dtype != np.uint32:
         fail(where, "spikes", spikes, f"must be {n} numbers of type uint32")

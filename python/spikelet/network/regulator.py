@@ -14,8 +14,6 @@ from spikelet.network.projection import Projection, warn_if_beyond
 from spikelet.network.turn import changing
 from spikelet.regulation import Regulation, WeightNormalization
 
-__all__ = ["Regulator", "interval_steps", "warn_of"]
-
 
 class Regulator:
     """A regulation of a network. Made by `Network.regulate`.

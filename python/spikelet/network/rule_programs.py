@@ -11,8 +11,6 @@ from spikelet.neurons.equations.arrange import Arranger
 from spikelet.neurons.equations.expression import Expr
 from spikelet.neurons.equations.program import Listing, compile_step
 
-__all__ = ["RulePrograms", "compile_rule"]
-
 _SYNAPSE, _SOURCE, _TARGET, _NOBODY = range(4)  # keepers of a variable, as the core numbers them
 _MOST_OF_TARGET = 3  # variables that the core keeps with a spike of a target
 

@@ -17,8 +17,6 @@ from spikelet.neurons.equations.read_events import read_assignments
 from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.vocabulary import Vocabulary, draws_numbers
 
-__all__ = ["SENT", "SIGNAL", "WEIGHT", "RuleText", "of_parameters", "read_rule"]
-
 WEIGHT, SENT, SIGNAL = "w", "transmit", "signal"
 _OF_NEURONS = re.compile(r"\b([A-Za-z]\w*)_(post|pre)\b")
 _UNKNOWN = frozenset({"t", "dt", "not_refractory"})

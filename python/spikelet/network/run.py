@@ -20,8 +20,6 @@ from spikelet.network.to_disk import StrPath, by_file, drain
 from spikelet.network.turn import Report
 from spikelet.neurons import NeuronModel
 
-__all__ = ["advance", "diverged", "in_one_piece", "run"]
-
 PIECE = 8 << 20  # bytes that a piece should record
 _SECONDS = 1.0  # after which a piece ends in any case, so that a burst stays small and the file is up to date
 _FIRST = 64  # steps of the first piece, while the rate of spikes is unknown

@@ -19,8 +19,6 @@ from spikelet.network.network import Network
 from spikelet.network.run import diverged, run
 from spikelet.network.turn import Turn
 
-__all__ = ["run_all"]
-
 
 @spelled
 def run_all(

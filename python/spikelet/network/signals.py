@@ -11,8 +11,6 @@ from spikelet._util.checks import fail, interval, number, numbers, require
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 
-__all__ = ["follow_spikes", "schedule_signals", "steps_and_values"]
-
 
 def steps_and_values(
     where: str, network: NetworkBase, times: Any, values: Any, name: str, now: str

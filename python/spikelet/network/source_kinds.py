@@ -27,8 +27,6 @@ from spikelet.sources.poisson import check_events
 from spikelet.sources.rates import ChangingRate
 from spikelet.sources.window import window
 
-__all__ = ["Source", "is_source", "per_element", "send_source", "starts_when_set"]
-
 Source = SpikeSource | RasterSource | PulsePacket | PoissonSource | ChangingRate
 
 

@@ -12,8 +12,6 @@ from spikelet._util.checks import fail
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 
-__all__ = ["LATEST", "WHERE", "File", "array", "below", "finite", "item", "part", "whole"]
-
 WHERE = "stored network"
 LATEST = 2**53  # steps: times are exact up to there
 

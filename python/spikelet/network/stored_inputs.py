@@ -12,8 +12,6 @@ from spikelet.network.input_kinds import Key, described
 from spikelet.network.stored import LATEST, WHERE, File, part, whole
 from spikelet.neurons import NeuronModel
 
-__all__ = ["load_inputs"]
-
 _MOST = 2**24  # random streams of inputs
 
 
@@ -34,20 +32,18 @@ def load_inputs(
         Descriptions of the inputs.
     restored : sequence of PoissonInput, CurrentInput or NoiseInput
         The inputs, restored.
-    streams : int or None
-        Number of random streams that are taken; None before version 4, when no input could be removed.
+    streams : int
+        Number of random streams that are taken.
     file : mapping of str to array
         Arrays of the file.
     """
-    keys = [Key() for _ in stored] if streams is None else _keys(stored, streams)
-    for k, (d, what, key) in enumerate(zip(stored, restored, keys, strict=True)):
+    for k, (d, what, key) in enumerate(zip(stored, restored, _keys(stored, streams), strict=True)):
         target = part(net, d["target"], file.get(f"input{k}.ids"))
         if not isinstance(target.model, NeuronModel):
             fail(WHERE, f"input{k} target", d["target"], "must be neurons")
         start = whole(f"input{k} start", d["start"], 0, LATEST)
         inject_from(net, target, described(f"inject {target.name}", target, what), start, key)
-    if streams is not None:
-        net.engine.sim.streams = streams
+    net.engine.sim.streams = streams
 
 
 def _keys(described: list[dict[str, Any]], streams: Any) -> list[Key]:

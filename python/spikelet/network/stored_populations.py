@@ -16,8 +16,6 @@ from spikelet.neurons import NeuronModel
 from spikelet.sources import PulsePacket, RasterSource
 from spikelet.spatial import Positions
 
-__all__ = ["in_flight", "load_populations", "load_states"]
-
 # What sources may take that have no arrays of their size in the file: elements, and spikes of rasters.
 _FREE = 1 << 22
 

@@ -19,8 +19,6 @@ from spikelet.network.synapse_rule import core_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 
-__all__ = ["load_projection"]
-
 
 def load_projection(
     net: NetworkContents, d: dict[str, Any], rule: Plasticity | None, file: File
@@ -65,7 +63,7 @@ def load_projection(
         fail(WHERE, f"{key}.row", row, f"must ascend from 0 to {len(posts)}")
     if rule is not None:  # their layout follows from their initial weights
         weight = stored.array(file, f"{key}.plastic.initial", net.dtype, len(posts))
-    int16 = _largest(key, d.get("weight_step", 0.0), weight, rule)
+    int16 = _largest(key, d["weight_step"], weight, rule)
     offsets = row.astype(np.int64)
     counts: npt.NDArray[np.int64] = offsets[1:] - offsets[:-1]
     sim, listed = net.engine.sim, (
@@ -93,7 +91,7 @@ def _largest(
     key: str, step: Any, weight: npt.NDArray[Any], rule: Plasticity | None
 ) -> float | None:
     """Return the largest weight of a stored grid of 16 bits, or None for floats."""
-    if step == 0 or (step == 1 and not weight.any()):  # zeros had a grid up to version 0.9
+    if step == 0:
         return None
     if rule is not None or not isinstance(step, float) or not 0 < step < np.inf:
         fail(WHERE, f"{key} weight_step", step, "must be 0, or > 0 and finite for static synapses")

@@ -15,8 +15,6 @@ from spikelet.network.stored import LATEST, WHERE, File
 from spikelet.network.tape import Span, SpikeTape, Tape
 from spikelet.recording.on_disk import LAST, Arrays, RecordingFile
 
-__all__ = ["load_recorders"]
-
 
 def load_recorders(
     net: NetworkContents, header: dict[str, Any], arrays: File, folder: Path

@@ -11,8 +11,6 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.stored import LATEST, WHERE, item, whole
 from spikelet.network.synapse_rule import SynapseRule
 
-__all__ = ["load_signals"]
-
 
 def load_signals(net: NetworkContents, signals: Any) -> None:
     """Give a network whose projections are there its signals.

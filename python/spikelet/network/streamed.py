@@ -21,8 +21,6 @@ from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 
-__all__ = ["StreamedProjection"]
-
 Ids = npt.NDArray[np.uint32]
 
 

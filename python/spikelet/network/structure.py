@@ -25,8 +25,6 @@ from spikelet.network.synapse_rule import core_of
 from spikelet.neurons import LIF
 from spikelet.plasticity import Plasticity
 
-__all__ = ["Structure", "add_empty"]
-
 _MOST_STEPS = 65535  # of a weight of 16 bits
 
 

@@ -11,8 +11,6 @@ from spikelet.network.rule_text import WEIGHT, read_rule
 from spikelet.network.synapse_rule import SynapseRule, rule_class
 from spikelet.neurons.equations.from_text import FromText
 
-__all__ = ["SynapseEquations", "rule_of"]
-
 
 def rule_of(plasticity: Any) -> Any:
     """Return the rule with the defaults of its text, if equations are given in place of a rule."""

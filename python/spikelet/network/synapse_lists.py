@@ -22,8 +22,6 @@ from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, Rule
 from spikelet.spatial import DistanceDependent
 
-__all__ = ["Block", "NewSynapses", "find_each", "find_over_all", "row_lengths"]
-
 Ids: TypeAlias = npt.NDArray[np.uint32]
 Ints: TypeAlias = npt.NDArray[np.int64]
 

@@ -20,8 +20,6 @@ from spikelet.neurons.equations.parameters import is_quantity
 from spikelet.neurons.equations.units import unit_text
 from spikelet.plasticity import Plasticity
 
-__all__ = ["SynapseRule", "core_of", "rule_class"]
-
 
 class _Maker(Protocol):
     """What a rule needs of the `SynapseEquations` that made it."""

@@ -14,8 +14,6 @@ from spikelet.network.synapse_lists import NewSynapses
 from spikelet.rules import Distribution, as_spec
 from spikelet.spatial import ByDistance
 
-__all__ = ["synapse_values"]
-
 
 def synapse_values(
     net: NetworkBase, synapses: NewSynapses, argument: str, value: Any, unit: str, stream: int

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from spikelet.network.base import Engine
 
-__all__ = ["Synapses"]
-
 Ints = npt.NDArray[np.int64]
 
 

@@ -20,8 +20,6 @@ from spikelet.network.synapse_lists import row_lengths
 from spikelet.neurons import NeuronModel
 from spikelet.recording.on_disk import LAST, Arrays, Layout, RecordingFile
 
-__all__ = ["Span", "SpikeTape", "StateTape", "Tape", "WeightTape"]
-
 
 class Span(NamedTuple):
     """When a recorder records: at stamps after `start`, up to `stop` [steps]."""

@@ -10,8 +10,6 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.tape import Tape
 from spikelet.recording.on_disk import RecordingFile
 
-__all__ = ["StrPath", "by_file", "drain", "files", "next_files", "pending", "record_to"]
-
 StrPath: TypeAlias = str | os.PathLike[str]
 
 

@@ -9,8 +9,6 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.recorders import SpikeRecorder
 
-__all__ = ["to_neo"]
-
 
 def to_neo(net: NetworkContents) -> Any:
     """Return what all recorders hold; see `Network.to_neo`."""

@@ -13,8 +13,6 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from spikelet._util.spelling import explain
 
-__all__ = ["Report", "Turn", "changing"]
-
 Report = Callable[[int], None]
 Result = TypeVar("Result")
 Method = TypeVar("Method", bound=Callable[..., Any])

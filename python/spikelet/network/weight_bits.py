@@ -8,8 +8,6 @@ from typing import Any
 from spikelet._util.checks import fail, number, require
 from spikelet.plasticity import Plasticity
 
-__all__ = ["Int16", "largest_of"]
-
 _ALLOWED = 'must be "float", "int16" or sl.Int16(...)'
 
 

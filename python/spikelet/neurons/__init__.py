@@ -6,9 +6,7 @@ currents in pA, capacitances in pF, conductances in nS, times in ms.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.neurons.adex import AdEx
 from spikelet.neurons.base import NeuronModel
 from spikelet.neurons.cond_alpha import LIFCondAlpha
@@ -51,5 +49,4 @@ __all__ = [
     "NeuronModel",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

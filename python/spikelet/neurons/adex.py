@@ -12,8 +12,6 @@ from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
 
-__all__ = ["AdEx"]
-
 
 def AdEx(
     *, synapses: SynapseKind = "cond_exp", method: str = "rk2", **parameters: Values

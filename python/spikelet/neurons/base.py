@@ -21,17 +21,6 @@ from spikelet._util.advice import advise, only_about
 from spikelet._util.checks import fail, numbers, own, require, satisfies
 from spikelet._util.described import Described
 
-__all__ = [
-    "STATES",
-    "NeuronModel",
-    "Simulator",
-    "State",
-    "Values",
-    "advise_si",
-    "largest",
-    "parameter",
-]
-
 Values = float | npt.ArrayLike
 Simulator: TypeAlias = _core.Simulator32 | _core.Simulator64
 

@@ -12,8 +12,6 @@ from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
-__all__ = ["LIFCondAlpha"]
-
 
 def LIFCondAlpha(*, method: str = "rk4", **parameters: Values) -> EquationsModel:
     r"""Leaky integrate-and-fire neuron with alpha-shaped conductances (NEST ``iaf_cond_alpha``).

@@ -12,8 +12,6 @@ from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
-__all__ = ["LIFCondSFA"]
-
 
 def LIFCondSFA(*, method: str = "exponential_midpoint", **parameters: Values) -> EquationsModel:
     r"""`LIFCond` with spike-frequency adaptation and relative refractoriness (NEST ``iaf_cond_exp_sfa_rr``).

@@ -13,8 +13,6 @@ from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.synapses import synapses_of
 
-__all__ = ["GIF"]
-
 
 def GIF(
     *,

@@ -12,8 +12,6 @@ from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
 
-__all__ = ["HodgkinHuxley"]
-
 Channels: TypeAlias = Literal["squid", "traub"]
 
 

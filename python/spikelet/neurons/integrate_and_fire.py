@@ -24,17 +24,6 @@ from spikelet.neurons.base import (
     parameter,
 )
 
-__all__ = [
-    "IF",
-    "LIF",
-    "IntegrateAndFire",
-    "LIFAlpha",
-    "LIFCond",
-    "LIFDelta",
-    "LIFOneCurrent",
-    "models",
-]
-
 
 class _Facts(NamedTuple):
     """The core's number and description of a model."""

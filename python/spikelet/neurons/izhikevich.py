@@ -11,8 +11,6 @@ from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 
-__all__ = ["Izhikevich"]
-
 
 def Izhikevich(*, method: str = "rk4", **parameters: Values) -> EquationsModel:
     r"""Izhikevich's neuron (the model of NEST ``izhikevich``).

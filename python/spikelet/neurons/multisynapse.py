@@ -11,8 +11,6 @@ from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.order import require_below
 
-__all__ = ["LIFMultisynapse"]
-
 
 def LIFMultisynapse(
     *, tau_syn: Mapping[str, Values] | Sequence[Values], **parameters: Values

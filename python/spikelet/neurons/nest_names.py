@@ -21,8 +21,6 @@ from spikelet.neurons.izhikevich import Izhikevich
 from spikelet.neurons.multisynapse import LIFMultisynapse
 from spikelet.neurons.nmda import LIFNMDA
 
-__all__ = ["NEST_MODELS", "NestKind", "model_of_nest"]
-
 
 class NestKind(NamedTuple):
     """How a model of NEST is made here.

@@ -11,8 +11,6 @@ from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 
-__all__ = ["LIFNMDA"]
-
 
 def LIFNMDA(*, method: str = "exponential_midpoint", **parameters: Values) -> EquationsModel:
     r"""Leaky integrate-and-fire neuron with AMPA, GABA and NMDA receptors (NEST ``iaf_bw_2001``).

@@ -9,8 +9,6 @@ import numpy as np
 from spikelet._util.checks import fail
 from spikelet.neurons.base import NeuronModel
 
-__all__ = ["require_below"]
-
 M = TypeVar("M", bound=NeuronModel)
 
 

@@ -10,8 +10,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from spikelet._util.checks import choice
 
-__all__ = ["SynapseKind", "Synapses", "require_kind", "synapses_of"]
-
 SynapseKind: TypeAlias = Literal["cond_exp", "cond_alpha", "psc_exp", "psc_alpha", "delta"]
 """Conductances or currents that decay exponentially or are alpha functions; or steps of the potential."""
 

@@ -7,9 +7,7 @@ matplotlib. Colours of text and lines follow its style, so ``plt.style.use("dark
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.plot.fit import fit
 from spikelet.plot.graph import network
 from spikelet.plot.layers import bars, layer_rates, results
@@ -50,5 +48,4 @@ __all__ = [
     "weight_history",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

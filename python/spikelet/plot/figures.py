@@ -12,20 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "BLUE",
-    "GRAY",
-    "RED",
-    "axes",
-    "color",
-    "extra_of",
-    "figure_of",
-    "ink",
-    "literal",
-    "pyplot",
-    "styled",
-]
-
 # Readable on white and on black.
 BLUE, RED, GRAY = "#3b7dc4", "#d1583f", "#8a8a8a"
 

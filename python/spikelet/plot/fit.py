@@ -13,8 +13,6 @@ from spikelet.plot.figures import BLUE, RED, figure_of, ink
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["fit"]
-
 _MOST = 6  # sweeps
 
 

@@ -19,8 +19,6 @@ from spikelet.plot.figures import BLUE, GRAY, RED, axes, extra_of, ink, literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["MOST_SYNAPSES", "draw", "network"]
-
 MOST_SYNAPSES = 20_000_000
 """Synapses of a projection up to which its weights are read."""
 

@@ -20,8 +20,6 @@ from spikelet.recording.reading import RecordedSamples
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["live"]
-
 Drawn: TypeAlias = SpikesOf | RecordedSamples | Callable[["Figure"], Any]
 
 

@@ -17,8 +17,6 @@ from spikelet.sources import SpikeSource
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["fi_curve", "psp"]
-
 Float = npt.NDArray[np.float64]
 
 

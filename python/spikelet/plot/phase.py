@@ -16,8 +16,6 @@ from spikelet.plot.figures import BLUE, GRAY, RED, axes, ink, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["phase_plane"]
-
 Float = npt.NDArray[np.float64]
 
 _GRID = 300  # points along an axis, for the nullclines

@@ -10,16 +10,6 @@ from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes.binning import number_of_bins
 from spikelet.spikes.spikes import Spikes, as_spikes
 
-__all__ = [
-    "Named",
-    "SpikesOf",
-    "bin_width",
-    "interval",
-    "named_spikes",
-    "overlap",
-    "require_observed",
-]
-
 Recorded: TypeAlias = RecordedSpikes | Spikes
 SpikesOf: TypeAlias = Recorded | Sequence[Recorded] | Mapping[str, Recorded]
 

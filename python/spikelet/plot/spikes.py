@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["activity", "raster", "raster_and_rates", "rate_histogram"]
-
 
 def raster(
     spikes: SpikesOf | ArrayLike,

@@ -18,8 +18,6 @@ from spikelet.spikes.binning import number_of_bins
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["correlation_distribution", "rate_distribution"]
-
 
 def rate_distribution(
     spikes: SpikesOf,

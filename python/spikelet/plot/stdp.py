@@ -19,8 +19,6 @@ from spikelet.sources import SpikeSource
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["stdp_window"]
-
 Float = npt.NDArray[np.float64]
 
 

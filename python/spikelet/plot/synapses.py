@@ -17,8 +17,6 @@ from spikelet.recording.reading import RecordedSamples
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["connectivity", "synapse_distribution", "weight_history"]
-
 What = Literal["weights", "delays", "synapses"]
 
 

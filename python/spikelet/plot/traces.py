@@ -19,8 +19,6 @@ from spikelet.spikes.spikes import Spikes, as_spikes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["trace"]
-
 _THRESHOLDS = ("V_th", "V_peak")
 
 

@@ -14,8 +14,6 @@ from spikelet.plot.figures import axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["feature_maps", "receptive_fields"]
-
 
 def receptive_fields(
     weights: ArrayLike,

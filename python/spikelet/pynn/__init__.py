@@ -17,190 +17,49 @@ from pyNN.network import Network
 from pyNN.space import Space
 from pyNN.standardmodels import StandardCellType
 
-from spikelet.pynn.cells import (
-    EIF_cond_alpha_isfa_ista,
-    EIF_cond_exp_isfa_ista,
-    GIF_cond_exp,
-    HH_cond_exp,
-    IF_cond_alpha,
-    IF_cond_exp,
-    IF_cond_exp_gsfa_grr,
-    IF_curr_alpha,
-    IF_curr_delta,
-    IF_curr_exp,
-    IF_facets_hardware1,
-    Izhikevich,
+from spikelet.pynn import (
+    cells,
+    connectors,
+    control,
+    electrodes,
+    native_types,
+    point_neuron,
+    populations,
+    procedural_api,
+    projections,
+    random,
+    renewal,
+    sources,
+    synapses,
 )
-from spikelet.pynn.connectors import (
-    AllToAllConnector,
-    ArrayConnector,
-    CloneConnector,
-    Connector,
-    CSAConnector,
-    DisplacementDependentProbabilityConnector,
-    DistanceDependentProbabilityConnector,
-    FixedNumberPostConnector,
-    FixedNumberPreConnector,
-    FixedProbabilityConnector,
-    FixedTotalNumberConnector,
-    FromFileConnector,
-    FromListConnector,
-    IndexBasedProbabilityConnector,
-    OneToOneConnector,
-    SmallWorldConnector,
-)
-from spikelet.pynn.control import (
-    end,
-    get_current_time,
-    get_max_delay,
-    get_min_delay,
-    get_time_step,
-    initialize,
-    num_processes,
-    rank,
-    reset,
-    run,
-    run_for,
-    run_until,
-    setup,
-)
-from spikelet.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
-from spikelet.pynn.native_types import NativeCellType, native_cell_type
-from spikelet.pynn.point_neuron import (
-    LIF,
-    AdExp,
-    AlphaPSR,
-    BetaPSR,
-    CondAlphaPostSynapticResponse,
-    CondBetaPostSynapticResponse,
-    CondExpPostSynapticResponse,
-    CurrExpPostSynapticResponse,
-    ExpPSR,
-    PointNeuron,
-)
-from spikelet.pynn.populations import Assembly, Population, PopulationView
-from spikelet.pynn.procedural_api import connect, create, record, record_gsyn, record_v, set  # noqa: A004
-from spikelet.pynn.projections import Projection
-from spikelet.pynn.random import GSLRNG, NativeRNG, NumpyRNG, RandomDistribution
-from spikelet.pynn.renewal import (
-    SpikeSourceGamma,
-    SpikeSourceInhGamma,
-    SpikeSourcePoissonRefractory,
-)
-from spikelet.pynn.sources import SpikeSourceArray, SpikeSourcePoisson
-from spikelet.pynn.synapses import (
-    AdditivePotentiationMultiplicativeDepression,
-    AdditiveWeightDependence,
-    ElectricalSynapse,
-    GutigWeightDependence,
-    MultiplicativeWeightDependence,
-    MultiQuantalSynapse,
-    SimpleStochasticSynapse,
-    SpikePairRule,
-    StaticSynapse,
-    STDPMechanism,
-    StochasticTsodyksMarkramSynapse,
-    TsodyksMarkramSynapse,
-    Vogels2011Rule,
-)
+from spikelet.pynn.cells import *
+from spikelet.pynn.connectors import *
+from spikelet.pynn.control import *
+from spikelet.pynn.electrodes import *
+from spikelet.pynn.native_types import *
+from spikelet.pynn.point_neuron import *
+from spikelet.pynn.populations import *
+from spikelet.pynn.procedural_api import *
+from spikelet.pynn.projections import *
+from spikelet.pynn.random import *
+from spikelet.pynn.renewal import *
+from spikelet.pynn.sources import *
+from spikelet.pynn.synapses import *
 
-__all__ = [
-    "GSLRNG",
-    "LIF",
-    "ACSource",
-    "AdExp",
-    "AdditivePotentiationMultiplicativeDepression",
-    "AdditiveWeightDependence",
-    "AllToAllConnector",
-    "AlphaPSR",
-    "ArrayConnector",
-    "Assembly",
-    "BetaPSR",
-    "CSAConnector",
-    "CloneConnector",
-    "CondAlphaPostSynapticResponse",
-    "CondBetaPostSynapticResponse",
-    "CondExpPostSynapticResponse",
-    "Connector",
-    "CurrExpPostSynapticResponse",
-    "DCSource",
-    "DisplacementDependentProbabilityConnector",
-    "DistanceDependentProbabilityConnector",
-    "EIF_cond_alpha_isfa_ista",
-    "EIF_cond_exp_isfa_ista",
-    "ElectricalSynapse",
-    "ExpPSR",
-    "FixedNumberPostConnector",
-    "FixedNumberPreConnector",
-    "FixedProbabilityConnector",
-    "FixedTotalNumberConnector",
-    "FromFileConnector",
-    "FromListConnector",
-    "GIF_cond_exp",
-    "GutigWeightDependence",
-    "HH_cond_exp",
-    "IF_cond_alpha",
-    "IF_cond_exp",
-    "IF_cond_exp_gsfa_grr",
-    "IF_curr_alpha",
-    "IF_curr_delta",
-    "IF_curr_exp",
-    "IF_facets_hardware1",
-    "IndexBasedProbabilityConnector",
-    "Izhikevich",
-    "MultiQuantalSynapse",
-    "MultiplicativeWeightDependence",
-    "NativeCellType",
-    "NativeRNG",
-    "Network",
-    "NoisyCurrentSource",
-    "NumpyRNG",
-    "OneToOneConnector",
-    "PointNeuron",
-    "Population",
-    "PopulationView",
-    "Projection",
-    "RandomDistribution",
-    "STDPMechanism",
-    "SimpleStochasticSynapse",
-    "SmallWorldConnector",
-    "Space",
-    "SpikePairRule",
-    "SpikeSourceArray",
-    "SpikeSourceGamma",
-    "SpikeSourceInhGamma",
-    "SpikeSourcePoisson",
-    "SpikeSourcePoissonRefractory",
-    "StandardCellType",
-    "StaticSynapse",
-    "StepCurrentSource",
-    "StochasticTsodyksMarkramSynapse",
-    "TsodyksMarkramSynapse",
-    "Vogels2011Rule",
-    "connect",
-    "create",
-    "end",
-    "errors",
-    "get_current_time",
-    "get_max_delay",
-    "get_min_delay",
-    "get_time_step",
-    "initialize",
-    "list_standard_models",
-    "native_cell_type",
-    "num_processes",
-    "rank",
-    "record",
-    "record_gsyn",
-    "record_v",
-    "reset",
-    "run",
-    "run_for",
-    "run_until",
-    "set",
-    "setup",
-    "space",
-]
+__all__ = ["Network", "Space", "StandardCellType", "errors", "list_standard_models", "space"]
+__all__ += cells.__all__
+__all__ += connectors.__all__
+__all__ += control.__all__
+__all__ += electrodes.__all__
+__all__ += native_types.__all__
+__all__ += point_neuron.__all__
+__all__ += populations.__all__
+__all__ += procedural_api.__all__
+__all__ += projections.__all__
+__all__ += random.__all__
+__all__ += renewal.__all__
+__all__ += sources.__all__
+__all__ += synapses.__all__
 
 
 def list_standard_models() -> list[str]:

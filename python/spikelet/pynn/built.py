@@ -18,8 +18,6 @@ from spikelet.pynn.connections import Part, Table, on_grid
 from spikelet.pynn.random import native_distribution
 from spikelet.rules import AllToAll, Distribution, Rule
 
-__all__ = ["Built", "Plan", "as_pynn"]
-
 T = TypeVar("T")
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

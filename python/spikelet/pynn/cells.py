@@ -17,9 +17,6 @@ from spikelet.pynn.native import Cells, Neurons, Translated, native_errors
 from spikelet.pynn.simulator import State
 
 __all__ = [
-    "ADEX",
-    "LEAK",
-    "MEMBRANE",
     "EIF_cond_alpha_isfa_ista",
     "EIF_cond_exp_isfa_ista",
     "GIF_cond_exp",

@@ -9,17 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from pyNN.common import Assembly
 
-__all__ = [
-    "Part",
-    "Table",
-    "all_pairs",
-    "as_matrix",
-    "distances",
-    "on_grid",
-    "own_index",
-    "parts_of",
-]
-
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 

@@ -17,9 +17,6 @@ from spikelet.network.population import Population
 from spikelet.neurons import NeuronModel
 from spikelet.pynn.simulator import State
 
-__all__ = ["Cells", "Neurons", "Translated", "native_errors"]
-
-
 Ints = npt.NDArray[np.int64]
 
 

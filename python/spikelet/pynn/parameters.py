@@ -20,8 +20,6 @@ from pyNN.random import RandomDistribution
 from spikelet.pynn.connections import distances
 from spikelet.pynn.random import NativeRNG
 
-__all__ = ["Parameters", "columns_of"]
-
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 

@@ -25,7 +25,7 @@ from spikelet.pynn.parameters import Parameters
 from spikelet.pynn.synapses import StaticSynapse, SynapseType
 from spikelet.rules import Rule
 
-__all__ = ["Connection", "Projection"]
+__all__ = ["Projection"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

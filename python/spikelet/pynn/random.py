@@ -20,8 +20,6 @@ __all__ = [
     "NativeRNG",
     "NumpyRNG",
     "RandomDistribution",
-    "index_pairs",
-    "native_distribution",
 ]
 
 Floats = npt.NDArray[np.float64]

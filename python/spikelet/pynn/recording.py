@@ -18,8 +18,6 @@ from pyNN.recording import Variable
 
 from spikelet.pynn import simulator
 
-__all__ = ["Recorder"]
-
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 

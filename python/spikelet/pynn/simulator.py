@@ -16,8 +16,6 @@ from pyNN import common, errors
 from spikelet._util.advice import warn_caller
 from spikelet.network.network import Network
 
-__all__ = ["ID", "State", "name", "state"]
-
 name = "spikelet"
 
 _PIECE = 1 << 18  # steps for which currents and spike times are computed at once, at most

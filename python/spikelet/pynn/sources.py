@@ -21,7 +21,7 @@ from spikelet.pynn.simulator import State
 from spikelet.sources import InhomogeneousPoisson, SpikeSource
 from spikelet.sources.poisson import check_events
 
-__all__ = ["HeldParameters", "SpikeSourceArray", "SpikeSourcePoisson", "non_negative"]
+__all__ = ["SpikeSourceArray", "SpikeSourcePoisson"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -27,7 +27,6 @@ __all__ = [
     "SpikePairRule",
     "StaticSynapse",
     "StochasticTsodyksMarkramSynapse",
-    "SynapseType",
     "TsodyksMarkramSynapse",
     "Vogels2011Rule",
 ]

@@ -14,8 +14,6 @@ from spikelet.recording.labels import Labels
 from spikelet.recording.on_disk import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
-__all__ = ["SampleData", "SpikeData"]
-
 
 class _Data(Sealed, Recorded):
     """Recorded data without a network or a file.
@@ -104,23 +102,18 @@ class SpikeData(_Data, RecordedSpikes):
 class SampleData(_Data, RecordedSamples):
     """Samples as they were when a recorder was pickled or copied, with its properties."""
 
-    _what: Labels | None = None  # of data that an older version pickled
-
     def __init__(
         self,
         name: str,
         stamps: npt.NDArray[np.int64],
         data: npt.NDArray[Any],
         dt: float,
-        labels: Labels | None = None,
+        labels: Labels,
     ) -> None:
         super().__init__(name, stamps, data, dt)
-        self._what = labels
+        self._labels = labels
 
     @property
     def labels(self) -> Labels:
-        """Description of the samples; in data pickled by version 0.3, unit and ids are unknown."""
-        if self._what is not None:
-            return self._what
-        population, _, what = self.name.rpartition(".")
-        return Labels(population, what, "", {"id": np.arange(self._data[1].shape[1])}, self._dt)
+        """Description of the samples."""
+        return self._labels

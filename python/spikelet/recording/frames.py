@@ -10,8 +10,6 @@ import numpy.typing as npt
 from spikelet._util.extras import extra
 from spikelet.recording.labels import Labels
 
-__all__ = ["sample_array", "sample_frame"]
-
 
 def sample_frame(times: npt.NDArray[np.float64], values: npt.NDArray[Any], labels: Labels) -> Any:
     """Return a DataFrame: rows are times [ms], columns are ids, or pairs of pre and post."""

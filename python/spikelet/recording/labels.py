@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy.typing as npt
 
-__all__ = ["Labels"]
-
 
 @dataclass(frozen=True)
 class Labels:

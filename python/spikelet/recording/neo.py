@@ -11,8 +11,6 @@ import numpy.typing as npt
 from spikelet._util.extras import extra
 from spikelet.recording.labels import Labels
 
-__all__ = ["signal"]
-
 _UNIT = re.compile(r"(1/)?[A-Za-z]+([*/][A-Za-z]+)*")  # what quantities may evaluate
 
 

@@ -36,8 +36,6 @@ from spikelet import _core
 from spikelet._util.checks import fail
 from spikelet._util.files import replaced, sync
 
-__all__ = ["LAST", "Arrays", "Layout", "Log", "RecordingFile"]
-
 FORMAT, VERSION = "spikelet recording", 3
 LAST = int(np.iinfo(np.int64).max)  # later than any step
 

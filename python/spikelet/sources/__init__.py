@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 from spikelet.sources.currents import CurrentInput, NoiseInput, SineCurrent, StepCurrent
 from spikelet.sources.packets import PulsePacket
 from spikelet.sources.poisson import PoissonInput, PoissonSource
@@ -25,5 +23,4 @@ __all__ = [
     "StepCurrent",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

@@ -13,8 +13,6 @@ from spikelet._util.grid import Snap, snap_rule
 from spikelet.sources.rates import change_times
 from spikelet.sources.window import check_window
 
-__all__ = ["CurrentInput", "NoiseInput", "SineCurrent", "StepCurrent"]
-
 
 @dataclass(frozen=True, eq=False)
 class CurrentInput(Described):

@@ -12,8 +12,6 @@ from spikelet import _core
 from spikelet._util.checks import integer, numbers, own, require, scalar
 from spikelet._util.described import Described
 
-__all__ = ["PulsePacket"]
-
 _MOST = 2**18  # spikes of an element in a packet
 
 

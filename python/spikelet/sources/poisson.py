@@ -14,8 +14,6 @@ from spikelet._util.described import Described
 from spikelet.sources.rates import ChangingRate
 from spikelet.sources.window import check_window
 
-__all__ = ["PoissonInput", "PoissonSource", "check_events"]
-
 Numbers = npt.NDArray[np.float64]
 
 _MOST_EVENTS = 2**18  # in a step; random streams hold no more draws

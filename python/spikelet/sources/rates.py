@@ -14,14 +14,6 @@ from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 from spikelet.sources.window import check_window, window
 
-__all__ = [
-    "ChangingRate",
-    "InhomogeneousPoisson",
-    "SinusoidalPoisson",
-    "change_steps",
-    "change_times",
-]
-
 Floats = npt.NDArray[np.float64]
 
 

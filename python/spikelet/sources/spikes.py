@@ -14,8 +14,6 @@ from spikelet._util.grid import Snap, grid_steps, snap_rule
 from spikelet.spikes.spikes import as_spikes
 from spikelet.spikes.trains import joined
 
-__all__ = ["RasterSource", "SpikeSource"]
-
 _MOST_EVENTS = 2**18  # of an element in a step
 
 

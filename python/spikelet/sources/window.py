@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 from spikelet._util.checks import fail, number, require, steps_of
 
-__all__ = ["Window", "check_window", "require_ahead", "window"]
-
 
 class Window(NamedTuple):
     """Steps from `start` on, and before `stop`; None: no end."""

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, own
 
-__all__ = ["checked", "common", "gathered", "of_elements", "of_one"]
-
 
 def _each(value: Any, n: int) -> bool:
     return isinstance(value, np.ndarray) and value.shape == (n,)

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, scalar
 
-__all__ = ["bin_of", "number_of_bins", "width_of"]
-
 _GRID = 1e-6  # share of a bin by which a time may be off, since times on the grid are rarely binary fractions
 
 

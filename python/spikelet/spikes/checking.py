@@ -24,17 +24,6 @@ from spikelet._util.checks import (
 )
 from spikelet.spikes.trains import MOST_IDS
 
-__all__ = [
-    "check_grid",
-    "checked_elements",
-    "finite",
-    "in_order",
-    "interval_of",
-    "on_grid",
-    "raster_spikes",
-    "sorted_spikes",
-]
-
 Ints = npt.NDArray[np.int64]
 
 

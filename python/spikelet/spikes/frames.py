@@ -11,8 +11,6 @@ import numpy.typing as npt
 from spikelet._util.checks import Float
 from spikelet._util.extras import extra
 
-__all__ = ["spike_dataset", "spike_frame"]
-
 
 def spike_frame(times: Float, ids: npt.NDArray[np.int64], about: Mapping[str, Any]) -> Any:
     """Return a DataFrame with a row for each spike."""

@@ -17,8 +17,6 @@ from spikelet.spikes.checking import on_grid
 from spikelet.spikes.selection import places_of
 from spikelet.spikes.trains import MOST_IDS
 
-__all__ = ["Span", "read_trains", "train_list", "trains"]
-
 Span = tuple[float, float, float | None]
 """Start, stop and step of the grid [ms]."""
 

@@ -24,8 +24,6 @@ from spikelet.spikes.checking import (
 )
 from spikelet.spikes.selection import places_of
 
-__all__ = ["Observed"]
-
 Ints = npt.NDArray[np.int64]
 
 

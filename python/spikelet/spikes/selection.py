@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, is_masked
 
-__all__ = ["chosen_ids", "places_of", "united"]
-
 Ints = npt.NDArray[np.int64]
 
 

@@ -23,8 +23,6 @@ from spikelet.spikes.observed import Observed
 from spikelet.spikes.selection import chosen_ids, places_of, united
 from spikelet.spikes.trains import by_element, joined
 
-__all__ = ["Spikes", "as_spikes"]
-
 Ints = npt.NDArray[np.int64]
 
 
@@ -436,8 +434,6 @@ class Spikes(Observed):
         elif self.shape != (self.n,):
             about["shape"] = list(self.shape)
         return {name: value for name, value in about.items() if value is not None}
-
-    # Deprecated ---------------------------------------------------------------------------------------------------
 
 
 def as_spikes(value: Any) -> Spikes | None:

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail, integer, numbers
 
-__all__ = ["MOST_IDS", "by_element", "grouping", "joined"]
-
 MOST_IDS = 2**32
 """Ids are below it, as those of populations."""
 

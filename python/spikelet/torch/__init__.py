@@ -5,10 +5,8 @@ Needs PyTorch: ``pip install 'spikelet[torch]'``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spikelet._util.extras import needs
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import offer
 
 with needs("spikelet.torch", "torch"):
     import torch as _torch
@@ -107,5 +105,4 @@ __all__ = [
     "to_spiking_model",
 ]
 
-if not TYPE_CHECKING:  # a type checker knows what there is
-    __getattr__, __dir__ = missing(__name__, __all__), __all__.copy
+offer(__name__, __all__)

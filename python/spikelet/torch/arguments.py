@@ -6,8 +6,6 @@ from typing import Any
 
 from spikelet._util.checks import fail, number, require
 
-__all__ = ["real", "require_kind"]
-
 
 def real(where: str, argument: str, value: Any, rule: str, unit: str = "") -> float:
     """Return one number that satisfies a rule of `spikelet._util.checks.require`."""

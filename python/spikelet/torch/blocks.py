@@ -14,8 +14,6 @@ from spikelet.torch.modules import LIF
 from spikelet.torch.norms import tdBN
 from spikelet.torch.sparse import SpikeConv2d
 
-__all__ = ["DropoutOverTime", "PotentialShortcut", "SEWBlock", "SpikeAttention"]
-
 
 class SEWBlock(nn.Module):
     """A residual block that combines its spikes and those of its shortcut element by element.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-import zipfile
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from numbers import Real
@@ -18,9 +17,7 @@ from numpy.typing import NDArray
 from spikelet._util.checks import fail
 from spikelet._util.container import Format
 
-__all__ = ["contents", "load", "restored", "save", "stored"]
-
-_FORMAT = Format("spikelet training", version=2, oldest=1, summed=1)
+_FORMAT = Format("spikelet training", version=2)
 _OWN = {"seed", "history", "random", "generator"}
 _OPTIONAL = ("test_accuracy", "validation_accuracy")
 _ERRORS = (
@@ -118,7 +115,6 @@ def load(
     present = {name: part for name, part in parts.items() if part is not None}
     before = {name: copy.deepcopy(part.state_dict()) for name, part in present.items()}
     try:
-        _refuse_old(path)
         header, arrays = _FORMAT.load(path)
         state = {name: restored(value, arrays) for name, value in header["state"].items()}
         vars(state["model"])["_metadata"] = restored(header["versions"], arrays)
@@ -146,15 +142,6 @@ def load(
     return history
 
 
-def _refuse_old(path: Path) -> None:
-    """Refuse a checkpoint that PyTorch wrote, as it did for versions up to 0.20."""
-    with contextlib.suppress(zipfile.BadZipFile, OSError), zipfile.ZipFile(path) as archive:
-        if any(name.endswith("/data.pkl") for name in archive.namelist()):
-            raise ValueError(
-                "it was written by spikelet 0.20 or earlier, whose checkpoints this version does not read"
-            )
-
-
 def _check(where: str, state: Any, parts: dict[str, Any], seed: int, epoch: type[Any]) -> None:
     """Refuse a state of other parts: PyTorch loads states of optimizers and schedulers without a look at them."""
     if type(state["seed"]) is not int or state["seed"] != seed:
@@ -168,7 +155,6 @@ def _check(where: str, state: Any, parts: dict[str, Any], seed: int, epoch: type
     number = 0.0
     kinds = {field.name: number for field in dataclasses.fields(epoch)}
     for k, past in enumerate(state["history"], 1):
-        past.setdefault("validation_accuracy", None)  # of version 1
         own = kinds | {name: None for name in _OPTIONAL if past.get(name, 0) is None}
         _require_alike(where, "history", own, past)
         if past["epoch"] != k:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["is_computed", "recompute"]
-
 _KINDS = (BasePruningMethod, SpectralNorm, WeightNorm)
 
 

@@ -28,19 +28,6 @@ from spikelet.torch.cell import (
 )
 from spikelet.torch.watched import is_watched
 
-__all__ = [
-    "CONVENTIONS",
-    "CONVENTION_PARAMETERS",
-    "HALVES",
-    "NAMES",
-    "RASTERS",
-    "Setting",
-    "flag",
-    "require_in_range",
-    "setting",
-    "single",
-]
-
 # Types that autocast and `module.half()` produce; the core computes in float32 instead.
 HALVES = (torch.bfloat16, torch.float16)
 # Spikes and counts as encoders return them; a byte each is kept of them for the backward pass.

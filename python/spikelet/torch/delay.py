@@ -21,18 +21,6 @@ from spikelet.torch.memory import empty
 from spikelet.torch.plain import gradients
 from spikelet.torch.watched import is_transformed, is_watched
 
-__all__ = [
-    "Delay",
-    "Per",
-    "delayed",
-    "expanded",
-    "first_delays",
-    "kept_within",
-    "narrow_delays",
-    "shape_of",
-]
-
-
 Per: TypeAlias = Literal["synapse", "axon", "neuron"]
 
 

@@ -36,9 +36,6 @@ from spikelet.torch.psn import PSN, SlidingPSN
 from spikelet.torch.quantized import plain
 from spikelet.torch.time import OverTime
 
-__all__ = ["DeployedNetwork", "neuron_layer", "read", "to_network", "to_spiking_model"]
-
-
 _WHERE = "to_spiking_model"
 
 

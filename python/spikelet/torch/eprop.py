@@ -15,8 +15,6 @@ from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import setting
 from spikelet.torch.plain import slope
 
-__all__ = ["EProp"]
-
 _PARAMETERS = ("tau_m", "tau_out", "tau_adapt", "boost", "dt", "v_threshold", "surrogate", "alpha")
 
 

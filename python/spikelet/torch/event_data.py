@@ -21,9 +21,6 @@ from spikelet._util.files import replaced
 from spikelet._util.identity import identity
 from spikelet.datasets.recordings import Recordings
 
-__all__ = ["EventDataset", "Recorded", "Store", "pad_frames"]
-
-
 _VERSION = 1  # of the files
 
 

@@ -21,9 +21,6 @@ from spikelet.torch.arguments import real, require_kind
 from spikelet.torch.delay import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.losses import check_labels
 
-__all__ = ["EventProp", "EventSpikes", "first_spike_cross_entropy"]
-
-
 # tau_mem, tau_syn, v_threshold, t_max, in_features
 _Model: TypeAlias = tuple[float, float, float, float, int]
 

@@ -23,18 +23,6 @@ from spikelet.layers.pools import MeanPool, Pool, axis_matrices, window_places
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.modules import LI, LIF
 
-__all__ = [
-    "JOINS",
-    "Row",
-    "SpikingModule",
-    "aligned",
-    "from_spiking_model",
-    "increments",
-    "is_maximum",
-    "row_of",
-]
-
-
 # Takes the module with the parameters of the layer, the layer, and samples [N, ...].
 Function: TypeAlias = Callable[[Any, Any, torch.Tensor], torch.Tensor]
 

@@ -19,8 +19,6 @@ from spikelet.torch.watched import is_watched, refuse_tangents
 Backend: TypeAlias = Literal["core", "torch"]
 BACKENDS = ("core", "torch")
 
-__all__ = ["BACKENDS", "Backend", "Run", "integrate", "kept_as", "lif", "run"]
-
 
 class Run(NamedTuple):
     """The result of a run over time; the next run may start from the last states [B, ...]."""

@@ -14,8 +14,6 @@ import torch
 from spikelet import _core
 from spikelet._util.checks import integer
 
-__all__ = ["keep_freed_memory", "pool_limit", "set_pool_limit"]
-
 NUMPY: dict[torch.dtype, np.dtype[Any]] = {
     torch.float32: np.dtype(np.float32),
     torch.float64: np.dtype(np.float64),

@@ -17,8 +17,6 @@ from spikelet.torch.norms import tdBN
 from spikelet.torch.sparse import SpikeConv2d
 from spikelet.torch.time import OverTime
 
-__all__ = ["VGG", "sew_resnet18", "sew_resnet34", "spikformer", "vgg"]
-
 VGG: dict[str, tuple[int | str, ...]] = {
     "vgg5": (64, "pool", 128, 128, "pool"),
     "vgg9": (64, 64, "pool", 128, 128, "pool", 256, 256, 256, "pool"),

@@ -24,19 +24,6 @@ from spikelet.torch.conventions import (
 )
 from spikelet.torch.functional import BACKENDS, Backend, Run, run
 
-__all__ = [
-    "ALIF",
-    "IF",
-    "LI",
-    "LIF",
-    "CubaLIF",
-    "Neuron",
-    "RecurrentALIF",
-    "RecurrentCubaLIF",
-    "RecurrentLIF",
-]
-
-
 _OF_ALL = ("v_threshold", "surrogate", "alpha")
 _EITHER = {"tau_m": "decay", "decay": "tau_m"}  # of which only one is given
 _FIXED = ("convention", "learn_tau", "learn_threshold")

@@ -11,8 +11,6 @@ from spikelet._util.checks import fail, integer
 from spikelet.torch.arguments import real
 from spikelet.torch.time import OverTime
 
-__all__ = ["TEBN", "tdBN", "tdLN"]
-
 
 def _norm(where: str, features: int, dimensions: int) -> nn.Module:
     features = integer(where, "features", features, 1)

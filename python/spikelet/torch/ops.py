@@ -22,8 +22,6 @@ from spikelet.torch.watched import differentiated_once, is_watched
 if TYPE_CHECKING:
     from spikelet.torch.conventions import Setting
 
-__all__ = ["neuron"]
-
 Array: TypeAlias = Any  # of numpy
 Optional: TypeAlias = Tensor | None
 _N_GIVEN = len(PARAMETERS) + 5  # three states, recurrent weights, first spikes

@@ -15,8 +15,6 @@ from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.plain import straight_through
 from spikelet.torch.time import in_order, layers_over_time
 
-__all__ = ["OTTT"]
-
 # Maps without state that are affine: the filtered output is the output of the filtered input.
 _AFFINE = (
     nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Flatten, nn.Identity,

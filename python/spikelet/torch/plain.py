@@ -14,8 +14,6 @@ from torch import Tensor
 
 from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When
 
-__all__ = ["gradients", "neuron", "slope", "straight_through"]
-
 
 def neuron(
     x: Tensor,

@@ -11,8 +11,6 @@ from torch.nn import functional as F
 from spikelet import _core
 from spikelet.torch.watched import is_watched
 
-__all__ = ["MaxPool2d"]
-
 _LAST = torch.channels_last
 _MOST = 127  # places of a window
 

@@ -13,8 +13,6 @@ from spikelet.torch.arguments import real
 from spikelet.torch.cell import Table, require_surrogate
 from spikelet.torch.functional import Backend, lif
 
-__all__ = ["PSN", "MaskedPSN", "SlidingPSN"]
-
 
 class _Parallel(nn.Module):
     """Spikes where h = weights x over time reaches a threshold, ``-bias``."""

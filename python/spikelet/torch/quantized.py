@@ -20,8 +20,6 @@ from spikelet.torch.delay import Delay
 from spikelet.torch.plain import straight_through
 from spikelet.torch.time import layers_over_time
 
-__all__ = ["plain", "quantize"]
-
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Delay)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _BIAS_BITS = 8  # by which a bias is finer than the weights of its channel

@@ -16,17 +16,6 @@ from spikelet.torch.conventions import HALVES, RASTERS, single
 from spikelet.torch.memory import empty
 from spikelet.torch.watched import is_watched
 
-__all__ = [
-    "Geometry",
-    "SpikeConv2d",
-    "SpikeLinear",
-    "conv2d",
-    "linear",
-    "spike_conv2d",
-    "spike_linear",
-]
-
-
 Optional: TypeAlias = Tensor | None
 
 _LAST = torch.channels_last

@@ -14,8 +14,6 @@ from spikelet.torch.modules import LI, Carried, Neuron
 from spikelet.torch.psn import PSN, SlidingPSN
 from spikelet.torch.watched import is_transformed
 
-__all__ = ["OverTime", "in_order", "in_pieces", "layers_over_time"]
-
 
 class OverTime(nn.Module):
     """Apply layers such as convolutions, BatchNorm and pooling to all steps at once.

@@ -20,9 +20,6 @@ from spikelet.torch.modules import Neuron
 from spikelet.torch.norms import TEBN
 from spikelet.torch.psn import PSN, SlidingPSN
 
-__all__ = ["to_onnx"]
-
-
 OverTime: TypeAlias = Literal["mean", "sum", "steps"]
 
 _WHERE = "to_onnx"

@@ -24,9 +24,6 @@ from spikelet.torch.arguments import require_kind
 from spikelet.torch.losses import rate
 from spikelet.torch.modules import LI, Neuron
 
-__all__ = ["Epoch", "History", "evaluate", "fit"]
-
-
 _Epoch = TypeVar("_Epoch")
 
 

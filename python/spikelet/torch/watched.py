@@ -14,8 +14,6 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils._device import DeviceContext
 
-__all__ = ["differentiated_once", "is_transformed", "is_watched", "refuse_tangents"]
-
 
 def _of_torch(*path: str) -> Any:
     """Return a private function of PyTorch, which has no public one for this; None if a release lacks it."""

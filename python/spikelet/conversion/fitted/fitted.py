@@ -44,8 +44,6 @@ from spikelet.layers import (
 )
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["Fitted", "chosen_reach", "response"]
-
 _FOLLOWING = ("predictive", "multi")  # kinds that follow other activations than ReLU, too
 _SAMPLES = 128  # at which a layer is fitted
 _POINTS = 2048  # samples times positions

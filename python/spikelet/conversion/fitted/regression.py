@@ -16,8 +16,6 @@ from spikelet.conversion.layerwise.activity import Floats
 from spikelet.conversion.layerwise.site import Site
 from spikelet.layers import Conv2d, Layer, Linear
 
-__all__ = ["Estimate", "Regression", "estimate"]
-
 _RIDGE = 1e-3  # penalty, relative to the variance of the means, or to the mean square of the inputs
 _LEAST = 0.05  # explained share of the variance below which it counts as this
 _TINY = 1e-12

@@ -15,8 +15,6 @@ from spikelet.layers.graph import Graph
 from spikelet.layers.pools import Pool
 from spikelet.layers.views import Shape
 
-__all__ = ["finest_units", "rounded_weights", "spike_sizes"]
-
 _LIMIT = 127  # of weights of 8 bits
 _TINY = 1e-30  # where all weights are 0
 _RIDGE = 1e-2  # of the moments, by their mean

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from spikelet.conversion.layerwise.activity import Floats
 
-__all__ = ["LEVEL_RATIO", "Schedule", "schedule"]
-
 LEVEL_RATIO = 0.5**0.5
 """Ratio of the sizes among which a neuron chooses at a step: every second one is a power of two."""
 

@@ -20,17 +20,6 @@ from spikelet.layers.segment import Packed, Segment, Stored
 from spikelet.layers.to_core import Source
 from spikelet.layers.views import Shape
 
-__all__ = [
-    "MAX_POOLS",
-    "Activity",
-    "Calibration",
-    "Changes",
-    "Floats",
-    "Stages",
-    "plan",
-    "sources_of",
-]
-
 Floats = NDArray[Any]
 
 

@@ -17,8 +17,6 @@ from spikelet.layers import Add, Layer, Linear, Neuron, ReLU
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph
 
-__all__ = ["Method", "Place", "Site", "linear_parts"]
-
 _HELD = 256 << 20  # bytes of potentials that are kept until a site is done
 _BATCH = 64 << 20  # bytes of values that are computed at once
 

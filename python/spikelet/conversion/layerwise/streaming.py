@@ -14,8 +14,6 @@ from spikelet.conversion.layerwise.activity import Activity, Calibration, plan
 from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.layers import Activation, Layer, Neuron, ReLU
 
-__all__ = ["fit_layers", "spiking_names"]
-
 
 def spiking_names(cal: Calibration, method: Method) -> frozenset[str]:
     """Return the names of the neurons that become spiking.

@@ -8,8 +8,6 @@ from typing import Any
 from spikelet._util.extras import extra
 from spikelet.conversion.building import ERRORS
 
-__all__ = ["OLDEST", "READER", "Operation", "loaded", "version_of"]
-
 READER = "read_onnx"
 OLDEST = 7  # version of the operators; ONNX Runtime runs no older ones
 

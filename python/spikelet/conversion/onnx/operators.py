@@ -24,14 +24,6 @@ from spikelet.conversion.operators import (
 )
 from spikelet.layers import Shape
 
-__all__ = [
-    "OPERATORS",
-    "Handler",
-    "OnnxCall",
-    "factors",
-    "function",
-]
-
 
 @dataclass(frozen=True)
 class OnnxCall(Call):

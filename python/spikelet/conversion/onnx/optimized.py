@@ -16,8 +16,6 @@ from spikelet.conversion.building import Data
 from spikelet.conversion.onnx.operators import OPERATORS, Handler, OnnxCall, factors, function
 from spikelet.conversion.operators import activation, arithmetic, movement
 
-__all__ = ["FUSED", "QUANTIZED"]
-
 
 def _scale(c: OnnxCall, scale: Any) -> Any:
     if isinstance(scale, Data):

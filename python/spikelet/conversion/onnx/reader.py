@@ -33,8 +33,6 @@ from spikelet.conversion.onnx.runtime import Checked, Runtime, Tensor, wrong_ope
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
-__all__ = ["read_onnx"]
-
 _DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError)
 _MIXED = ", which is the batch"  # is said of operators that work along the batch
 _BATCH = 2  # samples of a batch whose size is left open; two show where they are mixed

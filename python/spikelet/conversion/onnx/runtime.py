@@ -17,8 +17,6 @@ from spikelet.layers import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["Checked", "Runtime", "Tensor", "wrong_operation"]
-
 _SHORT = 64  # values of a constant that may determine a shape
 # Before version 22, the shape inference of these counts windows that begin in the padding behind the image.
 _POOLS = frozenset({"MaxPool", "AveragePool", "LpPool"})

@@ -14,19 +14,6 @@ from spikelet.conversion.operators import movement
 from spikelet.conversion.recognition import clip_layers
 from spikelet.layers import Activation, Affine, Expand, LogSoftmax, Multiply, ReLU, Softmax
 
-__all__ = [
-    "activation",
-    "affine",
-    "clip",
-    "glu",
-    "log_softmax",
-    "negative",
-    "prelu",
-    "relu",
-    "softmax",
-    "threshold",
-]
-
 Floats: TypeAlias = NDArray[np.float64]
 
 

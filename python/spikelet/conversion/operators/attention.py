@@ -13,8 +13,6 @@ from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators import arithmetic, movement, normalization, spatial
 from spikelet.conversion.operators.activation import affine, softmax
 
-__all__ = ["Projections", "multi_head", "scaled_dot_product", "with_padding"]
-
 
 def scaled_dot_product(
     c: Call,

@@ -25,8 +25,6 @@ from spikelet.layers import (
     Take,
 )
 
-__all__ = ["concat", "moved", "pad", "permute", "reshape", "sample_of", "split", "stack", "swapped"]
-
 Ints: TypeAlias = NDArray[np.int64]
 Operand: TypeAlias = "Data | NDArray[Any]"
 _Operand = TypeVar("_Operand", Data, NDArray[Any])

@@ -16,18 +16,6 @@ from spikelet.conversion.operators import arithmetic, spatial
 from spikelet.conversion.operators.activation import activation, affine, clip
 from spikelet.layers import GroupNorm, LayerNorm, LocalResponseNorm, Reduce, RMSNorm
 
-__all__ = [
-    "batch_norm",
-    "cross_map_norm",
-    "group_norm",
-    "instance_norm",
-    "l2_normalize",
-    "layer_norm",
-    "local_response_norm",
-    "reduce",
-    "rms_norm",
-]
-
 _PLAIN = ("mean", "sum", "max", "min", "prod", "l1", "l2")
 _COMPOSED = ("sum_square", "log_sum", "log_sum_exp", "var", "std")
 

@@ -16,21 +16,6 @@ from spikelet.conversion.operators import movement
 from spikelet.conversion.operators.activation import activation, affine
 from spikelet.layers import Layer, Linear, Permute, Resize, Upsample
 
-__all__ = [
-    "adaptive_pool",
-    "conv",
-    "conv_transpose",
-    "fold",
-    "halves",
-    "linear",
-    "lp_pool",
-    "per_axis",
-    "pool",
-    "resize",
-    "same",
-    "sides",
-]
-
 Array: TypeAlias = NDArray[Any]
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 

@@ -11,8 +11,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from spikelet._util.checks import fail
 
-__all__ = ["OPSET", "Arithmetic", "Builder"]
-
 OPSET = 18
 _IR = 8  # of ONNX 1.13, which runtimes of 2023 and later read
 

@@ -20,8 +20,6 @@ from spikelet.layers import Shape
 from spikelet.layers.neurons import Synaptic, running_counts
 from spikelet.layers.predictive import PredictiveNeuron
 
-__all__ = ["STEPS", "Step", "shifted", "step_of", "sums_step"]
-
 States = dict[str, str]
 
 

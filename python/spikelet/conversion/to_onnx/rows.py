@@ -18,8 +18,6 @@ from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.movement import Movement
 from spikelet.layers.pools import MeanPool, Pool, axis_matrices, window_places
 
-__all__ = ["ROWS", "Row", "row_of"]
-
 Row: TypeAlias = Callable[[Builder, Any, list[str], list[Shape], Shape], str]
 
 

@@ -20,8 +20,6 @@ from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.neurons import sizes_of
 from spikelet.layers.pools import Pool
 
-__all__ = ["components", "onnx_model"]
-
 _MOST_BYTES = (1 << 31) - (1 << 20)  # of an ONNX file that is in one part
 _BINARY = 'convert with neuron="soft" or "hard"; C programs and .spk files hold signed spikes'
 _Lead: TypeAlias = Literal["one", "batch", "time"]

@@ -15,8 +15,6 @@ from spikelet.layers.movement import Movement
 from spikelet.layers.pools import Pool
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["differing"]
-
 Floats: TypeAlias = NDArray[Any]
 # Both compute in double precision. What is 0 but for rounding, such as the mean of x - mean(x), has no correct digits: its
 # rounding is relative to what it is computed of.

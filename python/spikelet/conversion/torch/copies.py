@@ -10,8 +10,6 @@ from torch import nn
 
 from spikelet.conversion.building import ERRORS, refuse
 
-__all__ = ["READER", "batch_of", "class_of", "copied", "copy_of", "is_layer"]
-
 READER = "read_torch"
 _Module = TypeVar("_Module", bound=nn.Module)
 _GUARDS = ("_guards_fn", "aten._assert_tensor_metadata.default")

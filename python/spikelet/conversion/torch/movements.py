@@ -13,8 +13,6 @@ from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators import arithmetic, movement
 from spikelet.conversion.torch.tracing import Step, Value, leaves, mapped
 
-__all__ = ["JOINS", "MOVEMENTS", "moved_by"]
-
 Handler: TypeAlias = Callable[..., Any]
 
 # Operators that only move values of their first operand.

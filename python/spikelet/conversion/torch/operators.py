@@ -25,8 +25,6 @@ from spikelet.conversion.operators import (
 from spikelet.conversion.operators.activation import affine, negative
 from spikelet.conversion.torch.movements import JOINS
 
-__all__ = ["ELEMENTWISE", "MODULES", "OPERATORS", "Handler", "array", "by_name"]
-
 Handler: TypeAlias = Callable[..., Any]
 
 # Arguments that change nothing in inference, or nothing that layers compute.

@@ -52,8 +52,6 @@ from spikelet.conversion.torch.tracing import (
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
-__all__ = ["ForeignStep", "convert"]
-
 
 class ForeignStep:
     """A function of the arrays of one sample that runs a step of a module.

@@ -17,20 +17,6 @@ from torch.overrides import TorchFunctionMode
 from spikelet.conversion.building import ERRORS, ONE_SAMPLE, hint_for, refuse
 from spikelet.conversion.torch.copies import READER, class_of, is_layer
 
-__all__ = [
-    "PRECISION",
-    "Indices",
-    "Recorder",
-    "Step",
-    "Value",
-    "is_in_place",
-    "kind_of",
-    "leaves",
-    "mapped",
-    "name_of",
-    "outputs_of",
-]
-
 PRECISION = torch.float64  # of all tensors that depend on the input
 # What makes Python's numbers of a tensor: control flow that depends on the input.
 _LEAVING = frozenset({"__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__", "__contains__", "item",

@@ -17,8 +17,6 @@ from spikelet.datasets.event_files.assembling import Assembler, Demands, Place, 
 from spikelet.datasets.event_files.file import EventFile, column
 from spikelet.datasets.event_files.formats import Format
 
-__all__ = ["CAMERAS", "FORMAT", "Camera"]
-
 _SIZE = 8
 
 

@@ -16,8 +16,6 @@ from spikelet.datasets.event_files.assembling import Assembler, Demands, Place
 from spikelet.datasets.event_files.file import BLOCK, EventFile
 from spikelet.datasets.event_files.formats import Format
 
-__all__ = ["FORMAT", "read_between"]
-
 _HEADER = struct.Struct(
     "<hhiiiiii"
 )  # of a packet: type, source, size, place of the time, overflow, capacity, number, valid

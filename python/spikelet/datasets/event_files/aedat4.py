@@ -21,8 +21,6 @@ from spikelet.datasets.event_files.assembling import Assembler, Demands, Place
 from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.formats import Format
 
-__all__ = ["FORMAT"]
-
 _MAGIC = b"#!AER-DAT4.0\r\n"
 _PACKET = struct.Struct("<ii")  # stream, size
 _LONGEST_HEADER = 1 << 22

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from spikelet.datasets.event_files.file import EventFile
 from spikelet.events import DTYPE
 
-__all__ = ["Assembler", "Demands", "Place", "Unwrapped"]
-
-
 Unsorted: TypeAlias = Literal["error", "sort", "keep"]
 Ints: TypeAlias = NDArray[Any]
 

@@ -13,8 +13,6 @@ from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.formats import Format
 from spikelet.datasets.event_files.values import NAMES, check_options, from_columns, from_table
 
-__all__ = ["FORMAT"]
-
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
 _MOST_FOR_ONE, _SMALL = (
     100,

@@ -12,8 +12,6 @@ from spikelet.datasets.event_files.file import EventFile, column
 from spikelet.datasets.event_files.formats import Format
 from spikelet.datasets.event_files.prophesee import header
 
-__all__ = ["FORMAT"]
-
 _SIZE = 8
 _TYPES = (0x00, 0x0C, 0x28)  # events of pixels: with the old name, CD, and of the first cameras
 # Of each version: the bits of x and of y, and where the polarity is.

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.prophesee import header
 
-__all__ = ["Held", "begin", "stated"]
-
 
 class Held:
     """A value that holds from its word on until the next one.

@@ -15,8 +15,6 @@ from spikelet.datasets.event_files.evt import Held, begin, stated
 from spikelet.datasets.event_files.file import EventFile, column
 from spikelet.datasets.event_files.formats import Format
 
-__all__ = ["FORMAT"]
-
 _SIZE = 4
 _ON, _TIME_HIGH = 1, 8
 

@@ -15,8 +15,6 @@ from spikelet.datasets.event_files.evt import Held, begin, stated
 from spikelet.datasets.event_files.file import EventFile, column
 from spikelet.datasets.event_files.formats import Format
 
-__all__ = ["FORMAT"]
-
 _SIZE = 2
 _Y, _X, _BASE, _VECTOR_12, _VECTOR_8, _LOW, _HIGH = 0, 2, 3, 4, 5, 6, 8
 

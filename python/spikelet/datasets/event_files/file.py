@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from spikelet._util.checks import fail
 from spikelet._util.files import path_of
 
-__all__ = ["BLOCK", "EventFile"]
-
 BLOCK = (
     1 << 16
 )  # events decoded at a time: what is computed on the way stays in the second-level cache

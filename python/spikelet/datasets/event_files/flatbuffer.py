@@ -9,8 +9,6 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-__all__ = ["Table", "root"]
-
 
 class Table:
     """A table of a buffer.

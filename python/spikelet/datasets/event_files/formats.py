@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 from spikelet._util.checks import fail
 from spikelet.datasets.event_files.file import EventFile
 
-__all__ = ["Format", "choose", "formats"]
-
-
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 
 

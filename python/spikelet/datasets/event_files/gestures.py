@@ -14,8 +14,6 @@ from spikelet.datasets.event_files import aedat3
 from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.reading import demands
 
-__all__ = ["GESTURES", "SENSOR_SIZE", "read_gestures", "read_spans", "read_table"]
-
 GESTURES = (
     "hand clapping", "right hand wave", "left hand wave", "right arm clockwise", "right arm counterclockwise",
     "left arm clockwise", "left arm counterclockwise", "arm roll", "air drums", "air guitar", "other gestures",

@@ -15,8 +15,6 @@ from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.formats import Format
 from spikelet.datasets.event_files.values import NAMES, check_options, from_columns, from_table
 
-__all__ = ["FORMAT", "checked", "opened"]
-
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_FOR_ONE, _SMALL = (
     100,

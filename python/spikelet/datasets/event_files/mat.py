@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from spikelet.datasets.event_files.file import EventFile
 
-__all__ = ["MAGIC", "matrix"]
-
 MAGIC = b"MATLAB 5.0 MAT-file"
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15

@@ -11,8 +11,6 @@ from spikelet.datasets.event_files.assembling import Assembler, Demands, Place
 from spikelet.datasets.event_files.file import EventFile, column
 from spikelet.datasets.event_files.formats import Format
 
-__all__ = ["FORMAT"]
-
 _SIZE = 5  # bytes: x, y, then a bit of polarity and 23 of time, big-endian
 _OVERFLOW = 240  # as y: no event, but time goes on by 2^13 us for it and all later ones
 _TURN = 1 << 13

@@ -6,8 +6,6 @@ import re
 
 from spikelet.datasets.event_files.file import EventFile
 
-__all__ = ["header"]
-
 
 def header(file: EventFile) -> tuple[dict[str, str], tuple[int, int] | None, int]:
     """Return the values by their names in lower case, the size of the sensor, and where the data begins."""

@@ -15,8 +15,6 @@ from spikelet.datasets.event_files.formats import choose
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["demands", "read_events"]
-
 _WHERE = "datasets.read_events"
 
 

@@ -18,8 +18,6 @@ from spikelet._util.spelling import spelled
 from spikelet.datasets.event_files.hdf5 import checked, opened
 from spikelet.events import DTYPE
 
-__all__ = ["SpikingSpeech", "read_spiking_speech"]
-
 _WHERE = "datasets.read_spiking_speech"
 _UNITS = 700
 _MOST_CLASSES, _LONGEST_NAME = 10_000, 1000

@@ -13,8 +13,6 @@ from spikelet.datasets.event_files.formats import Format
 from spikelet.datasets.event_files.mat import MAGIC, matrix
 from spikelet.datasets.event_files.values import from_columns
 
-__all__ = ["FORMAT"]
-
 _SIDE = 10
 
 

@@ -15,8 +15,6 @@ from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.formats import Format
 from spikelet.datasets.event_files.values import check_options, from_columns, from_table
 
-__all__ = ["FORMAT"]
-
 
 def read(
     file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "us"

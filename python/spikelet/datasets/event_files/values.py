@@ -12,8 +12,6 @@ from spikelet._util.checks import choice, fail
 from spikelet.datasets.event_files.assembling import Assembler, Demands, Place
 from spikelet.datasets.event_files.file import BLOCK, EventFile
 
-__all__ = ["NAMES", "check_options", "from_columns", "from_table"]
-
 # What t, x, y and p are called.
 NAMES = {
     "t": ("t", "ts", "time", "times", "timestamp", "timestamps"),

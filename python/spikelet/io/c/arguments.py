@@ -16,16 +16,6 @@ from spikelet.layers.graph import Graph
 from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = [
-    "FORMS",
-    "check_dtype",
-    "check_name",
-    "check_plan",
-    "delay_of",
-    "form_of",
-    "interface_of",
-]
-
 FORMS = {"constant": "constant", "sequence": "sequence", "spikes": "spikes", "signed": "spikes"}
 
 _MOST_STEPS = 2**15 - 1  # counts of spikes have 16 bits

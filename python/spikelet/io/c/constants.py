@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.identity import identity
 
-__all__ = ["Constants", "number"]
-
 _LINE = 12  # values of a line
 _TINY = np.finfo(np.float32).tiny
 _TYPES = {

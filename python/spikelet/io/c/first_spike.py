@@ -21,8 +21,6 @@ from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_result import Operations
 from spikelet.layers.views import Shape
 
-__all__ = ["CBuilder", "scores", "written"]
-
 # Instructions of a Cortex-M4 (gcc -O2) per addition or product, per value that a convolution looks at, and per neuron, fitted
 # to counts of an emulator.
 _PER_OPERATION, _PER_READ, _PER_NEURON = 4, 10, 25

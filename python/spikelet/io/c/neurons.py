@@ -12,8 +12,6 @@ from spikelet.io.c.program import Node
 from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel
 from spikelet.io.c.values import FUNCTIONS, delay
 
-__all__ = ["send"]
-
 _DYNAMICS = (
     "decay gain drive syn_decay syn_gain pull v_reset adapt_decay boost"  # in the order of the core
 )

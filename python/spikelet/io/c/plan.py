@@ -11,8 +11,6 @@ from spikelet import _core
 from spikelet.layers.graph import Graph
 from spikelet.layers.to_core import Source, lower
 
-__all__ = ["Item", "Plan"]
-
 
 @dataclass(frozen=True)
 class Item:

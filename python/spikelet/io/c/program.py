@@ -14,8 +14,6 @@ from spikelet.io.c.plan import Item, Plan
 from spikelet.io.c.templates import Templates
 from spikelet.layers.neurons import running_counts
 
-__all__ = ["Memory", "Node", "Program"]
-
 _LIBRARY = re.compile(r"\b(cosf|erff|expf|fabs|floorf|log|powf?|sinf|sqrtf?)\(")
 BYTES = {"float": 4, "int32_t": 4, "int16_t": 2, "uint16_t": 2, "uint8_t": 1}
 _TOKEN = re.compile(r"@(\d+)@")

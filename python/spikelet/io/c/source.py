@@ -14,10 +14,6 @@ from spikelet.io.c.program import Program
 from spikelet.io.c.templates import text_of
 from spikelet.layers.spiking_result import Operations
 
-__all__ = [
-    "Interface", "arrays_given", "cmake", "filled", "header", "layer_rows", "main", "readme", "sizes", "source", "weights",
-]  # fmt: skip
-
 # Instructions of a Cortex-M4F (gcc -O2) per addition, per product, and per neuron and step, fitted to counts of an emulator.
 _PER_ADDITION, _PER_PRODUCT, _PER_NEURON = 6.3, 4.0, 60.0
 

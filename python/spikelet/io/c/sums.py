@@ -9,8 +9,6 @@ from spikelet.io.c.constants import number
 from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Node
 
-__all__ = ["add_base", "base_at", "inputs_of_pixel"]
-
 
 def inputs_of_pixel(node: Node) -> list[str]:
     """Return statements that sum the input of the pixel `p` at (y, x) in the array `current`."""

@@ -13,18 +13,6 @@ from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Node
 from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel
 
-__all__ = [
-    "FUNCTIONS",
-    "VALUES",
-    "accumulate",
-    "at_each_step",
-    "delay",
-    "expand",
-    "mean_of",
-    "once",
-]
-
-
 FUNCTIONS = {
     "abs": "magnitude_of(z)",
     "celu": "z > 0.0f ? z : alpha[c] * power_less_one(z / alpha[c])",

@@ -35,8 +35,6 @@ from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import Operations
 from spikelet.layers.to_core import Source
 
-__all__ = ["translated", "write_c"]
-
 
 @spelled
 def write_c(

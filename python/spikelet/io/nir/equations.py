@@ -7,8 +7,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Floats", "Mode", "crossing", "simple", "step_of"]
-
 Mode: TypeAlias = Literal["exact", "euler"]
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -11,8 +11,6 @@ import numpy as np
 from spikelet._util.checks import fail, require
 from spikelet._util.spelling import suggestion
 
-__all__ = ["FIELDS", "GRAPH", "NEURONS", "POPULATION", "Field", "check", "known_kind", "values_of"]
-
 GRAPH = "NIRGraph"
 MAX_SIZE = 1 << 16  # of kernels, strides, paddings and dilations
 MAX_VALUES = 1 << 31  # of one node

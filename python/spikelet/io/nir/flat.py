@@ -16,8 +16,6 @@ from spikelet.io.nir.fields import GRAPH, NEURONS, check, known_kind, values_of
 from spikelet.io.nir.node_layers import output_shape, own_shapes
 from spikelet.layers import Shape
 
-__all__ = ["FlatGraph", "FlatNode", "flatten"]
-
 MAX_DEPTH = 32  # of nested graphs
 
 

@@ -24,8 +24,6 @@ from spikelet.io.nir.to_graph import Kept, Scheme, kept, to_graph
 from spikelet.layers import Neuron
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["NirModel", "NirResult"]
-
 _MILLISECONDS = {"s": 1e3, "ms": 1.0}  # of the units of time constants
 _MODELS_KEPT = 4  # those made last, for different options of runs
 

@@ -13,8 +13,6 @@ from spikelet._util.checks import fail, named
 from spikelet.io.nir.fields import MAX_VALUES, POPULATION
 from spikelet.layers import Layer, Shape
 
-__all__ = ["CONVOLUTIONS", "STATELESS", "output_shape", "own_shapes"]
-
 Values = Mapping[str, Any]
 
 CONVOLUTIONS: dict[int, type[Any]] = {1: layers.Conv1d, 2: layers.Conv2d}  # by their axes

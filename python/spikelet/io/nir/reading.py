@@ -17,8 +17,6 @@ from spikelet.io.hdf5 import opened, states_too_much
 from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
 from spikelet.io.nir.model import NirModel
 
-__all__ = ["read_nir"]
-
 _WHERE = "read_nir"
 _MAJORS = (0, 1)  # versions of the format that this module reads
 MAX_DEPTH = 80  # of groups: two for each of the nested graphs, and those of metadata

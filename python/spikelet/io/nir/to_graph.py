@@ -21,8 +21,6 @@ from spikelet.io.nir.node_layers import STATELESS
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["Kept", "LayerGraph", "Scheme", "closing_edges", "delay_steps", "kept", "to_graph"]
-
 Values = Mapping[str, Floats]
 _KEY = "spikelet"
 

@@ -28,8 +28,6 @@ from spikelet.layers import LIF, Shape
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.network.network import Network
 
-__all__ = ["write_nir"]
-
 
 @spelled
 def write_nir(

@@ -22,8 +22,6 @@ from spikelet.io.sample_shapes import sample_shapes
 from spikelet.layers import Layer, Movement, Shape
 from spikelet.layers.graph import Graph, Shapes
 
-__all__ = ["Term", "Writer", "notes_of", "write_graph"]
-
 Array = NDArray[Any]
 
 _MEANS: dict[int, type[Any]] = {1: L.AvgPool1d, 2: L.AvgPool2d}

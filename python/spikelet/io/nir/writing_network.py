@@ -23,8 +23,6 @@ from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.neurons import IF, LIF, LIFDelta, NeuronModel
 
-__all__ = ["write_network"]
-
 _MOST_WEIGHTS = 1 << 27  # of all matrices: 1 GB in float64
 Floats: TypeAlias = NDArray[np.float64]
 

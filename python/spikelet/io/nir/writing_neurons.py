@@ -15,8 +15,6 @@ from spikelet.io.nir.equations import Floats, Mode, crossing, simple, step_of
 from spikelet.io.nir.writing_readers import READERS, Reader, Request
 from spikelet.layers import ALIF, Neuron, PredictiveNeuron
 
-__all__ = ["Cell", "Neurons", "cell_of", "full"]
-
 _LONG = 1e17  # steps of a time constant without leak: the decay is exactly 1 in float64
 _NUDGES = 4
 _SHORT = 1e-3  # steps of a time constant whose decay is exactly 0: exp(-1000)

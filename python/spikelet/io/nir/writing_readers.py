@@ -11,8 +11,6 @@ import numpy as np
 from spikelet._util.checks import choice, fail, scalar
 from spikelet.io.nir.equations import Mode
 
-__all__ = ["READERS", "WHERE", "Reader", "Request"]
-
 WHERE = "write_nir"
 _SHORTEST = 1e-100
 _REALS: dict[str, type[Any]] = {"float32": np.float32, "float64": np.float64}

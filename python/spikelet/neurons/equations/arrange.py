@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from spikelet.neurons.equations.expression import ONE, Call, Expr, Number, call, nodes
 
-__all__ = ["Arranger"]
-
 _POWERS = 64  # powers up to this one are products
 
 

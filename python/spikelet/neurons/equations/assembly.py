@@ -35,8 +35,6 @@ from spikelet.neurons.equations.program import (
     input_name,
 )
 
-__all__ = ["Assembled", "assemble"]
-
 Array = npt.NDArray[np.float64]
 
 _TOTAL = "total current"

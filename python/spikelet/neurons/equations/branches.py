@@ -11,8 +11,6 @@ import numpy.typing as npt
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Call, Expr, nodes
 
-__all__ = ["taken"]
-
 Truth = npt.NDArray[np.bool_]
 
 

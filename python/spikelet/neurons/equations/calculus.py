@@ -17,8 +17,6 @@ from spikelet.neurons.equations.expression import (
     to_text,
 )
 
-__all__ = ["Affine", "affine_in", "derivative"]
-
 
 def derivative(expr: Expr, name: str) -> Expr:
     """Return the partial derivative of an expression.

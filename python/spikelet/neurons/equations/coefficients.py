@@ -14,8 +14,6 @@ from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Name
 from spikelet.neurons.equations.linear import Solutions, size
 
-__all__ = ["Coefficients", "NotFinite"]
-
 Array = npt.NDArray[np.float64]
 
 # Neurons whose coefficients are kept at most, and numbers of solutions: memory for more would be in use as long as the

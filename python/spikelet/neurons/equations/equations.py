@@ -19,8 +19,6 @@ from spikelet.neurons.equations.from_text import FromText
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
 
-__all__ = ["Equations"]
-
 
 class Equations(FromText):
     """A neuron model from text.

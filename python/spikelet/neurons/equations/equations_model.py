@@ -22,8 +22,6 @@ from spikelet.neurons.equations.program import EXTERNAL
 from spikelet.neurons.equations.stability import stable_step
 from spikelet.neurons.equations.units import unit_text
 
-__all__ = ["EquationsModel"]
-
 Array = npt.NDArray[np.float64]
 
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from spikelet.neurons.equations.expression import Call, Expr, Name, Number, nodes
 
-__all__ = ["evaluate"]
-
 Array = npt.NDArray[Any]
 
 

@@ -17,11 +17,6 @@ import weakref
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
-__all__ = [
-    "BOOLEAN_NAMES", "FALSE", "ONE", "OPERATIONS", "TRUE", "ZERO", "Call", "Expr", "Name", "Number",
-    "call", "count", "names", "nodes", "substitute", "to_text",
-]  # fmt: skip
-
 BOOLEAN_NAMES = frozenset({"not_refractory"})
 """Names that stand for a truth value; all others are numbers."""
 

@@ -14,8 +14,6 @@ from typing import Any, ClassVar, Self
 from spikelet._util.checks import fail, shown
 from spikelet._util.sealed import Sealed
 
-__all__ = ["FromText"]
-
 _made: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 

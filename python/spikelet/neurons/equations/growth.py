@@ -13,8 +13,6 @@ from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import Call, Expr, Name, Number, nodes
 from spikelet.neurons.equations.parameters import Parameter
 
-__all__ = ["at_most_linear"]
-
 _BOUNDED, _LINEAR, _FASTER = 0, 1, 2
 
 

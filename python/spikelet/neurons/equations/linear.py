@@ -18,8 +18,6 @@ from spikelet.neurons.equations import propagators
 from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import ONE, ZERO, Call, Expr, Name, Number, call, nodes
 
-__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "Solutions", "linear_part", "size"]
-
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 Evaluate = Callable[[Expr], Array]

@@ -10,8 +10,6 @@ from spikelet.neurons.equations.expression import Expr, substitute
 from spikelet.neurons.equations.parameters import Parameter
 from spikelet.neurons.equations.source import Place
 
-__all__ = ["Assignment", "Definition", "Effect", "Equation", "Model", "Receptor"]
-
 
 @dataclass(frozen=True)
 class Equation:

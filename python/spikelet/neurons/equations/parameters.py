@@ -14,8 +14,6 @@ from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.text import read_expression
 from spikelet.neurons.equations.units import Dimension, read_unit, unit_text
 
-__all__ = ["Parameter", "is_quantity", "read_parameters"]
-
 RULES = ("finite", "> 0", ">= 0", "in [0, 1]", "tau")
 """Rules for values; "tau" is a time constant: > 0, and inf means no decay."""
 

@@ -19,8 +19,6 @@ from spikelet.neurons.equations.arrange import Arranger
 from spikelet.neurons.equations.expression import Call, Expr, Name, Number, call
 from spikelet.neurons.equations.linear import NOT_REFRACTORY
 
-__all__ = ["EXTERNAL", "Listing", "Receptor", "compile_step", "input_name"]
-
 EXTERNAL = Name("external current")
 """The external current of a step; no name of a user has a space."""
 

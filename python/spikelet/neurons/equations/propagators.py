@@ -13,15 +13,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "constant_response",
-    "decay",
-    "exponential_response",
-    "factor",
-    "noise_variance",
-    "transition",
-]
-
 Array = npt.NDArray[np.float64]
 
 _FAR_APART = (

@@ -26,8 +26,6 @@ from spikelet.neurons.equations.units import (
 )
 from spikelet.neurons.equations.vocabulary import NOISE, Vocabulary, is_held, only_name
 
-__all__ = ["MOST_STATES", "ordered", "read_equations"]
-
 MOST_STATES = 64
 """The core's limit."""
 

@@ -17,10 +17,6 @@ from spikelet.neurons.equations.text import Statement, read_expression, read_sta
 from spikelet.neurons.equations.units import MS, NUMBER, require_same, unit_text
 from spikelet.neurons.equations.vocabulary import IDENTIFIER, Vocabulary, draws_numbers, is_held
 
-__all__ = [
-    "read_assignments", "read_initial", "read_receptors", "read_refractory", "read_threshold",
-]  # fmt: skip
-
 _AUGMENTED = {"+=": "add", "-=": "sub", "*=": "mul", "/=": "div"}
 
 

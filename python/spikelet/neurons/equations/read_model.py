@@ -20,8 +20,6 @@ from spikelet.neurons.equations.read_events import (
 from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.vocabulary import Vocabulary
 
-__all__ = ["read_model"]
-
 
 def read_model(
     text: object,

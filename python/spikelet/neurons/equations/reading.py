@@ -16,8 +16,6 @@ from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import Tree, parts
 from spikelet.neurons.equations.units import in_expressions
 
-__all__ = ["FUNCTIONS", "MAGNITUDE", "Draws", "Scope", "to_expression"]
-
 MAGNITUDE = "abs(weight)"
 """Name of the sum of magnitudes of the events of a step, as it is written."""
 

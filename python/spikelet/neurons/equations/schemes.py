@@ -37,8 +37,6 @@ from spikelet.neurons.equations.calculus import affine_in, derivative
 from spikelet.neurons.equations.expression import ZERO, Call, Expr, Name, call, nodes, substitute
 from spikelet.neurons.equations.linear import NOT_REFRACTORY, Equation, Linear
 
-__all__ = ["METHODS", "ORDERS", "Problem", "choose", "step", "within"]
-
 ORDERS = {
     "exact": math.inf,
     "euler": 1,

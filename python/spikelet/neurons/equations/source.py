@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from spikelet._util.checks import fail
 
-__all__ = ["Place", "Source"]
-
 LONGEST = 100_000
 """Characters that a text may have."""
 

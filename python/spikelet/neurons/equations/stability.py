@@ -13,8 +13,6 @@ from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Expr
 from spikelet.neurons.equations.program import EXTERNAL
 
-__all__ = ["stable_step"]
-
 _HALVINGS = 12
 _TOLERANCE = 1e-2
 

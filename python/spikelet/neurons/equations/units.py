@@ -17,20 +17,6 @@ from typing import Any, TypeAlias
 from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import Tree, parts
 
-__all__ = [
-    "MS",
-    "NUMBER",
-    "Dimension",
-    "Unit",
-    "check_units",
-    "in_expressions",
-    "over",
-    "read_unit",
-    "require_same",
-    "times",
-    "unit_text",
-]
-
 Dimension: TypeAlias = tuple[Fraction, ...]
 """Powers of mV, ms, pA, um, amol and K."""
 

@@ -19,8 +19,6 @@ from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import KEYWORDS, LONGEST_NAME, Statement, Tree
 from spikelet.neurons.equations.units import MS, NUMBER, Dimension, check_units, unit_text
 
-__all__ = ["IDENTIFIER", "NOISE", "Vocabulary", "draws_numbers", "is_held", "only_name"]
-
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NOISE = re.compile(r"xi(_[A-Za-z0-9_]+)?")
 

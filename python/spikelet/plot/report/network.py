@@ -21,8 +21,6 @@ from spikelet.plot.report.page import Page, Table, axes, color, target
 from spikelet.plot.report.raster import add_raster
 from spikelet.plot.statistics import rate_edges
 
-__all__ = ["report"]
-
 _SAMPLES = 2_000  # of a trace
 _TRACES = 8  # of a recorder
 _BINS = 40

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pack"]
-
 
 def pack(steps: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], width: int) -> bytes:
     """Return spikes as the differences of their keys, ``step * width + row``, 7 bits a byte, least ones first.

@@ -25,8 +25,6 @@ from spikelet._util.extras import extra
 from spikelet._util.files import path_of
 from spikelet._util.tables import plain
 
-__all__ = ["COLORS", "NEEDS_SCRIPT", "Page", "Table", "axes", "color", "picture", "target"]
-
 COLORS = (
     "#3b7dc4", "#d1583f", "#3f9e62", "#a06bb8", "#b8862b", "#3c9ca3", "#c4608f", "#7f8c3a", "#7a7ad0", "#a8705a",
 )  # fmt: skip

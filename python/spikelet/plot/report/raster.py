@@ -14,8 +14,6 @@ from spikelet.plot.report.page import Page, color, picture
 from spikelet.plot.spikes import raster_and_rates
 from spikelet.spikes import Spikes
 
-__all__ = ["add_raster"]
-
 _FINEST = 1e-3  # ms, of spikes that lie on no grid
 _DRAWN = 20_000  # spikes of the picture
 _MOST = 3_000_000  # spikes that a browser can draw in seconds

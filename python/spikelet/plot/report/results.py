@@ -9,8 +9,6 @@ from spikelet._util.tables import SHARES, title
 from spikelet.plot.figures import BLUE, RED
 from spikelet.plot.report.page import Page, Table, axes, color, target
 
-__all__ = ["save"]
-
 _MEANINGS = {
     "error": "RMS difference from the ANN: of a layer's mean output relative to its RMS, of the network's output relative to its "
     "standard deviation over the samples",

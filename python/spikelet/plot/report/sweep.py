@@ -11,8 +11,6 @@ import numpy as np
 from spikelet._util.tables import plain
 from spikelet.plot.report.page import COLORS, NEEDS_SCRIPT, Page, Table, target
 
-__all__ = ["save"]
-
 _ROWS = 2_000  # of the table
 _TRACEBACKS = 20
 

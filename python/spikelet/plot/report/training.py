@@ -11,8 +11,6 @@ from spikelet._util.tables import percent
 from spikelet.plot.figures import BLUE, GRAY, RED
 from spikelet.plot.report.page import Page, Table, axes, target
 
-__all__ = ["save"]
-
 
 def save(history: Sequence[Any], path: Any, title: str | None) -> Path:
     """Write the report of a training; see `spikelet.torch.History.report`."""
