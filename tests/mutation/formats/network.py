@@ -16,6 +16,9 @@ from spikelet.neurons import integrate_and_fire
 
 MODELS = list(integrate_and_fire.models().values())
 RULES = [rule for rule in rules() if getattr(rule, "axonal_fraction", 0.0) < 1]
+REWARDED = sl.SynapseEquations(
+    "dx/dt = -x/(20*ms)", on_pre="x += 1", on_signal="w = clip(w + signal*x, 0, 50)"
+)
 REGULATIONS = (
     sl.WeightNormalization(total=60.0, every=5.0), sl.SynapticScaling(rate=20.0, every=5.0)
 )  # fmt: skip
@@ -59,6 +62,10 @@ def network(seed: int) -> sl.Network:
     rows = net.population(3, sl.InhomogeneousPoisson([50.0, 300.0], every=10.0))
     for source in (volley, wave, rows):
         net.connect(source, cells, sl.AllToAll(), weight=20.0, delay=2.0)
+    if rng.random() < 0.5:
+        p = net.connect(given, cells, sl.AllToAll(), weight=20.0, delay=2.0, plasticity=REWARDED)
+        p.signal(0.5, spikes=poisson[1:], delay=3.0)
+        p.signal([0.3, -0.2], times=[5.0, 60.0])
     net.record(cells, "spikes")
     net.record(cells[1:], "V_m", every=3.0)
     net.record(net.projections[1], "weights", every=5.0)
