@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikelet._util.snapshot import Snapshot
+from spikelet._util.snapshot import SharedNumber, Snapshot
 
 
 class Owner:
@@ -102,3 +102,13 @@ def test_it_reads_like_an_array() -> None:
     np.testing.assert_array_equal(np.add(x, 1, out=np.empty(6)), np.arange(6) + 1)
     empty = Snapshot(np.zeros(0), "no", lambda index, value: np.zeros(0)[index])
     empty[:] = 3
+
+
+def test_a_number_that_all_share_has_no_items_to_set() -> None:
+    x = SharedNumber(2.5, "assign a whole array")
+    with pytest.raises(ValueError, match="assign a whole array"):
+        x[0] = 5
+    assert (x, repr(x), x * 2) == (2.5, "2.5", 5.0)
+    for plain in (x * 2, copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert type(plain) is float
+    assert np.asarray(x).dtype == np.float64

@@ -22,10 +22,12 @@ ELSEWHERE = {"aedat", "expelliarmus", "nest", "tonic", "torchvision"}
 
 def commands() -> Iterator[tuple[str, str]]:
     """Return the page and the command, from results, and from code spans and fences, where lines may go on."""
-    texts = [
-        (path.name, json.loads(path.read_text("utf-8"))["command"])
-        for path in sorted((ROOT / "bench" / "results").glob("*.json"))
-    ]
+    texts = []
+    for path in sorted((ROOT / "bench" / "results").glob("*.json")):
+        command = json.loads(path.read_text("utf-8"))["command"]
+        if isinstance(command, list):  # as the harness writes it
+            command = f"python bench/python/{shlex.join(command)}"
+        texts.append((path.name, command))
     pages = [
         *ROOT.glob("*.md"),
         *sorted((ROOT / "docs").glob("*.md")),
@@ -33,8 +35,6 @@ def commands() -> Iterator[tuple[str, str]]:
     ]
     texts += [(page.name, re.sub(r"\\\n\s*", " ", page.read_text("utf-8"))) for page in pages]
     for name, text in texts:
-        if isinstance(text, list):  # as the harness writes it
-            text = f"python bench/python/{shlex.join(text)}"
         for found in re.finditer(r"python (bench/python/\w+\.py[^`\n|;&]*)", text):
             yield name, found[1].rstrip(" .,:*")
 

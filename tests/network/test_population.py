@@ -544,3 +544,11 @@ def test_no_neurons_may_have_arrays_of_parameters():
     net.run(1.0)
     cells.V_th = np.array([])
     assert len(cells.V_m) == 0
+
+
+def test_items_of_a_parameter_that_all_share_cannot_be_set() -> None:
+    cells = make().population(3, sl.LIF(I_e=2.0))
+    with pytest.raises(ValueError, match="assign a whole array"):
+        cells.I_e[0] = 5
+    cells.I_e *= 2
+    assert cells.I_e == 4.0

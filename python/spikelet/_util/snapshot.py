@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +94,33 @@ class Snapshot(np.ndarray[Any, np.dtype[Any]]):
 
     def __repr__(self) -> str:
         return repr(self.view(np.ndarray))
+
+
+class SharedNumber(float):
+    """A number that all elements share, as it was when it was read; it has no items that could be set.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    way_out : str
+        What an error says to do instead of setting an item.
+    """
+
+    _way_out: str
+
+    def __new__(cls, value: float, way_out: str) -> Self:
+        new = super().__new__(cls, value)
+        new._way_out = way_out
+        return new
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        """Refuse."""
+        raise ValueError(self._way_out)
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle as a plain number."""
+        return float, (float(self),)
 
 
 def _plain(value: Any) -> Any:

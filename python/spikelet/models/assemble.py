@@ -88,35 +88,27 @@ def _fixed(model: NeuronModel) -> dict[str, Any]:
     return {name: value for name, value in vars(model).items() if not isinstance(value, float)}
 
 
+def graded(populations: Sequence[sl.Population], kind: Ints) -> npt.NDArray[np.bool_]:
+    """Return which neurons are graded."""
+    each = [{"V_half", "V_slope"} <= set(p.parameters) for p in populations]
+    return np.array(each, np.bool_)[kind]
+
+
 def wire(
-    net: sl.Network,
-    populations: Sequence[sl.Population],
-    kind: Ints,
-    edges: Edges,
-    scale: float,
-    delay: float,
-) -> Edges:
-    """Connect populations by what spikes act through; return the edges from graded cells."""
-    one = net.dtype.type(scale)
-    if len(populations) == 1 and not _graded(populations[0].model):
-        weights = np.multiply(edges.weight, one, dtype=net.dtype)
-        _connect(net, populations[0], populations[0], edges.pre, edges.post, weights, delay)
-        return Edges(edges.pre[:0], edges.post[:0], edges.weight[:0])
+    net: sl.Network, populations: Sequence[sl.Population], kind: Ints, edges: Edges, delay: float
+) -> None:
+    """Connect populations by what spikes act through; weights are in the unit of the synapses."""
+    if len(populations) == 1:
+        _connect(net, populations[0], populations[0], *edges, delay)
+        return
     place = np.zeros(len(kind), np.uint32)
     for k in range(len(populations)):
         place[kind == k] = np.arange((kind == k).sum())
-    spiking = np.array([not _graded(p.model) for p in populations])[kind[edges.pre]]
     pair = kind[edges.pre] * len(populations) + kind[edges.post]
-    for code in np.unique(pair[spiking]).tolist():
+    for code in np.unique(pair).tolist():
         a, b = (populations[k] for k in divmod(code, len(populations)))
-        some = pair == code
-        weights = np.multiply(edges.weight[some], one, dtype=net.dtype)
-        _connect(net, a, b, place[edges.pre[some]], place[edges.post[some]], weights, delay)
-    return Edges(*(part[~spiking] for part in edges))
-
-
-def _graded(model: Any) -> bool:
-    return {"V_half", "V_slope"} <= set(model.parameters())
+        pre, post, weights = (part[pair == code] for part in edges)
+        _connect(net, a, b, place[pre], place[post], weights, delay)
 
 
 def _connect(

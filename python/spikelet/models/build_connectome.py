@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import numpy as np
+
 import spikelet as sl
 from spikelet._util.checks import fail, interval, number
 from spikelet._util.spelling import spelled
-from spikelet.models.assemble import couple, models_by_type, populate, wire
+from spikelet.models.assemble import couple, graded, models_by_type, populate, wire
 from spikelet.models.connectome_model import ConnectomeModel
 from spikelet.models.fly_neuron import DELAY, REFRACTORY, WEIGHT, FlyNeuron
-from spikelet.models.wiring import read_wiring
+from spikelet.models.wiring import Edges, read_wiring
 from spikelet.neurons import NeuronModel
 
 
@@ -115,8 +117,13 @@ def connectome(
     n = len(found.ids)
     cells = models_by_type(where, model, found.columns, n)
     populations, kind = populate(net, cells, found.columns, n)
-    graded = wire(net, populations, kind, found.synapses, size, delay)
-    graded = graded._replace(weight=graded.weight * graded_size)
+    synapses, released = found.synapses, graded(populations, kind)[found.synapses.pre]
+    release = Edges(*(part[released] for part in synapses))
+    if released.any():
+        synapses = Edges(*(part[~released] for part in synapses))
+    weights = np.multiply(synapses.weight, net.dtype.type(size), dtype=net.dtype)
+    wire(net, populations, kind, synapses._replace(weight=weights), delay)
+    release = release._replace(weight=release.weight * graded_size)
     gap_edges = found.gaps._replace(weight=found.gaps.weight * gap_size)
-    coupled = couple(populations, kind, found.ids, graded, gap_edges, every)
+    coupled = couple(populations, kind, found.ids, release, gap_edges, every)
     return ConnectomeModel(net, found.ids, kind=kind, columns=found.columns, coupling=coupled)

@@ -34,7 +34,7 @@ from spikelet.models.wiring import Edges
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_FORMAT = Format("spikelet connectome", version=1, oldest=1, summed=1)
+_FORMAT = Format("spikelet connectome", version=1)
 
 
 class ConnectomeModel(Sealed):

@@ -175,7 +175,8 @@ def fly_brain(
     one = net.dtype.type(number("fly_brain", "weight", weight, "mV"))
     population = net.population(len(found), model, name="neurons")
     ids, kind = found.ids, np.zeros(len(found), np.int64)
-    edges = Edges(found.pre, found.post, found.synapses)
+    weights = np.multiply(found.synapses, one, dtype=net.dtype)
+    edges = Edges(found.pre, found.post, weights)
     del found  # what was read is not needed beside what the network makes of it
-    wire(net, [population], kind, edges, one, delay)
+    wire(net, [population], kind, edges, delay)
     return FlyBrain(net, ids)

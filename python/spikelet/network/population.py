@@ -14,7 +14,7 @@ import numpy.typing as npt
 from spikelet._util import html
 from spikelet._util.checks import fail, fits, is_masked, numbers, representable, require
 from spikelet._util.sealed import Sealed
-from spikelet._util.snapshot import Snapshot
+from spikelet._util.snapshot import SharedNumber, Snapshot
 from spikelet._util.spelling import suggestion
 from spikelet._util.values import by_position
 from spikelet.network.base import Engine, NetworkBase
@@ -465,6 +465,8 @@ class Population:
             return StateView(self, name)
         if name in self.parameters:
             value = self._parameter(name)
+            if type(value) is float:
+                return SharedNumber(value, _PARAMETER)
             return Snapshot(value, _PARAMETER) if isinstance(value, np.ndarray) else value
         known = [*self.states, *self.parameters]
         listed = f"{'all of its parts have' if self._parts else 'there are'}: {', '.join(known)}"
