@@ -116,6 +116,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "FirstSpikeModel": lambda _: _converted(_, neuron="first_spike"),
     "SweepResult": lambda _: _sweep(),
     "RunResult": lambda _: _sweep()[0],
+    "ConnectomeModel": lambda _: models.connectome(([0], [1], [3]), threads=1),
     "FlyBrain": lambda _: models.fly_brain(([0], [1], [3]), 2),
     "DiehlCook": lambda _: models.DiehlCook(3, 16, show=20.0, rest=5.0).fit(IMAGES),
     "WinnerTakeAll": lambda _: models.WinnerTakeAll(3, 16).fit(IMAGES),

@@ -32,6 +32,7 @@ _READERS = {
     "spikelet network": "Network.load",
     "spikelet model, format": "SpikingModel.load",
     "spikelet conv-stdp": "ConvSTDP.load",
+    "spikelet connectome": "ConnectomeModel.load",
     "spikelet training": "the checkpoint of spikelet.torch.fit",
 }
 """What reads each format, for the message about a file of another one."""

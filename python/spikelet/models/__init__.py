@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spikelet._util.spelling import missing
+from spikelet.models.build_connectome import connectome
+from spikelet.models.connectome_model import ConnectomeModel
 from spikelet.models.conv_stdp import Conv, ConvSTDP
+from spikelet.models.coupling import GradedNeuron
 from spikelet.models.diehl_cook import DiehlCook
 from spikelet.models.fly_brain import FlyBrain, fly_brain
 from spikelet.models.microcircuit import Microcircuit, microcircuit
@@ -17,14 +20,17 @@ if TYPE_CHECKING:
 
 # Imported here, a function takes the place of its module of the same name.
 __all__ = [
+    "ConnectomeModel",
     "Conv",
     "ConvSTDP",
     "DiehlCook",
     "FlyBrain",
+    "GradedNeuron",
     "Microcircuit",
     "RidgeReadout",
     "STDPClassifier",
     "WinnerTakeAll",
+    "connectome",
     "fly_brain",
     "microcircuit",
 ]

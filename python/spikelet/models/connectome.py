@@ -15,7 +15,7 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, ids, integer, shown
 from spikelet._util.extras import extra
 
-__all__ = ["COLUMNS", "Connectome"]
+__all__ = ["COLUMNS", "Connectome", "find", "index_of"]
 
 Int64s: TypeAlias = npt.NDArray[np.int64]
 Indices: TypeAlias = npt.NDArray[np.uint32]
@@ -95,16 +95,7 @@ class Connectome:
                 f"Connectome.index: neurons must be integers, ids or indices, got {shown(neurons)}"
             )
             raise TypeError(msg)
-        order = np.argsort(self.ids)
-        place = np.minimum(np.searchsorted(self.ids, given, sorter=order), max(len(order) - 1, 0))
-        found = order[place] if len(order) else np.zeros(len(given), np.int64)
-        known = self.ids[found] == given if len(order) else np.zeros(len(given), np.bool_)
-        inside = (given >= 0) & (given < len(self.ids))
-        if not known.all() and not inside.all():
-            bad = given[~known & ~inside] if (~known & ~inside).any() else given[~known]
-            rule = f"must be ids of neurons, or all indices, 0 .. {len(self.ids) - 1}"
-            fail("Connectome.index", "neurons", int(bad[0]), rule)
-        return (found if known.all() else given).astype(np.int64)
+        return index_of("Connectome.index", self.ids, given)
 
     @classmethod
     def of(cls, connectivity: Any, neurons: Any = None) -> Connectome:
@@ -216,6 +207,26 @@ class Connectome:
             (key % n).astype(np.uint32),
             synapses.astype(np.int16),
         )
+
+
+def find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> tuple[Int64s, npt.NDArray[np.bool_]]:
+    """Return the places of what is wanted among different ids, and which of it is there."""
+    if len(ids) == 0 or (ids.dtype.kind == "U") != (wanted.dtype.kind == "U"):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+    order = np.argsort(ids)
+    place = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
+    return place, ids[place] == wanted
+
+
+def index_of(where: str, ids: npt.NDArray[Any], neurons: npt.NDArray[Any]) -> Int64s:
+    """Return the indices of neurons that are given by ids, or all by index."""
+    place, there = find(ids, neurons)
+    inside = (neurons >= 0) & (neurons < len(ids))
+    if not there.all() and not inside.all():
+        bad = neurons[~there & ~inside] if (~there & ~inside).any() else neurons[~there]
+        rule = f"must be ids of neurons, or all indices, 0 .. {len(ids) - 1}"
+        fail(where, "neurons", int(bad[0]), rule)
+    return (place if there.all() else neurons).astype(np.int64)
 
 
 def _pathway(rng: np.random.Generator, n: int) -> tuple[Int64s, Int64s, npt.NDArray[np.float64]]:
