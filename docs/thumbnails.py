@@ -18,6 +18,7 @@ from matplotlib import pyplot as plt
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "docs" / "images" / "gallery"
 FULL = {  # pictures that pages show
+    "connectome": "connectome.png",
     "convert_mnist": "convert_mnist.png",
     "detect_faces": "detect_digits.png",
     "fly_brain": "fly_brain.png",

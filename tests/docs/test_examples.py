@@ -149,6 +149,16 @@ def test_microcircuit_prints_rates_and_time(start: Start) -> None:
         assert word in done.stdout
 
 
+def test_connectome_finds_the_types_that_matter(start: Start) -> None:
+    done, _ = start("connectome.py", "--quick")
+    rows = dict(re.findall(r"^(\w+) +[\d.]+ +([\d.]+) +[\d.]+$", done.stdout, re.MULTILINE))
+    rate = {name: float(value) for name, value in rows.items()}
+    assert rate["relay"] < 0.5 * rate["nothing"] < 0.5 * rate["local"]
+    assert rate["other"] == rate["nothing"] > 0
+    for word in ("200 neurons", "by what is silenced", "Figure:"):
+        assert word in done.stdout
+
+
 def test_fly_brain_activates_and_silences(start: Start) -> None:
     done, _ = start("fly_brain.py", "--quick")
     for word in (
@@ -451,6 +461,13 @@ REFUSED: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("--seconds", "0"), "needs --seconds of 0.01 or more"),
         (("--scale", "0.0001"), "scale must leave at least one neuron in each population"),
         (("--threads", "0"), "threads must be >= 1"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+    "connectome.py": [
+        (("--edges", "x.csv"), "--edges and --neurons go together"),
+        (("--activate", "sensor"), "the nearest is 'sensory'"),
+        (("--measure", "muscle"), "must name a neuron or a type"),
+        (("--trials", "0"), "trials must be >= 1"),
         (("--out", "missing/x.png"), "missing/x.png"),
     ],
     "fly_brain.py": [
