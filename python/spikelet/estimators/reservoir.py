@@ -28,6 +28,7 @@ with needs("Reservoir", "learn"):
     )
 
 _COPIES = 64  # samples that run side by side, as copies of the liquid in one network
+_NUMBERS = 1 << 22  # that currents and spike counts of all copies may have, for long series
 _RHEOBASE = 375.0  # pA, of the neurons of `LIF()`
 Floats = NDArray[np.float64]
 
@@ -244,7 +245,7 @@ class Reservoir(RegressorMixin, TransformerMixin, BaseEstimator):  # type: ignor
     def _states(self, series: Floats) -> Iterator[Floats]:
         """Yield the states of some series at a time, [n, n_states] or [n, n_timepoints, n_neurons]."""
         n, length = len(self._bias), series.shape[1]
-        copies = min(_COPIES, len(series))
+        copies = min(len(series), _COPIES, max(1, _NUMBERS // (n * length * self._hold)))
         net = Network(dt=1.0, seed=0, threads=self.threads)
         liquid = net.population(n * copies, LIF())
         offsets = np.arange(copies)[:, None] * n
