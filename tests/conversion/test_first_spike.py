@@ -147,7 +147,11 @@ def test_linear_bottlenecks_are_relayed_as_spikes(dtype: str) -> None:
 def test_weights_that_need_more_bits_are_told() -> None:
     rng = np.random.default_rng(6)
     first, second = rng.normal(0, 0.3, (20, 16)), rng.normal(0, 0.3, (30, 20))
-    first[1], second[:, 0], second[:, 1] = first[0], 200.0, -200.0  # which cancel: others lose their bits
+    first[1], second[:, 0], second[:, 1] = (
+        first[0],
+        200.0,
+        -200.0,
+    )  # which cancel: others lose their bits
     ann = [layers.Linear(first), layers.ReLU(), layers.Linear(second), layers.ReLU(), layers.Linear(rng.normal(0, 0.3, (10, 30)))]  # fmt: skip
     x = rng.uniform(0, 1, (200, 16)).astype(np.float32)
     rule = r"^convert: with 8 bits, weights keep [\d.]+% of the ANN's decisions .*; pass dtype=\"int16\""

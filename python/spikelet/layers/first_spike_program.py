@@ -377,9 +377,7 @@ class FirstSpikeProgram:
         if isinstance(layer, (Flatten, Reshape)) and isinstance(first, Map):
             return replace(first, shape=shape)
         if isinstance(layer, Resize) and layer.mode == "nearest":
-            return self._moved(
-                Taken([p[:, 0] for p, _ in layer.maps(first.shape)]), shape, [first]
-            )
+            return self._moved(Taken([p[:, 0] for p, _ in layer.maps(first.shape)]), shape, [first])
         if isinstance(layer, (Pool, Resize)):
             largest = isinstance(layer, Pool) and not layer.divisors(first.shape)[0]
             return (self._pooled if largest else self._mixed)(layer, shape, first)

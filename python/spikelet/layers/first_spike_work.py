@@ -56,7 +56,9 @@ class Ledger:
 
     def empty(self) -> dict[str, dict[str, float]]:
         """Return work of nothing, by layer."""
-        work = {name: dict.fromkeys((f.name for f in fields(Operations)), 0.0) for name in self._names}
+        work = {
+            name: dict.fromkeys((f.name for f in fields(Operations)), 0.0) for name in self._names
+        }
         for name, dense in self._dense.items():
             work[name]["dense"] = dense
         return work

@@ -44,7 +44,12 @@ def test_sizes_of_spikes_follow_channels() -> None:
         ("b", layers.Linear(np.ones((2, 16))), "flat"), ("g", FirstSpike(theta, function=layers.Activation("tanh")), "b"),
     ])  # fmt: skip
     shapes = graph.shapes((1, 4, 4))
-    expected = {"f": theta, "pool": theta, "both": np.tile(theta, 2), "flat": np.repeat(np.tile(theta, 2), 4)}
+    expected = {
+        "f": theta,
+        "pool": theta,
+        "both": np.tile(theta, 2),
+        "flat": np.repeat(np.tile(theta, 2), 4),
+    }
     for name, values in expected.items():
         np.testing.assert_array_equal(spike_sizes(graph, shapes, name), values)
     for name in ("input", "a", "g"):

@@ -143,9 +143,7 @@ class Regression:
                 for layer, x in zip(layers, inputs, strict=True)
             ]
             # Sums in float32 would depend on the size of a batch.
-            rows = np.concatenate(
-                [*columns, np.ones((len(wanted), 1))], axis=1, dtype=np.float64
-            )
+            rows = np.concatenate([*columns, np.ones((len(wanted), 1))], axis=1, dtype=np.float64)
             gram += rows.T @ rows
             mixed += rows.T @ wanted
             some = slice(max(0, len(missing) // 2 - first) * positions)

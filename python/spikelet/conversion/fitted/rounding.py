@@ -29,7 +29,9 @@ def spike_sizes(graph: Graph, shapes: Mapping[str, Shape], name: str) -> Floats 
     node, channels = graph[name], shapes[name][0]
     if isinstance(node.layer, FirstSpike):
         unsigned = node.layer.function is None
-        return np.broadcast_to(np.asarray(node.layer.threshold, float), channels) if unsigned else None
+        return (
+            np.broadcast_to(np.asarray(node.layer.threshold, float), channels) if unsigned else None
+        )
     given = [spike_sizes(graph, shapes, n) for n in node.inputs]
     sizes: list[Any] = [s for s in given if s is not None]
     if len(sizes) < len(given):
