@@ -207,7 +207,7 @@ def test_what_has_no_form_in_c_is_named(tmp_path: Path) -> None:
             self.look_up(*call)
 
     with pytest.raises(ValueError, match=r"layer '.*', .*, cannot be exported: C has no 'look_up'"):
-        FirstSpikeProgram("export", graph, graph.shapes(shape), [(0.0, 1.0)], 8, 8, Other(8))
+        FirstSpikeProgram("export", graph, graph.shapes(shape), [(0.0, 1.0)], 8, 8, Other())
     assert not (tmp_path / "no").exists()
 
 

@@ -387,7 +387,7 @@ def written(
     )
     inputs = "".join(
         filled(
-            "first_spike_input.h.in", about, array=name, scale=number(scale), zero=-low,
+            "first_spike_input.h.in", about, array=name, scale=number(scale), zero=-low if about.form == "bytes" else 0,
             low=number(low), high=number(high), ctype=about.ctype,
         )
         for (name, _, _), (_, scale, low, high) in zip(about.inputs, builder.inputs, strict=True)
