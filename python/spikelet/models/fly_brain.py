@@ -22,7 +22,7 @@ from spikelet.models.activity import Activity
 from spikelet.models.assemble import wire
 from spikelet.models.connectome import Connectome
 from spikelet.models.connectome_model import ConnectomeModel
-from spikelet.models.fly_neuron import DELAY, KICK, REFRACTORY, WEIGHT, FlyNeuron
+from spikelet.models.fly_neuron import DELAY, REFRACTORY, WEIGHT, FlyNeuron
 from spikelet.models.wiring import Edges
 from spikelet.neurons import NeuronModel
 
