@@ -189,9 +189,7 @@ def test_recordings_that_lack_what_is_compared(loss, recording, text):
         loss.check(recording)
 
 
-@pytest.mark.parametrize(
-    "make", [VanRossum, Coincidence, ISIHistogram]
-)
+@pytest.mark.parametrize("make", [VanRossum, Coincidence, ISIHistogram])
 def test_bad_parameters(make):
     with pytest.raises(ValueError, match=r"must be > 0, got -1"):
         make(-1.0)
