@@ -81,11 +81,11 @@ RELEASE = sl.SynapseEquations(
     du/dt = -u/tau_fac
     da/dt = -a/tau_rec  # 1 after each spike
     dfull/dt = 0
-    dout/dt = 0
+    dsent/dt = 0
     """,
     on_pre="""
-    full = max(full, int(rand() > a)); u += U*(1 - u); out = full*int(rand() < u)
-    transmit = w*out; full -= out; a = 1
+    full = max(full, int(rand() > a)); u += U*(1 - u); sent = full*int(rand() < u)
+    transmit = w*sent; full -= sent; a = 1
     """,
     parameters={"tau_fac": (1.0, "ms"), "tau_rec": (800.0, "ms"), "U": 0.5},
     initial={"full": 1.0}, name="Release",

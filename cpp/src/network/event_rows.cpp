@@ -370,10 +370,10 @@ void EventRows<R>::replay_posts(std::span<const Piece> pieces) {
   }
   std::size_t left = 0;
   for (std::size_t k = 0; k < often; ++k) {
-    const auto [lane, first, last] = pending_[k];
-    const Row& row = *pieces[piece_of_[lane]].row;
+    const auto [of, first, last] = pending_[k];
+    const Row& row = *pieces[piece_of_[of]].row;
     const Step from = row.done - row.dendritic;
-    const Step upto = pieces[piece_of_[lane]].upto - row.dendritic;
+    const Step upto = pieces[piece_of_[of]].upto - row.dendritic;
     const Post* end = last;
     while (end > first && end[-1].stamp > upto) {
       --end;
@@ -383,7 +383,7 @@ void EventRows<R>::replay_posts(std::span<const Piece> pieces) {
       --next;
     }
     if (next < end) {
-      pending_[left++] = {lane, next, end};
+      pending_[left++] = {of, next, end};
     }
   }
   while (left > 0) {
