@@ -146,6 +146,9 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           "Give a signal `delay` steps after each spike of some elements, of a stamp after "
           "`since`.")
       .def(
+          "forget_signals", [](S& s, std::size_t of) { s.brief()->forget_signals(of); }, projection,
+          "Give it none of the signals that were to come.")
+      .def(
           "signals",
           [](S& s) {
             py::list given, followed;

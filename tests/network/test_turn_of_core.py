@@ -100,6 +100,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "explain": lambda sim: ("why",),
     "follow": lambda sim: (4, 1, 0, 90, 0.5, 10, sim.now),
     "first_gid": lambda sim: (1,),
+    "forget_signals": lambda sim: (4,),
     "has_run": lambda sim: (0,),
     "held": lambda sim: (0,),
     "in_flight": lambda sim: (),

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "spikelet/core/line.hpp"
 #include "spikelet/network/population.hpp"
 
 namespace spikelet {
@@ -345,7 +346,7 @@ void EventRows<R>::replay_posts(std::span<const Piece> pieces) {
       round_lane_[once] = lane;  // kept if the count goes on
       round_time_[once] = newest.stamp + dendritic;
       once += one ? 1 : 0;
-      pending_[often] = {lane, 0, 0};
+      pending_[often].lane = lane;
       often += some && !one ? 1 : 0;
     }
   }
@@ -358,30 +359,39 @@ void EventRows<R>::replay_posts(std::span<const Piece> pieces) {
     }
     round(pieces, once);
   }
+  for (std::size_t k = 0; k < often; ++k) {  // these lie far apart
+    fetch_line(&posts_[target_of_[position(pieces, pending_[k].lane)]]);
+  }
+  for (std::size_t k = 0; k < often; ++k) {
+    const std::vector<Post>& posts = posts_[target_of_[position(pieces, pending_[k].lane)]];
+    pending_[k].next = posts.data();
+    pending_[k].end = posts.data() + posts.size();
+    fetch_line(pending_[k].end - 1);
+  }
   std::size_t left = 0;
   for (std::size_t k = 0; k < often; ++k) {
-    Pending found = pending_[k];
-    const Piece& piece = pieces[piece_of_[found.lane]];
-    const Step dendritic = piece.row->dendritic;
-    const std::vector<Post>& posts = posts_[target_of_[position(pieces, found.lane)]];
-    found.end = static_cast<std::uint32_t>(posts.size());
-    while (found.end > 0 && posts[found.end - 1].stamp > piece.upto - dendritic) {
-      --found.end;
+    const auto [of, first, last] = pending_[k];
+    const Row& row = *pieces[piece_of_[of]].row;
+    const Step from = row.done - row.dendritic;
+    const Step upto = pieces[piece_of_[of]].upto - row.dendritic;
+    const Post* end = last;
+    while (end > first && end[-1].stamp > upto) {
+      --end;
     }
-    found.next = found.end;
-    while (found.next > 0 && posts[found.next - 1].stamp > piece.row->done - dendritic) {
-      --found.next;
+    const Post* next = end;
+    while (next > first && next[-1].stamp > from) {
+      --next;
     }
-    if (found.next < found.end) {
-      pending_[left++] = found;
+    if (next < end) {
+      pending_[left++] = {of, next, end};
     }
   }
   while (left > 0) {
     const std::size_t n = left;
     left = 0;
     for (std::size_t k = 0; k < n; ++k) {
-      Pending& of = pending_[k];
-      const Post& post = posts_[target_of_[position(pieces, of.lane)]][of.next];
+      Pending of = pending_[k];
+      const Post& post = *of.next;
       round_lane_[k] = of.lane;
       round_time_[k] = post.stamp + pieces[piece_of_[of.lane]].row->dendritic;
       for (std::size_t v = 0; v < of_target_.size(); ++v) {

@@ -82,7 +82,8 @@ class EventRows final : public PlasticStore<R> {
   };
   // A lane with several spikes of its target to replay.
   struct Pending {
-    std::uint32_t lane, next, end;
+    std::uint32_t lane;
+    const Post *next, *end;
   };
 
   const EventRule& rule() const { return *this->plasticity_.events; }

@@ -90,8 +90,8 @@ class Propagator {
     if (terms_.empty()) {
       return;
     }
-    const auto far = [](Step n) { return n >= fine; };
-    if (!diagonal_ || std::ranges::any_of(steps, far)) {
+    const Step most = steps.empty() ? 0 : std::ranges::max(steps);
+    if (!diagonal_ || most >= fine * fine) {
       for (std::size_t k = 0; k < steps.size(); ++k) {
         advance(steps[k], value + k, stride);
       }
@@ -99,9 +99,12 @@ class Propagator {
     }
     for (std::size_t t = 0; t < terms_.size(); ++t) {
       R* of = value + terms_[t].of * stride;
-      const R* factor = table_[0].data() + t;
+      const R *near = table_[0].data() + t, *far = table_[1].data() + t;
       for (std::size_t k = 0; k < steps.size(); ++k) {
-        of[k] *= factor[static_cast<std::size_t>(steps[k]) * terms_.size()];
+        of[k] *= near[static_cast<std::size_t>(steps[k] % fine) * terms_.size()];
+      }
+      for (std::size_t k = 0; most >= fine && k < steps.size(); ++k) {
+        of[k] *= far[static_cast<std::size_t>(steps[k] / fine) * terms_.size()];  // 1 for none
       }
     }
   }

@@ -275,6 +275,12 @@ void SimulatorParts<R>::follow(const SpikeSignal& signal) {
 }
 
 template <class R>
+void SimulatorParts<R>::forget_signals(std::size_t projection) {
+  signals.forget(projection);
+  network.longest_signal = signals.longest();
+}
+
+template <class R>
 SpikesInFlight SimulatorParts<R>::in_flight() const {
   return flight.after(network.now - network.longest_delay());
 }

@@ -41,13 +41,14 @@ class Structure:
         self._net = net
 
     def remove_projection(self, projection: Projection) -> None:
-        """Remove a projection with its regulations and recorders."""
+        """Remove a projection with its regulations, signals and recorders."""
         engine, index = self._net.engine, projection.index
         self._end(self._recorders_of(lambda target: target is projection))
         for k in reversed(range(len(engine.regulations))):
             if engine.regulations[k].projection is projection:
                 engine.sim.remove_regulation(k)
                 del engine.regulations[k]
+        engine.sim.forget_signals(index)
         self._empty(projection)
         engine.removed_projections.add(index)
 
@@ -72,6 +73,9 @@ class Structure:
             if drive.target.index == index:
                 engine.sim.remove_input(number)
                 del engine.inputs[number]
+        for listener, source, first, size, _, delay, since in engine.sim.signals()[1]:
+            if source == index:
+                engine.sim.follow(listener, source, first, size, 0.0, delay, since)
         LIF().add_to(engine.sim, 0, self._net.dt)  # neurons, as its projections need some
         engine.sim.replace_population(index)
         engine.removed_populations.add(index)

@@ -44,6 +44,13 @@ class Signals {
     }
   }
 
+  // Those of a projection never come.
+  void forget(std::size_t projection) {
+    const auto of_it = [&](const auto& signal) { return signal.projection == projection; };
+    std::erase_if(given_, of_it);
+    std::erase_if(followed_, of_it);
+  }
+
   // No signal comes after `now` and before this step, whatever spikes after `now`.
   Step next(Step now, const SpikesInFlight& flight, Step end) const {
     for (const Signal& signal : given_) {

@@ -63,6 +63,7 @@ struct SimulatorParts {
   std::vector<std::uint32_t> interval_spikes(std::size_t regulation);
   void set_interval(std::size_t regulation, Step begin, std::span<const std::uint32_t> spikes);
   void follow(const SpikeSignal& signal);
+  void forget_signals(std::size_t projection);
 
   // Spikes that may not have arrived everywhere.
   SpikesInFlight in_flight() const;
