@@ -147,3 +147,33 @@ def test_bad_signals() -> None:
         with pytest.raises(error, match=message):
             p.signal(**{"value": 1.0, **given})
     assert net.engine.sim.signals() == ([], [])
+
+
+@pytest.mark.parametrize("what", ["projection", "population"])
+def test_signals_of_what_is_removed_end(what: str, tmp_path: Path) -> None:
+    net, p, dopamine = rewarded()
+    p.signal(0.5, spikes=dopamine, delay=2.0)
+    p.signal(0.5, times=[40.0])
+    net.run(10.0)
+    (p if what == "projection" else dopamine).remove()
+    net.save(tmp_path / "net.npz")
+    loaded = sl.Network.load(tmp_path / "net.npz")
+    for each in net, loaded:
+        each.run(50.0)
+    if what == "population":
+        assert look(net, p) == look(loaded, loaded.projections[0])
+        assert look(net, p) == by_hand([(2.0, 0.5), (5.1, 0.5), (40.0, 0.5)])
+    else:
+        assert len(net.projections) == len(loaded.projections) == 1
+        cells = [np.asarray(each.populations[1].V_m).tobytes() for each in (net, loaded)]
+        assert cells[0] == cells[1]
+
+
+def test_synapses_that_stay_hear_signals() -> None:
+    net, p, dopamine = rewarded()
+    p.signal(0.5, spikes=dopamine, delay=2.0)
+    net.run(10.0)
+    p.remove(np.arange(len(p)) % 3 == 0)
+    before = p.weights
+    net.run(30.0)
+    assert (p.weights != before).any()

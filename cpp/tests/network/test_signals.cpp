@@ -68,6 +68,11 @@ TEST_CASE("spikes of some elements signal after a delay, those of one step toget
   CHECK(signals.followed().size() == 1);
   signals.add({0, 11, 7});
   CHECK(heard(signals, flight, 6, 30) == Heard{{9, 4}, {11, 7}, {11, 2}});
+  signals.add({0, 40, 7});
+  signals.add({1, 40, 3});
+  signals.forget(0);
+  CHECK(heard(signals, flight, 6, 50) == Heard{{40, 3}});
+  CHECK(signals.longest() == 0);
   signal.value = 0;
   signals.follow(signal);
   CHECK(signals.longest() == 0);
