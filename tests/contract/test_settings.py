@@ -69,6 +69,11 @@ def _sweep() -> sl.SweepResult:
     return sl.sweep(lambda a, seed: {"b": 2 * a}, {"a": [1, 2]}, executor="serial")
 
 
+def _fit() -> sl.fitting.FitResult:
+    data = sl.fitting.Recording(np.full(200, 400.0), spikes=[5.0, 12.0])
+    return sl.fit(sl.LIF(), vary={"tau_m": (5.0, 20.0)}, data=data, candidates=10, threads=1)
+
+
 def _nir() -> sl.io.NirModel:
     nir = pytest.importorskip("nir")
     nodes = {
@@ -116,6 +121,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "FirstSpikeModel": lambda _: _converted(_, neuron="first_spike"),
     "SweepResult": lambda _: _sweep(),
     "RunResult": lambda _: _sweep()[0],
+    "FitResult": lambda _: _fit(),
     "ConnectomeModel": lambda _: models.connectome(([0], [1], [3]), threads=1),
     "FlyBrain": lambda _: models.fly_brain(([0], [1], [3]), 2),
     "DiehlCook": lambda _: models.DiehlCook(3, 16, show=20.0, rest=5.0).fit(IMAGES),

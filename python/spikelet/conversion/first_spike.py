@@ -74,9 +74,8 @@ class FirstSpikes(Described, Method):
             reach = usable(np.abs(currents).max(1))
         thresholds = usable(site.limited(self._thresholds(target, outputs, step)))
         if fitted and function is None and self.dtype == "int8":
-            found = [spike_sizes(site.graph, site.shapes, n) for n in fitted.sources]
-            sizes = [s for s in found if s is not None]
-            if set(fitted.layers) == set(site.linear) and len(sizes) == len(found):
+            sizes: list[Any] = [spike_sizes(site.graph, site.shapes, n) for n in fitted.sources]
+            if set(fitted.layers) == set(site.linear) and not any(s is None for s in sizes):
                 units = finest_units(changes, sizes)
                 thresholds = np.maximum(np.floor(thresholds / units), 1) * units
                 changes = rounded_weights(fitted, changes, sizes, units)

@@ -6,6 +6,7 @@ own may call these, as in ``lambda r, d: sl.fitting.MeanSquaredError()(r, d) + 5
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -18,7 +19,7 @@ from spikelet.fitting.recording import Recording, Responses
 _ROWS = 256  # samples compared at once, so that differences stay in the cache
 
 
-class Loss(Described):
+class Loss(Described, ABC):
     """Base of the losses."""
 
     needs: str = ""
@@ -31,9 +32,9 @@ class Loss(Described):
             value = scalar(type(self).__name__, f.name, getattr(self, f.name), rule, unit)
             object.__setattr__(self, f.name, value)
 
+    @abstractmethod
     def __call__(self, responses: Responses, recording: Recording) -> Float:
         """Return the loss of each candidate, [candidates]."""
-        raise NotImplementedError
 
     def check(self, recording: Recording) -> None:
         """Check that a recording has what the loss compares.
