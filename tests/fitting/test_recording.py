@@ -18,6 +18,15 @@ def test_one_sweep_and_several():
     assert Recording(spikes=[[1.0], [2.0]], duration=5.0).sweeps == 2
 
 
+def test_times_of_one_sweep_need_no_list_around_them():
+    times = [5.0, 12.0]
+    for given in times, np.array(times), [times], [np.array(times)]:
+        found = Recording(np.ones(200), spikes=given)
+        assert found.spikes.n == 1
+        np.testing.assert_array_equal(found.spikes.times, times)
+    assert Recording(np.ones(200), spikes=[]).spikes.n == 1
+
+
 def test_its_arrays_are_its_own():
     given = np.zeros(10)
     one = Recording(given, given)

@@ -60,8 +60,9 @@ class Recording(Described):
         Injected current [pA]. Row k acts from ``k dt`` to ``(k + 1) dt``.
     V_m : array-like, [T] or [T, sweeps], optional
         Membrane potential [mV]. Row k is at the time ``(k + 1) dt``.
-    spikes : Spikes, or sequence of array-like, optional
-        Spikes, whose elements are the sweeps, or the times of each sweep [ms]. `detect_spikes` finds them in V_m.
+    spikes : Spikes, array-like, or sequence of array-like, optional
+        Spikes, whose elements are the sweeps, the times of one sweep [ms], or those of each sweep. `detect_spikes` finds
+        them in V_m.
     dt : float
         Sampling interval [ms].
     duration : float, optional
@@ -113,7 +114,8 @@ class Recording(Described):
             return None
         given = as_spikes(self.spikes)
         if given is None:
-            given = Spikes.from_trains(self.spikes)
+            each = list(self.spikes)
+            given = Spikes.from_trains([each] if all(np.ndim(x) == 0 for x in each) else each)
         trains = given.trains()
         if shape is not None and len(trains) != shape[1]:
             rule = f"must be those of {shape[1]} sweeps, as current and V_m"
