@@ -324,53 +324,6 @@ def test_counts_are_saved_with_a_network(layout: str, tmp_path: Any) -> None:
     np.testing.assert_array_equal(part.projections[0].weights, p.weights)
 
 
-def older_file(path: Any, counts: Any) -> None:
-    """Rewrite a saved network as one of version 3, which has the spikes since the last scaling."""
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
-    header = json.loads(str(arrays["header"]))
-    header["format"] = "spikelet network 3"
-    for k, d in enumerate(header["regulations"]):
-        del d["begin"], arrays[f"regulation{k}.spikes"]
-    header["arrays"] = sorted(set(arrays) - {"header"})
-    arrays["projection0.plastic.counts"] = counts
-    arrays["header"] = np.array(json.dumps(header))
-    np.savez(path, **arrays)
-
-
-def test_files_before_version_4(tmp_path: Any) -> None:
-    net, p, spikes = idle_scene("one delay")
-    net.regulate(p, LATE)
-    net.run(130.0)
-    net.save(tmp_path / "old.npz")
-    since = spikes.ids[to_steps(spikes.times) > 1000]
-    older_file(tmp_path / "old.npz", np.bincount(since, minlength=70).astype(np.uint32))
-    net.run(100.0)
-    loaded = sl.Network.load(tmp_path / "old.npz")
-    loaded.run(100.0)
-    np.testing.assert_array_equal(loaded.projections[0].weights, p.weights)
-    check_scaled(p, scaled(spikes, 70, LATE, 0, 2300))
-
-
-def test_files_before_version_4_with_two_scalings(tmp_path: Any) -> None:
-    """Such a file cannot tell what each has counted: a new interval begins."""
-    net, p, _ = idle_scene("one delay")
-    net.regulate(p, LATE)
-    net.regulate(p, EARLY)
-    net.run(130.0)
-    net.save(tmp_path / "old.npz")
-    older_file(tmp_path / "old.npz", np.zeros(70, np.uint32))
-    before = p.weights[0] / 100.0
-    assert before != 1.0
-    loaded = sl.Network.load(tmp_path / "old.npz")
-    record = loaded.record(loaded.populations[1], "spikes")
-    start = loaded.projections[0].weights
-    loaded.run(100.0)
-    want = scaled(record, 70, LATE, 1300, 2300) * scaled(record, 70, EARLY, 1300, 2300)
-    got = loaded.projections[0].weights / start
-    np.testing.assert_allclose(got, want[p.post_ids], rtol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("change", "rule"),
     [

@@ -13,7 +13,7 @@ import pytest
 import spikelet as sl
 from spikelet.models import FlyBrain, fly_brain
 from spikelet.models.connectome import Connectome
-from spikelet.models.fly_brain import KICK, WEIGHT, FlyNeuron
+from spikelet.models.fly_neuron import KICK, WEIGHT, FlyNeuron
 
 N, EDGES, STEPS, DRIVEN, SILENCED = 600, 20_000, 1500, np.arange(21), [3, 30, 31]
 Ints = npt.NDArray[np.int64]

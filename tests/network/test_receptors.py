@@ -203,21 +203,6 @@ def test_crafted_files(edit: Any, message: str, tmp_path: Path) -> None:
         sl.Network.load(path)
 
 
-def test_files_of_before_have_no_receptor_in_their_inputs(tmp_path: Path) -> None:
-    path = tmp_path / "net"
-    net = make()
-    net.inject(net.population(2, sl.LIF()), sl.PoissonInput(2000.0, 10.0))
-    net.save(path)
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
-    header = json.loads(str(arrays.pop("header")))
-    header["inputs"][0]["what"]["fields"].pop("receptor", None)
-    header["format"] = header["format"].replace("5", "4")
-    with path.open("wb") as out:
-        container.write(out, header, arrays)
-    assert sl.Network.load(path).inputs[0].receptor is None
-
-
 @pytest.mark.parametrize("model", [sl.LIFCond(), sl.AdEx(), sl.LIFCondAlpha()], ids=repr)
 @pytest.mark.parametrize("receptor", ["ex", "in"])
 def test_conductances_of_a_named_receptor_are_not_negative(model: Any, receptor: str) -> None:

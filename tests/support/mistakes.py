@@ -347,7 +347,7 @@ MISTAKES = [
     Mistake(
         "EI.weight",
         AttributeError,
-        "Projection has no 'weight'; did you mean 'weights'? (there are: blocks, delays, index, joined, network, normalize, plasticity, post, post_ids, pre, pre_ids, receptor, reward, schedule_reward, signal, to_scipy, traces, weights)",
+        "Projection has no 'weight'; did you mean 'weights'? (there are: add, blocks, delays, index, joined, network, normalize, plasticity, post, post_ids, pre, pre_ids, receptor, remove, removed, reward, schedule_reward, signal, to_scipy, traces, weights)",
     ),
     Mistake(
         "EI.weights = [1.0, 2.0]",

@@ -264,7 +264,7 @@ class SpikingClassifier(ClassifierMixin, _Spiking):  # type: ignore[misc]  # unt
 class SpikingRegressor(RegressorMixin, _Spiking):  # type: ignore[misc]  # untyped base
     """A regressor of LIF neurons, trained by spike-based backpropagation.
 
-    Its parameters are those of `SpikingClassifier`, and so are its attributes, without `classes_`.
+    Its parameters are those of `SpikingClassifier`, and so are its attributes, without ``classes_``.
 
     Notes
     -----

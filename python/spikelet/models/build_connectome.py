@@ -57,7 +57,7 @@ def connectome(
     model : NeuronModel or dict of type to NeuronModel, optional
         The neurons (None: all other types); by default those of the fly's brain, `spikelet.models.fly_brain.FlyNeuron`. A
         column of `neurons` with the name of a parameter sets it, except in empty cells. Cells are graded if their model has
-        the parameters `V_half` and `V_slope`, as `spikelet.models.GradedNeuron`.
+        the parameters ``V_half`` and ``V_slope``, as `spikelet.models.GradedNeuron`.
     delay : float
         Delay of all synapses that spikes act through [ms].
     gaps : path-like, table, array, sparse matrix or tuple, optional

@@ -39,7 +39,7 @@ GradedNeuron = Equations(
 
 It releases the fraction ``1 / (1 + exp((V_half - V_m) / V_slope))``. The defaults are those for *C. elegans* in J. Kunert et al.,
 Phys. Rev. E 89:052805 (2014), except `V_half`, which is the same for all cells here. Spikes of other cells change `g_ex` and
-`g_in`. A model of your own is graded, too, if it has the parameters `V_half` and `V_slope`.
+`g_in`. A model of your own is graded, too, if it has the parameters ``V_half`` and ``V_slope``.
 """
 
 
@@ -54,7 +54,7 @@ class Coupling:
     gaps : Edges
         Gap junctions in one or both directions: conductances [nS].
     cells : dict of str to array, [n]
-        Parameters of the cells, NaN where a model lacks them: `V_half`, `V_slope`, `E_ex`, `E_in`.
+        Parameters of the cells, NaN where a model lacks them: ``V_half``, ``V_slope``, ``E_ex``, ``E_in``.
     every : float
         Interval [ms] for which currents are held.
     """

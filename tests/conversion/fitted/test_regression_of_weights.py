@@ -11,7 +11,7 @@ from tests.support.conversions import Spy
 
 from spikelet import layers as L
 from spikelet.conversion.fitted import regression
-from spikelet.conversion.fitted.regression import correct_weights
+from spikelet.conversion.fitted.regression import Regression
 from spikelet.conversion.layerwise.activity import Calibration
 from spikelet.conversion.layerwise.site import Site
 from spikelet.conversion.layerwise.streaming import fit_layers
@@ -19,6 +19,11 @@ from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(2)
 X = RNG.random((60, 2, 6, 5)).astype(np.float32)
+
+
+def correct_weights(site: Site) -> dict[str, Any]:
+    fitted = Regression.of(site)
+    return fitted.corrected() if fitted else {}
 
 
 def conv(cin: int, cout: int, **options: Any) -> L.Conv2d:
