@@ -241,7 +241,7 @@ def test_other_parameters() -> None:
             f"neurons must be ids of neurons, or all indices, 0 .. {N - 1}, got {N}",
         ),
         (lambda b: b.activate([0], rate=-1.0), "rate must be >= 0"),
-        (lambda b: b.activate([0], rate=10_000.0), "less than one event a step, 10000 Hz"),
+        (lambda b: b.activate([0], rate=10_000.0), "less than one event per step, 10000 Hz"),
         (lambda b: b.silence([-1]), "neurons must be ids"),
         (lambda b: b.run(0.0), "duration must be > 0"),
         (lambda b: b.run(10.0, trials=0), "trials must be >= 1"),

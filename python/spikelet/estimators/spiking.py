@@ -35,7 +35,7 @@ def _alone(torch: Any, seed: int) -> Iterator[None]:
 
 
 class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
-    """What both have in common: layers of LIF neurons, whose input is a constant current, and a linear readout."""
+    """Base of both: layers of LIF neurons, driven by constant currents, and a linear readout."""
 
     @spelled
     def __init__(
@@ -131,7 +131,7 @@ class SpikingClassifier(ClassifierMixin, _Spiking):  # type: ignore[misc]  # unt
     epochs : int
         Number of times that `fit` shows each sample; `partial_fit` shows it once.
     batch_size : int
-        Samples of a step of the optimizer.
+        Samples per step of the optimizer.
     learning_rate, weight_decay : float
         Of AdamW.
     random_state : int, RandomState or None

@@ -23,7 +23,7 @@ _NETWORKS = 256  # at once
 
 
 class Candidates(Protocol):
-    """What a fit needs of the models or networks that it compares."""
+    """Interface of the models or networks that a fit compares."""
 
     @property
     def most(self) -> int:

@@ -153,7 +153,7 @@ def fit(
 
 
 class _Search:
-    """What an optimiser asks: it keeps all candidates with their losses, and ends when all are spent."""
+    """Objective of an optimiser. It keeps all candidates with their losses, and ends when all are spent."""
 
     progress: Any = False
     error: Exception | None = None

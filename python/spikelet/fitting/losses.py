@@ -23,7 +23,7 @@ class Loss(Described, ABC):
     """Base of the losses."""
 
     needs: str = ""
-    """What a recording must have: "V_m", "spikes" or neither."""
+    """Required part of a recording: "V_m", "spikes" or neither."""
 
     def __post_init__(self) -> None:
         for f in fields(self):  # type: ignore[arg-type]  # of dataclasses only
@@ -267,7 +267,7 @@ class ISIHistogram(Loss):
         return np.where(shares[0].sum(0) > 0, loss, 1.0)
 
     def _shares(self, times: Float) -> Float:
-        """Return the share of intervals in each bin, [bins, candidates]."""
+        """Return the fraction of intervals in each bin, [bins, candidates]."""
         candidates = times.shape[2]
         with np.errstate(invalid="ignore"):  # of two missing spikes
             intervals = np.diff(times, axis=0)

@@ -64,7 +64,7 @@ class CMAES(Described):
     popsize : int
         Candidates of a generation; twice as many after each restart.
     sigma : float
-        First standard deviation, as a share of the ranges.
+        Initial standard deviation, as a fraction of the ranges.
     """
 
     popsize: int = 30

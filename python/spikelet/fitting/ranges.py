@@ -1,4 +1,4 @@
-"""What may vary in a fit, and between which values."""
+"""Parameters that vary in a fit, and their ranges."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Space:
 
     @property
     def log(self) -> list[bool]:
-        """Whether each of `columns` is on a logarithmic scale."""
+        """True for each of `columns` that has a logarithmic scale."""
         return [one.log for one in self._each()]
 
     def places(self, where: str, table: Float) -> Float:

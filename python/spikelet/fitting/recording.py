@@ -16,7 +16,7 @@ from spikelet.spikes.trains import by_element
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """What candidates answered; losses and summaries take it.
+    """Responses of candidates, the input of losses and summaries.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Responses:
 
 @dataclass(frozen=True, eq=False)
 class Recording(Described):
-    """What was measured: the response of one cell to one or several currents, or of several cells of a network.
+    """Measured responses of one cell to one or several currents, or of several cells of a network.
 
     All sweeps have one length and one sampling interval. Fits of a model need `current`; fits of a network do not use
     it, and their sweeps are the recorded neurons.

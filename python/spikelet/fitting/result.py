@@ -1,4 +1,4 @@
-"""What a fit found."""
+"""Result of a fit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FitResult(Sealed):
     seed : int
         Seed of the fit.
     complete : bool
-        Whether it came to its end.
+        False after Ctrl-C.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ _VALUE = 100.0  # outputs near 1 stand for values of this size
 
 @dataclass
 class _Rollout:
-    """What happened in `_LENGTH` steps of each environment; arrays are [steps, environments, ...]."""
+    """Experience of `_LENGTH` steps of each environment; arrays are [steps, environments, ...]."""
 
     x: Floats
     actions: NDArray[np.int64]

@@ -86,7 +86,7 @@ class SpikingPolicy(Sealed):
 
 
 class Learned(NamedTuple):
-    """What `learn_eprop` and `learn_stdp` return."""
+    """Result of `learn_eprop` and `learn_stdp`."""
 
     policy: SpikingPolicy
     """The trained network, which takes the best action; it runs without PyTorch."""

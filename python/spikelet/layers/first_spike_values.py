@@ -1,4 +1,4 @@
-"""What a translation of networks that fire once works with: maps of the core, and potentials that are not computed yet."""
+"""Values in translations of networks that fire once: maps of the core, and potentials that are not computed yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operations of a network that fires once do, by layer."""
+"""Work of a network that fires once, by layer."""
 
 from __future__ import annotations
 

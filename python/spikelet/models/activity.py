@@ -1,4 +1,4 @@
-"""What the neurons of a connectome did: their spikes, as tables by neuron and by type, and as a picture."""
+"""Activity of a connectome: spikes, rates by neuron and by type, and a picture."""
 
 from __future__ import annotations
 

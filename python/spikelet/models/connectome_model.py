@@ -227,7 +227,7 @@ class ConnectomeModel(Sealed):
         hz = float(number(name, "rate", rate, "Hz"))
         share = 1e-3 * hz * self.network.dt
         if not 0 <= share < 1:
-            rule = f"must be >= 0 and less than one event a step, {1e3 / self.network.dt:g} Hz"
+            rule = f"must be >= 0 and less than one event per step, {1e3 / self.network.dt:g} Hz"
             fail(name, "rate", rate, rule)
         parts = self._parts(where)
         for k, _ in parts:

@@ -44,7 +44,7 @@ Phys. Rev. E 89:052805 (2014), except `V_half`, which is the same for all cells 
 
 
 class Coupling:
-    """What graded synapses and gap junctions need of all cells.
+    """Currents of graded synapses and gap junctions.
 
     Parameters
     ----------

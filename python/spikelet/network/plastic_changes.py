@@ -1,4 +1,4 @@
-"""What a plastic projection remembers, for other synapses than before.
+"""State of a plastic projection after some of its synapses were removed or added.
 
 The state is that of a checkpoint: arrays by name, with one entry per synapse, row (source, delay), target, spike of a
 target or event in flight.

@@ -294,7 +294,7 @@ class Population:
 
     @property
     def removed(self) -> bool:
-        """Whether the population, or a part of the union, was removed. Then it can no longer be used."""
+        """True if the population, or a part of the union, was removed. It can no longer be used then."""
         gone = self.network.engine.removed_populations
         return any(part.index in gone for part in self.parts)
 

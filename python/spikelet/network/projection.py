@@ -170,7 +170,7 @@ class Projection(Sealed):
 
     @property
     def removed(self) -> bool:
-        """Whether the projection, or one of its blocks, was removed. Then it can no longer be used."""
+        """True if the projection, or one of its blocks, was removed. It can no longer be used then."""
         gone = self.network.engine.removed_projections
         return any(block.index in gone for block in self.blocks)
 

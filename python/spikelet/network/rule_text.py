@@ -1,4 +1,4 @@
-"""What the text of a plasticity rule says."""
+"""Texts of plasticity rules, parsed."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _UNKNOWN = frozenset({"t", "dt", "not_refractory"})
 
 
 class RuleText(NamedTuple):
-    """What the text of a rule says."""
+    """Parsed text of a rule."""
 
     text: str
     parameters: dict[str, Parameter]
     variables: tuple[str, ...]
     rates: dict[tuple[str, str | None], Expr]
-    """Of the equations between spikes: (of, by), with by None for a constant."""
+    """Coefficients of the equations between spikes, by (of, by); by is None for a constant."""
     pre: dict[str, Expr]
-    """What is set at a spike of the source, all by the values before it."""
+    """Assignments at a spike of the source, all from the values before it."""
     post: dict[str, Expr]
     signal: dict[str, Expr] | None
     reads: tuple[str, ...]

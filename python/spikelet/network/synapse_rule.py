@@ -22,7 +22,7 @@ from spikelet.plasticity import Plasticity
 
 
 class _Maker(Protocol):
-    """What a rule needs of the `SynapseEquations` that made it."""
+    """Interface of the `SynapseEquations` that made a rule."""
 
     @property
     def name(self) -> str: ...

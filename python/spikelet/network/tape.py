@@ -104,7 +104,7 @@ class Tape(ABC, Generic[Target]):
 
     @property
     def ended(self) -> bool:
-        """Whether what it records is no longer there."""
+        """True if its target was removed."""
         return self._none is not None
 
     def pause(self, paused: bool) -> None:  # the state to be in
