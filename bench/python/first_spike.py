@@ -3,8 +3,8 @@ r"""Measure networks of others whose neurons fire once: decisions, energy beside
 Each kind of neurons is converted for each T with calibration images; test images are counted. Energy is priced in 8-bit weights
 and 32-bit potentials; see `spikelet.energy`. For the speed, all programs classify the same images in turn, with the last network.
 
-    python bench/python/first_spike.py --models FOLDER --page docs/conversion_energy.md
-    python bench/python/first_spike.py --models FOLDER --kinds first_spike:64 --batches 100 1 --threads 1 2
+    python bench/python/first_spike.py --models FOLDER --json bench/results/first_spike.json
+    python bench/python/first_spike.py --models FOLDER --kinds first_spike:64 --images 100 --batches 100 1 --threads 1 2
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ import torch
 import spikelet as sl
 from spikelet.cli import bench_harness as harness
 
-TABLE = "first_spike.py"
 HEADER = (
     "network", "neurons", "T", "accuracy", "of the ANN", "equal decisions", "arithmetic / int8 ANN", "the same, dense ANN",
     "with memory / int8 ANN", "with memory but potentials", "spikes per neuron", "break-even",
@@ -81,14 +80,14 @@ def timed(name: str, ann: Any, snn: Any, x: Any, threads: int, rounds: int) -> l
 
 
 def main() -> None:
-    parser = harness.parser(__doc__, page=[TABLE])
+    parser = harness.parser(__doc__)
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--networks", nargs="+", choices=networks.NETWORKS, default=["resnet20-akamaster"])
     add("--calibration", type=int, default=400, metavar="N", help="images (default: 400)")
     add("--images", type=int, default=1000, help="test images (default: 1000)")
-    add("--kinds", nargs="+", metavar="KIND:T,T", default=["first_spike:64,32,16", "predictive:16,32"],
-        help="neurons and numbers of steps (default: first_spike:64,32,16 predictive:16,32)")  # fmt: skip
+    add("--kinds", nargs="+", metavar="KIND:T,T", default=["first_spike:128,64,32,16", "predictive:16,32"],
+        help="neurons and numbers of steps (default: first_spike:128,64,32,16 predictive:16,32)")  # fmt: skip
     add("--batches", type=int, nargs="*", default=[], help="images at once, to measure the speed")
     add("--threads", type=int, nargs="+", default=[1])
     add("--rounds", type=int, default=5)
@@ -106,9 +105,9 @@ def main() -> None:
         for batch in args.batches:
             for threads in args.threads:
                 speeds += timed(name, ann, snn, x[:batch], threads, args.rounds)
+    tables = {"decisions and energy": harness.markdown(HEADER, rows)}
     if speeds:
-        print(harness.markdown(SPEED, speeds))
-    tables = {TABLE: harness.markdown(HEADER, rows)}
+        tables["speed"] = harness.markdown(SPEED, speeds)
     harness.show(args, origin, [], tables, rows=rows, speeds=speeds)
 
 

@@ -87,25 +87,6 @@ def test_tables_are_stored_by_name_and_the_command_without_paths_of_the_machine(
     }
 
 
-def test_the_table_goes_between_the_comments(tmp_path, capsys):
-    page = tmp_path / "page.md"
-    begin, end = "<!-- a table: begin -->", "<!-- a table: end -->"
-    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
-    args = harness.parser("", page=["a table"]).parse_args(["--page", str(page)])
-    for text in ("new", "newer"):
-        harness.show(args, harness.about(), [], {"a table": text, "of no place": "x"})
-        assert page.read_text() == f"before\n{begin}\n{text}\n{end}\nafter\n"
-    for text, names in (
-        ("", ["a table"]),
-        (f"{end}\n{begin}", ["a table"]),
-        (f"{begin}{end}", ["a table", "other"]),
-    ):
-        page.write_text(text)
-        with pytest.raises(SystemExit):
-            harness.parser("", page=names).parse_args(["--page", str(page)])
-        assert f"must have the lines <!-- {names[-1]}: begin -->" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(("given", "says"), [
     (["--runs", "0"], "--runs must be positive, got 0"),
     (["--threads", "2", "-1"], "--threads must be positive, got -1"),

@@ -271,8 +271,8 @@ def parser(description: str | None, *programs: str, **options: Any) -> argparse.
     *programs : str
         Programs that may need an interpreter of their own: ``--NAME-python``.
     **options
-        Defaults of ``runs`` and ``seed``; without a default, there is no such option. ``page``, the names of tables, adds
-        ``--page``. ``zero`` names numbers that may be 0, as the seed may.
+        Defaults of ``runs`` and ``seed``; without a default, there is no such option. ``zero`` names numbers that may be 0,
+        as the seed may.
     """
     found = _Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     found.zero = ("seed", *options.get("zero", ()))
@@ -284,10 +284,6 @@ def parser(description: str | None, *programs: str, **options: Any) -> argparse.
     for name in programs:
         text = f"interpreter that can import {name} (default: this one)"
         found.add_argument(f"--{name}-python", default=sys.executable, metavar="PATH", help=text)
-    if "page" in options:
-        text = "put the tables into this page, between the comments that name them"
-        kind = pages(*options["page"])
-        found.add_argument("--page", type=kind, metavar="PATH", help=text)
     text = "write all runs and their origin to this file"
     found.add_argument("--json", type=Path, metavar="PATH", help=text)
     return found
@@ -310,7 +306,7 @@ def show(
     /,
     **stored: Any,
 ) -> None:
-    """Print the origin and the tables, put those that have a name into the page, and write the JSON file.
+    """Print the origin and the tables, and write the JSON file.
 
     Runs by case, as `take_turns` returns them, are stored as ``cases``; tables as ``tables``, by name, for the documentation.
     """
@@ -323,10 +319,8 @@ def show(
     if warning := busy(runs):
         print(warning)
     named = texts if isinstance(texts, Mapping) else dict(enumerate(texts))
-    for name, text in named.items():
+    for text in named.values():
         print(f"\n{text}")
-        if getattr(args, "page", None) and isinstance(name, str):
-            put(args.page, name, text)
     if args.json:
         given = {k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))}
         tables = {str(name): _cells(text) for name, text in named.items() if text.startswith("|")}
@@ -411,33 +405,3 @@ def why(record: Record) -> str:
     """Return why a run has no result."""
     reasons = (f"{key}: {record[key]}" for key in ("missing", "failed") if key in record)
     return next(reasons, str(record)).replace("|", "/")
-
-
-# Pages of the documentation -------------------------------------------------------------------------------------------
-
-
-def pages(*tables: str) -> Callable[[str], Path]:
-    """Return what reads the path of a page, which must have a place for each table: two comments."""
-
-    def page(path: str) -> Path:
-        text = Path(path).read_text(encoding="utf-8") if Path(path).is_file() else ""
-        for begin, end in map(_place, tables):
-            if end not in text.partition(begin)[2]:
-                msg = f"{path} must have the lines {begin} and {end}"
-                raise argparse.ArgumentTypeError(msg)
-        return Path(path)
-
-    return page
-
-
-def _place(name: str) -> tuple[str, str]:
-    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-
-
-def put(page: Path, name: str, text: str) -> None:
-    """Replace what is between the comments of a page, where it has them."""
-    begin, end = _place(name)
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, has, after = rest.partition(end)
-    if has:
-        page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
