@@ -152,6 +152,18 @@ def test_a_run_of_no_time_loses_no_spike_at_time_0(tmp_path: Path) -> None:
         net.reset()
 
 
+@pytest.mark.parametrize("at", [0.0, 4.0])
+def test_a_silent_recording_is_saved_after_a_reset(at: float, tmp_path: Path) -> None:
+    net = sl.Network(dt=0.1, threads=1)
+    net.record(net.population(1, sl.LIF()), "spikes", to=tmp_path / "spikes.rec")
+    net.run(5.0)
+    net.reset(at=at)
+    net.save(tmp_path / "c", recorders=True)
+    loaded = sl.Network.load(tmp_path / "c")
+    loaded.run(1.0)
+    assert (loaded.t, len(loaded.recorders[0].times)) == (pytest.approx(at + 1.0), 0)
+
+
 def test_a_refused_reset_changes_nothing(small: Any, tmp_path: Path) -> None:
     net, cells = small
     (tmp_path / "a").mkdir()

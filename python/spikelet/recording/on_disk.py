@@ -564,9 +564,7 @@ class RecordingFile:
     def writing(self) -> Iterator[None]:
         """Keep the file open for `append`."""
         self.make()
-        log = self._own()
-        if log.index().upto(self._state[0]) != self.done:  # set back before it held anything
-            self._create()
+        self._set_back()
         with _naming(self.path), self.path.open("r+b", buffering=0) as file:
             try:
                 _write(file, START.pack(_MAGIC, self._writers[-1], 0))
@@ -579,6 +577,11 @@ class RecordingFile:
                 file.truncate(self._state[0])
                 file.seek(0)
                 _write(file, START.pack(_MAGIC, self._writers[-1], self._state[0]))
+
+    def _set_back(self) -> None:
+        """Rewrite the file if the clock was set back before it held anything."""
+        if self._own().index().upto(self._state[0]) != self.done:
+            self._create()
 
     def _own(self) -> Log:
         """Return the file, after a check that no other process has written to it."""
@@ -626,6 +629,8 @@ class RecordingFile:
     def sync(self) -> None:
         """Make appended data safe from a crash of the machine."""
         self.make()
+        if self.empty:
+            self._set_back()
         sync(self.path)
 
     def clear(self, name: str, now: int) -> None:
