@@ -44,7 +44,7 @@ def prose(page: Path) -> str:
 
 
 def references() -> list[tuple[str, str, bool]]:
-    """Return the page, the reference, and if it is a table, of all that pages take from the results."""
+    """Return all references of pages to results: the page, the reference, and True for a table."""
     found = []
     for page in PAGES:
         text, name = page.read_text("utf-8"), page.name

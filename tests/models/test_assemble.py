@@ -69,7 +69,7 @@ def test_columns_set_parameters() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: build({"x": sl.LIF()}), "model for every type .* lacks 2 of them, got 'y'"),
+        (lambda: build({"x": sl.LIF()}), "model for every type .*; 2 are missing, got 'y'"),
         (lambda: build({"w": sl.LIF(), None: sl.LIF()}), "model must name types .* got 'w'"),
         (lambda: build({"x": sl.LIF()}, ["a", "b", "c", "d"]), "needs a column of types"),
         (lambda: build({None: 3}), "must be neuron models"),

@@ -150,7 +150,7 @@ def test_gap_junctions() -> None:
         (lambda: read("x.txt"), r"must end in .csv"),
         (lambda: read(EDGES, colour="x"), "columns must name what a column holds"),
         (lambda: read(EDGES, weight="w"), "must name a column of the table; the nearest is 'weight'"),
-        (lambda: read(EDGES, NEURONS, sign={"ACh": 1}), "every transmitter .* lacks '', 'GABA'"),
+        (lambda: read(EDGES, NEURONS, sign={"ACh": 1}), "every transmitter .*; missing: '', 'GABA'"),
         (lambda: read(EDGES, sign={"ACh": 1}), "needs a column of transmitters"),
         (lambda: read(EDGES, NEURONS, sign={None: "x"}), r"sign\[''\] must be a number"),
         (lambda: read(EDGES, sign=[1, -1]), "sign must be one for each of 4 neurons"),

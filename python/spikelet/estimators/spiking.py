@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,19 +18,6 @@ with needs("spikelet.estimators", "learn"):
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets, unique_labels
     from sklearn.utils.validation import check_is_fitted, validate_data
-
-
-@contextlib.contextmanager
-def _alone(torch: Any, seed: int) -> Iterator[None]:
-    """Draw from a generator of our own, on one thread: small networks gain nothing from more, and sums keep their order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
@@ -63,6 +49,8 @@ class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
         """Make the network and its optimizer, and measure the features."""
         where = type(self).__name__
         torch, st = extra("torch", where, "torch"), extra("spikelet.torch", where, "torch")
+        from spikelet.torch.repeatable import repeatable  # noqa: PLC0415  # PyTorch is an extra
+
         sizes = np.ravel(self.hidden_layer_sizes).tolist()
         if not sizes:
             fail(
@@ -79,7 +67,7 @@ class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
         self._random = check_random_state(self.random_state)
         self.scaler_ = StandardScaler().fit(samples)
         parts: list[Any] = []
-        with _alone(torch, self._random.randint(2**31 - 1)):
+        with repeatable(self._random.randint(2**31 - 1)):
             for k, (n_in, n) in enumerate(zip([samples.shape[1], *sizes], sizes, strict=False)):
                 parts += [
                     torch.nn.Linear(n_in, n),
@@ -92,12 +80,14 @@ class _Spiking(BaseEstimator):  # type: ignore[misc]  # untyped base
         """Train for some epochs, then deploy."""
         where = type(self).__name__
         torch, st = extra("torch", where, "torch"), extra("spikelet.torch", where, "torch")
+        from spikelet.torch.repeatable import repeatable  # noqa: PLC0415  # PyTorch is an extra
+
         size = integer(where, "batch_size", self.batch_size, 1)
         x = torch.as_tensor(self._scaled(samples))
         y = torch.as_tensor(targets)
         is_class = y.dtype == torch.int64
         loss = torch.nn.functional.cross_entropy if is_class else torch.nn.functional.mse_loss
-        with _alone(torch, 0):
+        with repeatable(0):
             for _ in range(epochs):
                 for batch in torch.as_tensor(self._random.permutation(len(x))).split(size):
                     self._optimizer.zero_grad()

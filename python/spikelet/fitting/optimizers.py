@@ -1,8 +1,8 @@
 """Optimisers by their libraries. Each is called as ``optimizer(evaluate, dimensions, seed)``.
 
 ``evaluate`` takes places in the unit cube, [n, dimensions], and returns their losses, [n]. It ends the search by an
-exception once all candidates have been spent, so an optimiser may go on for ever. An optimiser of one's own is any such
-function::
+exception once all candidates have been spent, so an optimiser need not stop by itself. Your own optimiser is any
+such function::
 
     def random_search(evaluate, dimensions, seed):
         rng = np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from spikelet._util.spelling import spelled
 from spikelet.gym.policy import Learned, SpikingPolicy, make_environments
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.eprop import EProp
+from spikelet.torch.repeatable import repeatable
 
 Floats = NDArray[np.float32]
 
@@ -103,25 +105,18 @@ def learn_eprop(
     integer(where, "seed", seed, 0, 2**31)
     updates = -(-integer(where, "total", total, 1) // (_ENVS * _LENGTH))
     environments = make_environments(where, env, _ENVS)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums keep their order, and small networks gain nothing from more
-    try:
+    with contextlib.closing(environments), repeatable(seed):
         divisor = _scale(where, environments.single_observation_space, scale)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            net = EProp(
-                len(divisor) + 1, neurons, int(environments.single_action_space.n) + 1,
-                tau_m=tau, tau_out=tau, recurrent=False, feedback=feedback,
-            )  # fmt: skip
+        net = EProp(
+            len(divisor) + 1, neurons, int(environments.single_action_space.n) + 1,
+            tau_m=tau, tau_out=tau, recurrent=False, feedback=feedback,
+        )  # fmt: skip
         learner = _Learner(net, steps, rate, np.random.default_rng(seed))
         runs = _Runs(environments, divisor, seed)
         for update in range(updates):
             learner.improve(runs.rollout(learner), 1 - update / updates)
             if len(runs.returns) >= 100 and np.mean(runs.returns[-100:]) >= target:
                 break
-    finally:
-        torch.set_num_threads(threads)
-        environments.close()
     taken = (update + 1) * _ENVS * _LENGTH
     return Learned(_deployed(net, divisor, steps), np.array(runs.returns), taken)
 

@@ -40,9 +40,7 @@ def models_by_type(
         )
     lacking = sorted(values.difference(model))
     if lacking and None not in model:
-        rule = (
-            f"must have a model for every type (None: all others), and lacks {len(lacking)} of them"
-        )
+        rule = f"must have a model for every type (None: all others); {len(lacking)} are missing"
         fail(where, "model", lacking[0], rule)
     found = [(one, np.flatnonzero(types == key)) for key, one in model.items() if key is not None]
     if lacking:

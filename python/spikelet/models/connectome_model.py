@@ -121,9 +121,7 @@ class ConnectomeModel(Sealed):
         self._drives: list[sl.Drive] = list(network.inputs)
         self._given = {name: self._read(name) for name in ("t_ref", "I_e")}
         t_ref = self._given["t_ref"]
-        for (
-            drive
-        ) in self._drives:  # of a loaded network: activated neurons had the period of the others
+        for drive in self._drives:  # of a loaded network; its neurons had the period of the others
             members = self._members[self._kind_of(drive.target)]
             t_ref[members[drive.target.ids]] = t_ref[members].max()
         self._stimulus = np.zeros(len(self.ids))

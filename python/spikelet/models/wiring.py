@@ -128,18 +128,10 @@ def _column(where: str, frame: Any, role: str, named: Mapping[str, str]) -> str 
     if role in named:
         if named[role] in frame.columns:
             return named[role]
-        if role not in (
-            "pre",
-            "post",
-            "transmitter",
-        ):  # which another table may have, or a matrix in its place
-            known(
-                where,
-                f"columns[{role!r}]",
-                named[role],
-                list(map(str, frame.columns)),
-                "a column of the table",
-            )
+        # Another table may have the others, or a matrix stands in their place.
+        if role not in ("pre", "post", "transmitter"):
+            names = list(map(str, frame.columns))
+            known(where, f"columns[{role!r}]", named[role], names, "a column of the table")
         return None
     lower = {str(name).strip().lower(): name for name in reversed(list(frame.columns))}
     return next((lower[name] for name in NAMES[role] if name in lower), None)
@@ -172,13 +164,8 @@ def _listed(where: str, argument: str, given: Any, named: Mapping[str, str]) -> 
         return _as_listed(where, argument, matrix.row, matrix.col, matrix.data, matrix.shape[0])
     if isinstance(given, tuple):
         if len(given) not in (2, 3):
-            fail(
-                where,
-                argument,
-                len(given),
-                "must be (pre, post) or (pre, post, weight)",
-                got="length",
-            )
+            rule = "must be (pre, post) or (pre, post, weight)"
+            fail(where, argument, len(given), rule, got="length")
         pre, post = (_labels(where, argument, part) for part in given[:2])
         weight = given[2] if len(given) == 3 else np.ones(len(pre), np.int16)
         return _as_listed(where, argument, pre, post, weight, None)
@@ -234,21 +221,12 @@ def _as_listed(
         array = numbers(where, argument, array, nan=True)
         if not np.isfinite(array).all():
             row = int(np.flatnonzero(~np.isfinite(array))[0])
-            fail(
-                where,
-                argument,
-                float(array[row]),
-                f"must be finite (row {row}; drop such rows, or fill them)",
-            )
+            rule = f"must be finite (row {row}; drop such rows, or fill them)"
+            fail(where, argument, float(array[row]), rule)
     lengths = len(pre), len(post), len(array)
     if len(set(lengths)) > 1:
-        fail(
-            where,
-            argument,
-            lengths,
-            "must have as many sources as targets and weights",
-            got="lengths",
-        )
+        rule = "must have as many sources as targets and weights"
+        fail(where, argument, lengths, rule, got="lengths")
     return _Listed(pre, post, array, np.zeros(len(pre), np.bool_), None, placed)
 
 
@@ -261,13 +239,8 @@ def _neurons(
         sizes = [part.placed for part in listed if part.placed is not None]
         ends = [end for part in listed if part.placed is None for end in (part.pre, part.post)]
         if ends and len({end.dtype.kind for end in ends}) > 1:
-            fail(
-                where,
-                "edges and gaps",
-                "both",
-                "must have ids of one kind, integers or texts",
-                error=TypeError,
-            )
+            rule = "must have ids of one kind, integers or texts"
+            fail(where, "edges and gaps", "both", rule, error=TypeError)
         ids = np.unique(np.concatenate(ends)) if ends else np.arange(max(sizes))
     else:
         frame = _table(where, "neurons", given)
@@ -302,13 +275,8 @@ def _places(where: str, argument: str, ids: Array, listed: _Listed) -> Edges:
     """Return edges between places in the list of neurons."""
     if listed.placed is not None:
         if listed.placed != len(ids):
-            fail(
-                where,
-                argument,
-                listed.placed,
-                f"must be a matrix of the {len(ids)} neurons, in their order",
-                got="size",
-            )
+            rule = f"must be a matrix of the {len(ids)} neurons, in their order"
+            fail(where, argument, listed.placed, rule, got="size")
         return Edges(
             listed.pre.astype(np.uint32, copy=False),
             listed.post.astype(np.uint32, copy=False),
@@ -343,41 +311,24 @@ def _signed(
     if sign is None:
         return edges
     if (edges.weight < 0).any():
-        fail(
-            where,
-            "edges",
-            edges.weight[edges.weight < 0][0].item(),
-            "must have no negative weights where sign= gives the signs",
-        )
+        rule = "must have no negative weights where sign= gives the signs"
+        fail(where, "edges", edges.weight[edges.weight < 0][0].item(), rule)
     if not isinstance(sign, Mapping):
         factors = numbers(where, "sign", sign)
         if factors.shape not in ((), (n,)):
-            fail(
-                where,
-                "sign",
-                factors.shape,
-                f"must be one for each of {n} neurons, or a dict by transmitter",
-                got="shape",
-            )
+            rule = f"must be one for each of {n} neurons, or a dict by transmitter"
+            fail(where, "sign", factors.shape, rule, got="shape")
         return edges._replace(weight=edges.weight * np.broadcast_to(factors, (n,))[edges.pre])
     if transmitter is None and "transmitter" not in about:
-        fail(
-            where,
-            "sign",
-            sign,
-            "needs a column of transmitters, in the table of neurons or of edges (say which: columns={'transmitter': ...})",
-        )
+        rule = "needs a column of transmitters, in the table of neurons or of edges (say which: columns={'transmitter': ...})"
+        fail(where, "sign", sign, rule)
     labels = transmitter if transmitter is not None else about["transmitter"]
     values, codes = np.unique(labels, return_inverse=True)
     used = np.unique(codes if transmitter is not None else codes[edges.pre])
     lacking = [value for value in values[used].tolist() if value not in sign and None not in sign]
     if lacking:
-        fail(
-            where,
-            "sign",
-            lacking[0],
-            f"must name every transmitter (None: all others), and lacks {', '.join(map(shown, lacking))}",
-        )
+        rule = f"must name every transmitter (None: all others); missing: {', '.join(map(shown, lacking))}"
+        fail(where, "sign", lacking[0], rule)
     factors = np.array([_factor(where, sign, value) for value in values.tolist()])
     each = factors[codes] if transmitter is not None else factors[codes][edges.pre]
     return edges._replace(weight=edges.weight * each)
