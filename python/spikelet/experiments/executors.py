@@ -114,22 +114,48 @@ class _Dask(_Pool):
     patience = 1  # Dask has repeated the call by then, but it also blames waiting calls for a death
 
     def __init__(self, client: Any, workers: int | None = None) -> None:
-        super().__init__(client.get_executor(pure=False), workers or 0)
-        self._client = client
+        super().__init__(client, workers or 0)
+        self._tasks: set[Any] = set()  # Dask forgets a call whose future is gone
         self.rest = None if workers else 1.0
 
     @property
     def workers(self) -> int:
         """The given number, or the current number of workers."""
-        return self.given or max(1, sum(self._client.nthreads().values()))
+        return self.given or max(1, sum(self.executor.nthreads().values()))
+
+    def submit(self, *call: Any) -> Future[Any]:
+        """Start a call.
+
+        `Client.get_executor` would do the same, but its futures fail where a worker dies while its result is fetched.
+        """
+        future: Future[Any] = Future()
+        task = self.executor.submit(*call, pure=False)
+        self._tasks.add(task)
+
+        def finish(task: Any) -> None:
+            self._tasks.discard(task)
+            if task.cancelled():
+                future.cancel()
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(
+                    task.result()
+                )  # a result that was lost with its worker is computed again
+            except BaseException as error:
+                future.set_exception(error)
+
+        task.add_done_callback(finish)
+        return future
 
     def lost(self, error: BaseException | None) -> bool:
         """Return whether Dask gave up a call because its workers died."""
         return type(error).__name__ == "KilledWorker"
 
     def close(self, *, kill: bool = False) -> None:
-        """Cancel calls that have not started."""
-        self.executor.shutdown(wait=not kill)
+        """Cancel calls that have not finished; without `kill` there are none."""
+        if kill and self._tasks:
+            self.executor.cancel(list(self._tasks))
 
 
 def check(executor: Any, workers: int | None, threads: int | None) -> None:
