@@ -46,6 +46,23 @@ def test_they_are_those_of_the_engine() -> None:
     assert sent / neurons == pytest.approx(spikes.item(), abs=0.002)
 
 
+def test_a_channel_whose_threshold_was_learned_below_zero_is_silent() -> None:
+    torch.manual_seed(2)
+    first, last = nn.Linear(6, 4), nn.Linear(4, 3)
+    fires = st.FirstSpike(8, torch.full((4,), 0.5))
+    model, x = nn.Sequential(first, fires, last), torch.rand(40, 6)
+    with torch.no_grad():
+        fires.threshold[1] = -0.01
+        wanted = model(x)
+        without = last(fires(first(x)) * torch.tensor([1.0, 0.0, 1.0, 1.0]))
+    np.testing.assert_allclose(wanted, without, atol=1e-6)
+    snn: Any = sl.convert(model, x, steps=8, neuron="first_spike", dtype="int16")
+    np.testing.assert_allclose(snn.run(x.numpy()).output, wanted, atol=0.01)
+    graph = st.from_spiking_model(snn).to_graph()
+    again: Any = sl.convert(graph, x, steps=8, neuron="first_spike", dtype="int16")
+    np.testing.assert_array_equal(again.run(x.numpy()).output, snn.run(x.numpy()).output)
+
+
 def test_a_model_without_such_neurons_has_no_spikes_to_count() -> None:
     with pytest.raises(ValueError, match="count_spikes: model must have FirstSpike neurons"):
         st.count_spikes(nn.ReLU(), torch.rand(4, 3))

@@ -9,6 +9,9 @@ from torch import nn
 
 from spikelet._util.checks import fail, integer
 
+# The least threshold that counts: training may push one below 0, and its channel is then silent to rounding.
+_LEAST = 1e-15
+
 
 class FirstSpike(nn.Module):  # type: ignore[misc]  # torch is not type-checked
     """Neurons that fire at most once, in place of a ReLU, with thresholds that are learned.
@@ -41,9 +44,14 @@ class FirstSpike(nn.Module):  # type: ignore[misc]  # torch is not type-checked
             fail("FirstSpike", "threshold", threshold, "must be finite and > 0")
         self.threshold = nn.Parameter(start)
 
+    @property
+    def positive(self) -> torch.Tensor:
+        """The thresholds; a channel whose threshold was learned below 0 sends values of at most 1e-15."""
+        return self.threshold.clamp(min=_LEAST)
+
     def size(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output of a neuron that fires one step before the end, as it broadcasts to inputs [B, channels, ...]."""
-        size = self.threshold / self.steps
+        size = self.positive / self.steps
         return size.reshape(-1, *[1] * (x.ndim - 2)) if size.ndim else size
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

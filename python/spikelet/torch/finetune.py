@@ -436,7 +436,7 @@ class _Once(_Step):
         self.neurons = FirstSpike(layer.steps, torch.from_numpy(np.array(layer.threshold)))
 
     def to_layer(self) -> layers.Layer:
-        return self.layer.replace(threshold=_array(self.neurons.threshold))
+        return self.layer.replace(threshold=_array(self.neurons.positive))
 
     def _each(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.neurons(x.flatten(0, 1)).unflatten(0, x.shape[:2])

@@ -484,7 +484,7 @@ def _dropout(c: Call, x: Data, p: float = 0.5, training: bool = True) -> Data:
 
 
 def _first_spike(c: Call, x: Data, module: FirstSpike) -> Data:
-    return act.relu(c, x, array(module.threshold), module.steps)
+    return act.relu(c, x, array(module.positive), module.steps)
 
 
 def _cross_map_norm(c: Call, x: Data, module: nn.CrossMapLRN2d) -> Data:
