@@ -484,7 +484,8 @@ def _dropout(c: Call, x: Data, p: float = 0.5, training: bool = True) -> Data:
 
 
 def _first_spike(c: Call, x: Data, module: FirstSpike) -> Data:
-    return act.relu(c, x, array(module.positive), module.steps)
+    silent = bool((module.threshold <= 0).all())  # of the whole layer: refused, as the limit of any ReLU is
+    return act.relu(c, x, array(module.threshold if silent else module.positive), module.steps)
 
 
 def _cross_map_norm(c: Call, x: Data, module: nn.CrossMapLRN2d) -> Data:
