@@ -131,7 +131,7 @@ def test_neurons_that_fire_once_are_fine_tuned_to_fewer_spikes(digits):
     rate = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, 300)
     most = 0.8 * st.count_spikes(module, images[:200])[1].item()
     torch.manual_seed(0)
-    for part in torch.randint(len(images), (300, 64)):
+    for part in torch.randint(len(images), (300, 256)):
         optimizer.zero_grad()
         output, spikes = st.count_spikes(module, images[part])
         loss = nn.functional.cross_entropy(output, wanted[part])
