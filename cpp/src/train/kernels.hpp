@@ -70,7 +70,7 @@ struct FusedKernels {
 
 // Nonzero inputs: their rows of weights (or sums), and their values.
 template <class R>
-struct Events {
+struct ActiveInputs {
   std::size_t number;
   const std::uint32_t* at;
   const R* value;  // null: all are 1
@@ -110,11 +110,11 @@ struct SparseKernels {
   std::size_t (*find)(const R* x, std::size_t n, std::uint32_t* index, bool& ones);
   // to[width] = start + sum over the events of value * from[at][pitch], of whole lines of 64 bytes.
   // `streams`: stored past the caches, on a boundary of lines; fence() follows.
-  void (*gather)(const Events<R>& events, const R* from, std::size_t pitch, std::size_t width,
+  void (*gather)(const ActiveInputs<R>& events, const R* from, std::size_t pitch, std::size_t width,
                  const R* start, R* to, bool streams);
   void (*fence)();
   // The transposed: to[at][pitch] += value * from[width] for each event.
-  void (*scatter)(const Events<R>& events, const R* from, std::size_t width, R* to,
+  void (*scatter)(const ActiveInputs<R>& events, const R* from, std::size_t width, R* to,
                   std::size_t pitch);
   // Lines of 64 bytes that fit into registers together.
   std::size_t most_lines;
@@ -124,7 +124,7 @@ struct SparseKernels {
                          std::size_t step);
   // to[row][column] += value * the line at from[at] - row from_row - column from_column, for each
   // event and each of the taps; without values, all are 1.
-  void (*correlate)(const Events<R>& events, const KernelTaps& taps, const R* from, R* to);
+  void (*correlate)(const ActiveInputs<R>& events, const KernelTaps& taps, const R* from, R* to);
   // sums[0 .. n) = sum over rows of x[rows][pitch]
   void (*sum_rows)(const R* x, std::size_t rows, std::size_t pitch, std::size_t n, R* sums);
 };

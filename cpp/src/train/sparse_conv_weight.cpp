@@ -199,7 +199,7 @@ class WeightGradient {
     for (std::size_t c = 0; c < channels_; ++c, sums += taps() * line<R>) {
       for (std::size_t cy = 0; cy < rows_.stride; ++cy) {
         for (std::size_t cx = 0; cx < columns_.stride; ++cx) {
-          Events<R> events =
+          ActiveInputs<R> events =
               scratch.lists[(cy * columns_.stride + cx) * shape_.channels + group * channels_ + c];
           if (events.number == 0) {
             continue;

@@ -48,7 +48,7 @@ class Lists {
     at_[place] = at;
     value_[place] = value;
   }
-  Events<R> operator[](std::size_t list) const {
+  ActiveInputs<R> operator[](std::size_t list) const {
     return {number_[list], at_.data() + list * capacity_, value_.data() + list * capacity_};
   }
   void clear() { std::fill(number_.begin(), number_.end(), 0u); }
@@ -69,7 +69,7 @@ struct ActiveRows {
 
   std::size_t rows() const { return ends.size() - 1; }
   std::size_t number() const { return ends.back(); }
-  Events<R> events(std::size_t first, std::size_t last) const {
+  ActiveInputs<R> events(std::size_t first, std::size_t last) const {
     return {last - first, at.data() + first, value.empty() ? nullptr : value.data() + first};
   }
 };

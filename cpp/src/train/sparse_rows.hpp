@@ -6,7 +6,7 @@ namespace spikelet::train::SPIKELET_LEVEL {
 inline constexpr std::size_t items_at_once = 9;
 
 template <class R, std::size_t N, bool Ones>
-SPIKELET_INLINE void gather_some(const Events<R>& events, const R* from, std::size_t pitch,
+SPIKELET_INLINE void gather_some(const ActiveInputs<R>& events, const R* from, std::size_t pitch,
                                  const R* start, R* to, bool streams) {
   Vec<R> sum[N];
 #pragma GCC unroll 9
@@ -71,7 +71,7 @@ SPIKELET_INLINE void in_groups(std::size_t number, Some&& some) {
 }
 
 template <class R>
-void gather(const Events<R>& events, const R* from, std::size_t pitch, std::size_t width,
+void gather(const ActiveInputs<R>& events, const R* from, std::size_t pitch, std::size_t width,
             const R* start, R* to, bool streams) {
   in_groups(width / lanes<R>, [&](auto n, std::size_t k) {
     k *= lanes<R>;
@@ -84,7 +84,7 @@ void gather(const Events<R>& events, const R* from, std::size_t pitch, std::size
 }
 
 template <class R, std::size_t N, bool Ones>
-SPIKELET_INLINE void scatter_some(const Events<R>& events, const R* from, R* to,
+SPIKELET_INLINE void scatter_some(const ActiveInputs<R>& events, const R* from, R* to,
                                   std::size_t pitch) {
   Vec<R> add[N];
 #pragma GCC unroll 9
@@ -105,7 +105,8 @@ SPIKELET_INLINE void scatter_some(const Events<R>& events, const R* from, R* to,
 }
 
 template <class R>
-void scatter(const Events<R>& events, const R* from, std::size_t width, R* to, std::size_t pitch) {
+void scatter(const ActiveInputs<R>& events, const R* from, std::size_t width, R* to,
+             std::size_t pitch) {
   in_groups(width / lanes<R>, [&](auto n, std::size_t k) {
     k *= lanes<R>;
     if (events.value == nullptr) {

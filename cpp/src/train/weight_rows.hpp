@@ -8,7 +8,7 @@ inline constexpr std::size_t most_taps = most_sums / (64 / vector_bytes);
 
 // Adds lines for R rows and C columns of the kernel.
 template <class R, std::size_t Rows, std::size_t Columns, bool Ones>
-void correlate_taps(const Events<R>& events, const R* from, std::ptrdiff_t from_row, R* to,
+void correlate_taps(const ActiveInputs<R>& events, const R* from, std::ptrdiff_t from_row, R* to,
                     std::size_t to_row, std::size_t to_column) {
   constexpr std::size_t line = 64 / sizeof(R);
   constexpr std::size_t V = line / lanes<R>;
@@ -49,7 +49,7 @@ void correlate_taps(const Events<R>& events, const R* from, std::ptrdiff_t from_
 }
 
 template <class R>
-using CorrelateTaps = void (*)(const Events<R>&, const R*, std::ptrdiff_t, R*, std::size_t,
+using CorrelateTaps = void (*)(const ActiveInputs<R>&, const R*, std::ptrdiff_t, R*, std::size_t,
                                std::size_t);
 
 inline constexpr std::size_t most_side = std::min<std::size_t>(5, most_taps);
@@ -71,7 +71,7 @@ constexpr std::array<CorrelateTaps<R>, sizeof...(K)> correlate_table(std::index_
 }
 
 template <class R>
-void correlate(const Events<R>& events, const KernelTaps& taps, const R* from, R* to) {
+void correlate(const ActiveInputs<R>& events, const KernelTaps& taps, const R* from, R* to) {
   using Sides = std::make_index_sequence<most_side * most_side>;
   static constexpr auto with_values = correlate_table<R, false>(Sides{});
   static constexpr auto with_ones = correlate_table<R, true>(Sides{});

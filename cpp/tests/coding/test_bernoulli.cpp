@@ -9,6 +9,8 @@
 #include "spikelet/core/random.hpp"
 #include "support/raster.hpp"
 
+namespace test_coding_bernoulli {
+
 namespace {
 
 using namespace spikelet;
@@ -73,3 +75,5 @@ TEST_CASE("bernoulli settles ties of the 16-bit draw") {
   }
   CHECK(ties > 0);
 }
+
+}  // namespace test_coding_bernoulli

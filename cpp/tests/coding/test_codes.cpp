@@ -7,6 +7,8 @@
 #include "spikelet/coding/codes.hpp"
 #include "support/raster.hpp"
 
+namespace test_coding_codes {
+
 namespace {
 
 using namespace spikelet;
@@ -58,3 +60,5 @@ TEST_CASE("delta follows the series in steps of the threshold") {
   CHECK(raster(14, [&](auto& out) { coding::delta(x, 7, 0.1, out); }) ==
         Bytes{0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1});
 }
+
+}  // namespace test_coding_codes

@@ -5,6 +5,8 @@
 
 #include "spikelet/coding/spike_list.hpp"
 
+namespace test_coding_spike_list {
+
 using namespace spikelet;
 using Bytes = std::vector<std::uint8_t>;
 
@@ -18,3 +20,5 @@ TEST_CASE("to_spike_list finds every spike, in order") {
     CHECK(list.ids == std::vector<std::int64_t>{0, 0, static_cast<std::int64_t>(n - 1)});
   }
 }
+
+}  // namespace test_coding_spike_list

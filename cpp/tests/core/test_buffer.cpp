@@ -5,6 +5,8 @@
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/types.hpp"
 
+namespace test_core_buffer {
+
 using namespace spikelet;
 
 namespace {
@@ -36,3 +38,5 @@ TEST_CASE("buffers grow, copy and start at zero as vectors do") {
   CHECK(copy[10004] == 9999);
   CHECK(Buffer<int>{}.empty());
 }
+
+}  // namespace test_core_buffer

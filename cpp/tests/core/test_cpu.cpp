@@ -8,6 +8,8 @@
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/kernels.hpp"
 
+namespace test_core_cpu {
+
 using namespace spikelet;
 
 TEST_CASE("the level in use is available, and is the requested one") {
@@ -42,3 +44,5 @@ TEST_CASE("denormals are flushed while the guard lives, and not afterwards") {
 #endif
   CHECK(tiny * half > 0);
 }
+
+}  // namespace test_core_cpu

@@ -5,6 +5,8 @@
 
 #include "spikelet/core/decay.hpp"
 
+namespace test_core_decay {
+
 using namespace spikelet;
 
 TEST_CASE_TEMPLATE("the decay of k steps is exp(-k dt / tau)", R, float, double) {
@@ -57,3 +59,5 @@ TEST_CASE_TEMPLATE("long time constants keep far pairs", R, float, double) {
     }
   }
 }
+
+}  // namespace test_core_decay

@@ -6,6 +6,8 @@
 
 #include "spikelet/core/draws16.hpp"
 
+namespace test_core_draws16 {
+
 using namespace spikelet;
 
 TEST_CASE("ars gives the known answers of Random123, which has those of ten rounds") {
@@ -48,3 +50,5 @@ TEST_CASE("every implementation puts seed, element, step and stream where docume
     }
   }
 }
+
+}  // namespace test_core_draws16

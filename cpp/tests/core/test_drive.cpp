@@ -5,6 +5,8 @@
 
 #include "core/drive.hpp"
 
+namespace test_core_drive {
+
 namespace {
 
 using namespace spikelet;
@@ -124,3 +126,5 @@ TEST_CASE(
     }
   }
 }
+
+}  // namespace test_core_drive

@@ -6,6 +6,8 @@
 #include "spikelet/core/event_rule.hpp"
 #include "support/event_rules.hpp"
 
+namespace test_core_event_rule {
+
 using namespace spikelet;
 using event_rules::pair_parts;
 using Keeper = EventRule::Keeper;
@@ -43,3 +45,5 @@ TEST_CASE("what no store could run is refused") {
   refuses([](auto& p) { p.rates.push_back({3, -1, 0.1}); });
   refuses([](auto& p) { p.programs[2] = nullptr; });
 }
+
+}  // namespace test_core_event_rule

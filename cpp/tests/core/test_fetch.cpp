@@ -5,6 +5,8 @@
 
 #include "spikelet/core/fetch.hpp"
 
+namespace test_core_fetch {
+
 using namespace spikelet;
 
 TEST_CASE("nothing is read: there may be no memory") {
@@ -20,3 +22,5 @@ TEST_CASE("nothing is read: there may be no memory") {
   fetch_object(values);
   CHECK(values == std::vector<double>(100, 1.0));
 }
+
+}  // namespace test_core_fetch

@@ -10,6 +10,8 @@
 #include "spikelet/core/parallel.hpp"
 #include "spikelet/core/pool.hpp"
 
+namespace test_core_fork {
+
 using namespace spikelet;
 
 // ThreadSanitizer ends a child that starts threads.
@@ -89,3 +91,5 @@ TEST_CASE("what another thread used during a fork is refused in the child") {
 }
 
 #endif
+
+}  // namespace test_core_fork

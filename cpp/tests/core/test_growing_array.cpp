@@ -6,6 +6,8 @@
 
 #include "spikelet/core/growing_array.hpp"
 
+namespace test_core_growing_array {
+
 using namespace spikelet;
 
 TEST_CASE("an array grows, copies, moves and shrinks") {
@@ -56,3 +58,5 @@ TEST_CASE("room that cannot be had is refused, and nothing changes") {
   CHECK_THROWS_AS(a.reserve(~std::size_t{0} / 8), std::bad_alloc);
   CHECK(a == std::vector<int>{7});
 }
+
+}  // namespace test_core_growing_array

@@ -9,6 +9,8 @@
 
 #include "spikelet/core/guarded.hpp"
 
+namespace test_core_guarded {
+
 using namespace spikelet;
 
 TEST_CASE("brief calls of many threads wait for each other, and none is lost") {
@@ -165,3 +167,5 @@ TEST_CASE("what fails half-way breaks the value, for good") {
   CHECK_THROWS_AS(value.lengthy(), Broken);
   CHECK(*value.even_if_broken() == 0);
 }
+
+}  // namespace test_core_guarded

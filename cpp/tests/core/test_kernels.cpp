@@ -12,6 +12,8 @@
 #include "spikelet/core/kernels.hpp"
 #include "support/values.hpp"
 
+namespace test_core_kernels {
+
 namespace {
 
 using namespace spikelet;
@@ -187,3 +189,5 @@ TEST_CASE("pairs of doubles of any elements are those of the counters, at each l
     }
   }
 }
+
+}  // namespace test_core_kernels

@@ -8,6 +8,8 @@
 #include "spikelet/core/kernels.hpp"
 #include "train/kernels.hpp"
 
+namespace test_core_levels {
+
 using namespace spikelet;
 
 TEST_CASE("tables are chosen in the order of the levels") {
@@ -40,3 +42,5 @@ TEST_CASE("kernels run at the level in use") {
   CHECK(&layers::level_table() == &layers::level_table(simd_level()));
   CHECK(&train::level_table() == &train::level_table(simd_level()));
 }
+
+}  // namespace test_core_levels

@@ -12,6 +12,8 @@
 #include "spikelet/core/line.hpp"
 #include "support/values.hpp"
 
+namespace test_core_line {
+
 namespace {
 
 using namespace spikelet;
@@ -149,3 +151,5 @@ TEST_CASE_TEMPLATE("scatter adds all synapses of the listed lines, in order, at 
   }
   compare<R>(random_shared_lines<R>(), false);
 }
+
+}  // namespace test_core_line

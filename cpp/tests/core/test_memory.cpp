@@ -2,6 +2,8 @@
 
 #include "spikelet/core/memory.hpp"
 
+namespace test_core_memory {
+
 using namespace spikelet;
 
 TEST_CASE("what exceeds the memory that is left does not fit") {
@@ -14,3 +16,5 @@ TEST_CASE("what exceeds the memory that is left does not fit") {
   CHECK(fits_in_memory(1, 0x1p80));  // too small to ask
   CHECK(available_memory("/no/such/folder") == 0x1p47);
 }
+
+}  // namespace test_core_memory

@@ -15,6 +15,8 @@
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/network/population.hpp"
 
+namespace test_core_model {
+
 namespace {
 
 using namespace spikelet;
@@ -284,3 +286,5 @@ TEST_CASE("a model is found by its name, or the names are listed") {
   CHECK(models()[find_model("LIFCond")].name == "LIFCond");
   CHECK_THROWS_WITH_AS(find_model("lif"), doctest::Contains("LIFDelta"), std::invalid_argument);
 }
+
+}  // namespace test_core_model

@@ -9,6 +9,8 @@
 
 #include "spikelet/network/simulator.hpp"
 
+namespace test_core_models {
+
 namespace {
 
 using namespace spikelet;
@@ -239,3 +241,5 @@ TEST_CASE("of the common parameters, a model's own coefficients depend on E_L on
     }
   }
 }
+
+}  // namespace test_core_models

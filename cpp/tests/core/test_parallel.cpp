@@ -12,6 +12,8 @@
 
 #include "spikelet/core/parallel.hpp"
 
+namespace test_core_parallel {
+
 using namespace spikelet;
 
 TEST_CASE("wait_until sees what was written before the flag, for any number of members") {
@@ -120,3 +122,5 @@ TEST_CASE("a team goes on with fewer members if a thread cannot be started") {
     }
   }
 }
+
+}  // namespace test_core_parallel

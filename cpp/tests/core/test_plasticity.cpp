@@ -18,6 +18,8 @@
 #include "spikelet/core/kernels.hpp"
 #include "support/values.hpp"
 
+namespace test_core_plasticity {
+
 namespace {
 
 using namespace spikelet;
@@ -313,3 +315,5 @@ TEST_CASE("rules are found by name, and an unknown one is refused with a list") 
   CHECK_THROWS_WITH_AS(find_plasticity("BCM"), doctest::Contains("TripletSTDP"),
                        std::invalid_argument);
 }
+
+}  // namespace test_core_plasticity

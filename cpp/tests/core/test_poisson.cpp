@@ -10,6 +10,8 @@
 #include "spikelet/core/poisson.hpp"
 #include "spikelet/core/types.hpp"
 
+namespace test_core_poisson {
+
 namespace {
 
 using namespace spikelet;
@@ -208,3 +210,5 @@ TEST_CASE("to_threshold splits a probability into 16 and 32 bits") {
   }
   CHECK(to_threshold(-0.5).high == 0);
 }
+
+}  // namespace test_core_poisson

@@ -12,6 +12,8 @@
 #include "spikelet/core/poisson_rates.hpp"
 #include "spikelet/core/types.hpp"
 
+namespace test_core_poisson_rates {
+
 using namespace spikelet;
 
 namespace {
@@ -164,3 +166,5 @@ TEST_CASE_TEMPLATE("all levels add the same counts", R, float, double) {
   CHECK(found.front()[0] == R(1));  // block 0 was not drawn
   CHECK(found.front()[block_size + 1] != R(1));
 }
+
+}  // namespace test_core_poisson_rates

@@ -4,6 +4,8 @@
 
 #include "spikelet/core/pool.hpp"
 
+namespace test_core_pool {
+
 using namespace spikelet;
 
 TEST_CASE("a pool reuses returned memory, and keeps at most its limit idle") {
@@ -22,3 +24,5 @@ TEST_CASE("a pool reuses returned memory, and keeps at most its limit idle") {
   pool.set_limit(0);
   CHECK(pool.idle() == 0);
 }
+
+}  // namespace test_core_pool

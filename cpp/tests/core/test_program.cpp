@@ -9,6 +9,8 @@
 #include "spikelet/core/program.hpp"
 #include "support/programs.hpp"
 
+namespace test_core_program {
+
 using namespace spikelet;
 using programs::Writer;
 
@@ -203,3 +205,5 @@ TEST_CASE("random arrays are programs or refused, and those that are programs ru
   }
   CHECK(made > 1000);
 }
+
+}  // namespace test_core_program

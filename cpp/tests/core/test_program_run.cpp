@@ -17,6 +17,8 @@
 #include "support/programs.hpp"
 #include "support/values.hpp"
 
+namespace test_core_program_run {
+
 namespace {
 
 using namespace spikelet;
@@ -503,3 +505,5 @@ TEST_CASE_TEMPLATE("all levels give the same bits", R, float, double) {
     }
   }
 }
+
+}  // namespace test_core_program_run

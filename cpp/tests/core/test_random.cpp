@@ -7,6 +7,8 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/core/types.hpp"
 
+namespace test_core_random {
+
 using namespace spikelet;
 
 TEST_CASE("philox gives the known answers of Random123") {
@@ -81,3 +83,5 @@ TEST_CASE("normal_quantile inverts the distribution function, and is odd") {
   CHECK(std::isfinite(normal_quantile(uniform(0u, 0u))));
   CHECK(std::isfinite(normal_quantile(uniform(0xffffffffu, 0xffffffffu))));
 }
+
+}  // namespace test_core_random

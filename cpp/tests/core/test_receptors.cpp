@@ -7,6 +7,8 @@
 #include "spikelet/core/model.hpp"
 #include "spikelet/core/receptors.hpp"
 
+namespace test_core_receptors {
+
 using namespace spikelet;
 
 namespace {
@@ -85,3 +87,5 @@ TEST_CASE("kernels: two late receptors, or one early one whatever is named") {
     CHECK(ends(delta, number).early());
   }
 }
+
+}  // namespace test_core_receptors

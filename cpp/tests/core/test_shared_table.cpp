@@ -6,6 +6,8 @@
 
 #include "spikelet/core/shared_table.hpp"
 
+namespace test_core_shared_table {
+
 using namespace spikelet;
 
 TEST_CASE("a table is made once for each key and thread, and lives as long as it is used") {
@@ -29,3 +31,5 @@ TEST_CASE("a table is made once for each key and thread, and lives as long as it
   CHECK(table(0.5, 3)->size() == 3);
   CHECK(made == 5);
 }
+
+}  // namespace test_core_shared_table

@@ -8,6 +8,8 @@
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/sine.hpp"
 
+namespace test_core_sine {
+
 using namespace spikelet;
 
 TEST_CASE("the sine of an angle is exact to a few units in the last place") {
@@ -63,3 +65,5 @@ TEST_CASE("sines of many angles have the same bits, at each level") {
     }
   }
 }
+
+}  // namespace test_core_sine

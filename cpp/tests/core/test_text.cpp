@@ -4,6 +4,8 @@
 
 #include "core/text.hpp"
 
+namespace test_core_text {
+
 using spikelet::text;
 
 TEST_CASE("numbers in messages are short") {
@@ -13,3 +15,5 @@ TEST_CASE("numbers in messages are short") {
   CHECK(text(1e-300) == "1e-300");
   CHECK(text(std::numeric_limits<double>::infinity()) == "inf");
 }
+
+}  // namespace test_core_text

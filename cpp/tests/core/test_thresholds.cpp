@@ -7,6 +7,8 @@
 #include "spikelet/core/poisson.hpp"
 #include "support/values.hpp"
 
+namespace test_core_thresholds {
+
 using namespace spikelet;
 
 TEST_CASE("many thresholds are those of single probabilities") {
@@ -27,3 +29,5 @@ TEST_CASE("many thresholds are those of single probabilities") {
   CHECK(low[502] == 1);
   CHECK(high[504] == 32768);
 }
+
+}  // namespace test_core_thresholds

@@ -2,6 +2,8 @@
 
 #include "spikelet/core/types.hpp"
 
+namespace test_core_types {
+
 using namespace spikelet;
 
 TEST_CASE("round_up") {
@@ -10,3 +12,5 @@ TEST_CASE("round_up") {
   CHECK(round_up(64, 64) == 64);
   CHECK(round_up(65, 64) == 128);
 }
+
+}  // namespace test_core_types

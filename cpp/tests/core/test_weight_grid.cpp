@@ -5,6 +5,8 @@
 
 #include "spikelet/core/weight_grid.hpp"
 
+namespace test_core_weight_grid {
+
 using namespace spikelet;
 
 TEST_CASE("the grid is the finest that holds the largest weight") {
@@ -26,3 +28,5 @@ TEST_CASE("rounding goes to the nearest multiple, and to no negative zero") {
   CHECK_FALSE(std::signbit(on_grid(-0.1, 0.25)));
   CHECK(on_grid(1.3, 0) == 1.3);
 }
+
+}  // namespace test_core_weight_grid

@@ -6,6 +6,8 @@
 #include "spikelet/events/changes.hpp"
 #include "support/events.hpp"
 
+namespace test_events_changes {
+
 namespace {
 
 using namespace spikelet::events;
@@ -104,3 +106,5 @@ TEST_CASE("changes: items of any size are taken, and no more than there is room 
     }
   }
 }
+
+}  // namespace test_events_changes

@@ -9,6 +9,8 @@
 #include "spikelet/events/columns.hpp"
 #include "support/events.hpp"
 
+namespace test_events_columns {
+
 namespace {
 
 using namespace spikelet::events;
@@ -152,3 +154,5 @@ TEST_CASE("columns: order, range and search, across blocks") {
     CHECK(first_unsorted(Recording(bad).events()) == place);
   }
 }
+
+}  // namespace test_events_columns

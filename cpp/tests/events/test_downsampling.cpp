@@ -5,6 +5,8 @@
 #include "spikelet/events/downsampling.hpp"
 #include "support/events.hpp"
 
+namespace test_events_downsampling {
+
 namespace {
 
 using namespace spikelet::events;
@@ -35,3 +37,5 @@ TEST_CASE("downsampling: at threshold 0, a sum of 0 fires both ways") {
   CHECK(out.pixel == std::vector<std::int32_t>{0, 1, 1});
   CHECK(out.p == std::vector<std::uint8_t>{1, 1, 0});
 }
+
+}  // namespace test_events_downsampling

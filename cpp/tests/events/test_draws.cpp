@@ -7,6 +7,8 @@
 
 #include "spikelet/events/draws.hpp"
 
+namespace test_events_draws {
+
 namespace {
 
 using namespace spikelet::events;
@@ -56,3 +58,5 @@ TEST_CASE("draws: so many are dropped, and any of them") {
   drop(1, 50, keep);
   CHECK(std::ranges::count(keep, 0) == 50);
 }
+
+}  // namespace test_events_draws

@@ -8,6 +8,8 @@
 #include "spikelet/events/filters.hpp"
 #include "support/events.hpp"
 
+namespace test_events_filters {
+
 namespace {
 
 using namespace spikelet::events;
@@ -79,3 +81,5 @@ TEST_CASE("filters: a large sensor costs what is touched of it") {
   denoise(recording.events(), 32002, 32001, 5, keep);
   CHECK(keep == Flags{1, 1});
 }
+
+}  // namespace test_events_filters

@@ -6,6 +6,8 @@
 #include "spikelet/events/frames.hpp"
 #include "support/events.hpp"
 
+namespace test_events_frames {
+
 namespace {
 
 using namespace spikelet::events;
@@ -59,3 +61,5 @@ TEST_CASE("frames: bins take events in any order and leave out what lies beyond 
   expected[sensor.cells() + 1] = 1;
   CHECK(out == expected);
 }
+
+}  // namespace test_events_frames

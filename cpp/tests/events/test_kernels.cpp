@@ -7,6 +7,8 @@
 
 #include "events/kernels.hpp"
 
+namespace test_events_kernels {
+
 namespace {
 
 using namespace spikelet;
@@ -154,3 +156,5 @@ TEST_CASE("event kernels: order is checked at all levels") {
     CHECK(ordered(t.data(), t.size(), INT64_MIN, INT64_MAX));
   }
 }
+
+}  // namespace test_events_kernels

@@ -7,6 +7,8 @@
 #include "spikelet/events/surfaces.hpp"
 #include "support/events.hpp"
 
+namespace test_events_surfaces {
+
 namespace {
 
 using namespace spikelet::events;
@@ -85,3 +87,5 @@ TEST_CASE("surfaces: local ones are averaged over the events of a cell") {
     }
   }
 }
+
+}  // namespace test_events_surfaces

@@ -7,6 +7,8 @@
 #include "spikelet/events/voxels.hpp"
 #include "support/events.hpp"
 
+namespace test_events_voxels {
+
 namespace {
 
 using namespace spikelet::events;
@@ -77,3 +79,5 @@ TEST_CASE("voxels: events that are not sorted are refused, in any number of thre
     }
   }
 }
+
+}  // namespace test_events_voxels

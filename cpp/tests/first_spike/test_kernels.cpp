@@ -8,8 +8,7 @@
 #include "first_spike/kernels.hpp"
 #include "spikelet/core/cpu.hpp"
 
-namespace spikelet::first_spike {
-namespace {
+namespace spikelet::first_spike::test_kernels {
 
 std::vector<const Kernels*> all_kernels() {
   std::vector<const Kernels*> found;
@@ -120,5 +119,4 @@ TEST_CASE("first-spike kernels: neurons fire at the exact quotient, also next to
   }
 }
 
-}  // namespace
-}  // namespace spikelet::first_spike
+}  // namespace spikelet::first_spike::test_kernels

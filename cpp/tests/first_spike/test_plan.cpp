@@ -6,8 +6,7 @@
 
 #include "first_spike/plan.hpp"
 
-namespace spikelet::first_spike {
-namespace {
+namespace spikelet::first_spike::test_plan {
 
 TEST_CASE("first-spike plan: borders of zeros as wide as windows need, and blocks of 16 channels") {
   const std::vector<Map> maps{{{3, 4, 5}, Form::bytes, {7, 8, 9}},
@@ -35,5 +34,4 @@ TEST_CASE("first-spike plan: borders of zeros as wide as windows need, and block
   CHECK(plans[0].sum.unit.size() == 32);
 }
 
-}  // namespace
-}  // namespace spikelet::first_spike
+}  // namespace spikelet::first_spike::test_plan

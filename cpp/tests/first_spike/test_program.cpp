@@ -7,8 +7,7 @@
 
 #include "spikelet/first_spike/program.hpp"
 
-namespace spikelet::first_spike {
-namespace {
+namespace spikelet::first_spike::test_program {
 
 struct Parts {
   std::vector<Map> maps{{{1, 1, 2}, Form::bytes, {0}}, {{1, 1, 1}, Form::bytes, {0}}};
@@ -93,5 +92,4 @@ TEST_CASE("first-spike program: what does not fit is refused") {
   refused([](Parts& p) { std::get<Kernel>(p.sum.terms[0].weights).groups = 0; });
 }
 
-}  // namespace
-}  // namespace spikelet::first_spike
+}  // namespace spikelet::first_spike::test_program

@@ -7,6 +7,8 @@
 #include "spikelet/layers/conv_stdp.hpp"
 #include "support/values.hpp"
 
+namespace test_layers_conv_stdp {
+
 namespace {
 
 using namespace spikelet::layers;
@@ -134,3 +136,5 @@ TEST_CASE("a winner inhibits its own map everywhere and the others nearby") {
   CHECK(wins(4, 0) == std::vector<std::uint32_t>{1, 0});
   CHECK(wins(0, 0) == std::vector<std::uint32_t>{1, 0});
 }
+
+}  // namespace test_layers_conv_stdp

@@ -5,6 +5,8 @@
 #include "spikelet/layers/description.hpp"
 #include "spikelet/layers/engine.hpp"
 
+namespace test_layers_description {
+
 using namespace spikelet::layers;
 
 namespace {
@@ -86,3 +88,5 @@ TEST_CASE("weights of 16 bits are described as they were before rows were paired
   }
   CHECK(last.threshold[0] == doctest::Approx(last.scale[0]));
 }
+
+}  // namespace test_layers_description

@@ -6,6 +6,8 @@
 #include "spikelet/layers/dog_wave.hpp"
 #include "support/values.hpp"
 
+namespace test_layers_dog_wave {
+
 namespace {
 
 using namespace spikelet::layers;
@@ -71,3 +73,5 @@ TEST_CASE("images depend neither on each other nor on threads") {
   const auto last = waves_of({images.end() - pixels, images.end()}, code_of(0.1f, 15));
   CHECK(std::equal(last.begin(), last.end(), waves.end() - 2 * pixels));
 }
+
+}  // namespace test_layers_dog_wave

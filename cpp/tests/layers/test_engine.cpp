@@ -10,6 +10,8 @@
 #include "spikelet/layers/engine.hpp"
 #include "support/values.hpp"
 
+namespace test_layers_engine {
+
 namespace {
 
 using namespace spikelet::layers;
@@ -283,3 +285,5 @@ TEST_CASE("dense operations of a convolution: one product for each weight that m
   CHECK(dense_operations(graph, 1) == 7 * 7 * 2 * 4);
   CHECK(dense_operations(graph, 0) == 0);
 }
+
+}  // namespace test_layers_engine

@@ -8,6 +8,8 @@
 #include "spikelet/layers/engine.hpp"
 #include "spikelet/layers/graded.hpp"
 
+namespace test_layers_graded {
+
 using namespace spikelet::layers;
 
 TEST_CASE_TEMPLATE("activations act by channel and leave the padding alone", R, float, double) {
@@ -135,3 +137,5 @@ TEST_CASE("nodes that would read or write beyond their inputs are refused") {
   MaxPool pool{{{0}, {3}, {}, 0}, {{0}, {4}, {}}, false};
   refused({pool, {0}, {2, 1, 1}});
 }
+
+}  // namespace test_layers_graded

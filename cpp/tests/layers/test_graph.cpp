@@ -9,6 +9,8 @@
 #include "spikelet/layers/engine.hpp"
 #include "spikelet/layers/graph.hpp"
 
+namespace test_layers_graph {
+
 using namespace spikelet::layers;
 
 TEST_CASE("an extent counts channels and pixels") {
@@ -205,3 +207,5 @@ TEST_CASE("an engine refuses batches and records that its graph does not have") 
   batch.steps = std::size_t{1} << 60;
   CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);
 }
+
+}  // namespace test_layers_graph

@@ -14,6 +14,8 @@
 #include "spikelet/core/cpu.hpp"
 #include "support/convolutions.hpp"
 
+namespace test_layers_kernels {
+
 using namespace spikelet;
 using namespace spikelet::layers;
 using test::Case;
@@ -571,3 +573,5 @@ TEST_CASE("bits are counted, and spikes copied and tallied, at every level") {
     }
   }
 }
+
+}  // namespace test_layers_kernels

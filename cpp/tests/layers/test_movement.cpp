@@ -5,6 +5,8 @@
 
 #include "layers/movement.hpp"
 
+namespace test_layers_movement {
+
 using namespace spikelet::layers;
 
 TEST_CASE("plain and stored order hold the same values") {
@@ -74,3 +76,5 @@ TEST_CASE("bits move from and to any place") {
     }
   }
 }
+
+}  // namespace test_layers_movement

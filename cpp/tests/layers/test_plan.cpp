@@ -7,6 +7,8 @@
 #include "layers/plan.hpp"
 #include "support/convolutions.hpp"
 
+namespace test_layers_plan {
+
 using namespace spikelet;
 using namespace spikelet::layers;
 using test::Case;
@@ -127,3 +129,5 @@ TEST_CASE("values take the simplest form that can represent them") {
                      [](const auto& node) { return node.sequence || node.potential; }));
   CHECK(plan->nodes[6].dense);
 }
+
+}  // namespace test_layers_plan

@@ -4,6 +4,8 @@
 
 #include "layers/planner.hpp"
 
+namespace test_layers_planner {
+
 using namespace spikelet;
 using namespace spikelet::layers;
 
@@ -52,3 +54,5 @@ TEST_CASE("a mean pool and the convolution after it become one kernel") {
   CHECK(kernel.conv.stride_x == 2);
   CHECK(kernel.conv.weights == std::vector<double>{0.25, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5, 0.5});
 }
+
+}  // namespace test_layers_planner

@@ -10,6 +10,8 @@
 #include "spikelet/core/random.hpp"
 #include "support/values.hpp"
 
+namespace test_layers_sample_run {
+
 using namespace spikelet;
 using namespace spikelet::layers;
 
@@ -160,3 +162,5 @@ TEST_CASE("a sample can be stopped before any node") {
   CHECK(asked == 2);
   CHECK(sample.dense(1)[2] == 3);
 }
+
+}  // namespace test_layers_sample_run

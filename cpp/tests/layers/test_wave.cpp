@@ -6,6 +6,8 @@
 #include "spikelet/layers/conv_stdp.hpp"
 #include "spikelet/layers/wave.hpp"
 
+namespace test_layers_wave {
+
 using namespace spikelet::layers;
 
 TEST_CASE("a silent cell is later than any bin and sends no spike") {
@@ -18,3 +20,5 @@ TEST_CASE("a silent cell is later than any bin and sends no spike") {
     CHECK(out[0] == bin);
   }
 }
+
+}  // namespace test_layers_wave

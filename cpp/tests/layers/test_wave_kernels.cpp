@@ -9,6 +9,8 @@
 #include "spikelet/core/cpu.hpp"
 #include "support/values.hpp"
 
+namespace test_layers_wave_kernels {
+
 using namespace spikelet;
 using namespace spikelet::layers;
 
@@ -63,3 +65,5 @@ TEST_CASE("convolution kernels: every level gives the same bits") {
     }
   }
 }
+
+}  // namespace test_layers_wave_kernels

@@ -5,6 +5,8 @@
 #include "spikelet/layers/graph.hpp"
 #include "spikelet/layers/weights.hpp"
 
+namespace test_layers_weights {
+
 using namespace spikelet::layers;
 
 TEST_CASE("weights: copies share their numbers, and other numbers are a new object") {
@@ -19,3 +21,5 @@ TEST_CASE("weights: copies share their numbers, and other numbers are a new obje
   CHECK(std::vector<double>(conv.weights.begin(), conv.weights.end()) ==
         std::vector<double>{1, 2, 3});
 }
+
+}  // namespace test_layers_weights

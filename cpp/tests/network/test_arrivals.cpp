@@ -4,6 +4,8 @@
 
 #include "spikelet/network/arrivals.hpp"
 
+namespace test_network_arrivals {
+
 using namespace spikelet;
 
 namespace {
@@ -54,3 +56,5 @@ TEST_CASE("a delivered step makes room for a later one") {
     CHECK(!arrivals.empty(now + 1));
   }
 }
+
+}  // namespace test_network_arrivals

@@ -6,6 +6,8 @@
 
 #include "spikelet/network/block_counts.hpp"
 
+namespace test_network_block_counts {
+
 using namespace spikelet;
 
 TEST_CASE("sources are counted alike if synapses are few and if they are many") {
@@ -40,3 +42,5 @@ TEST_CASE("the blocks of a source ascend, and those before a block can be left o
   CHECK(counts.of(3, 11)[0].block == 12);
   CHECK(counts.of(3, 11)[0].count == 5);
 }
+
+}  // namespace test_network_block_counts

@@ -8,6 +8,8 @@
 #include "network/build_table.hpp"
 #include "spikelet/core/random.hpp"
 
+namespace test_network_build_table {
+
 namespace {
 
 using namespace spikelet;
@@ -102,3 +104,5 @@ TEST_CASE("synapses of one pair can be sorted by delay, then sign") {
     }
   }
 }
+
+}  // namespace test_network_build_table

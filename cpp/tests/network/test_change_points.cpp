@@ -4,6 +4,8 @@
 
 #include "spikelet/network/change_points.hpp"
 
+namespace test_network_change_points {
+
 using namespace spikelet;
 
 TEST_CASE("a row holds until the next, and the last holds on") {
@@ -37,3 +39,5 @@ TEST_CASE("rows need ascending starts") {
   CHECK_THROWS_AS(ChangePoints({5, 5}, {true, true}), std::invalid_argument);
   CHECK_THROWS_AS(ChangePoints({5}, {true, true}), std::invalid_argument);
 }
+
+}  // namespace test_network_change_points

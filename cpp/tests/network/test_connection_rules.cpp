@@ -10,6 +10,8 @@
 
 #include "spikelet/network/connection_rules.hpp"
 
+namespace test_network_connection_rules {
+
 namespace {
 
 using namespace spikelet;
@@ -27,7 +29,7 @@ Selection some(std::size_t n, std::vector<std::uint32_t> elements) {
 std::vector<Pair> draw(const ConnectionRule& rule, const Selection& pre, const Selection& post,
                        bool same = false, std::uint32_t projection = 0) {
   ValueSpec one;
-  one.values = {1.0};
+  one.values.assign(1, 1.0);
   const auto table = Drawing<float>(rule, pre, post, same, one, one, 0.1, seed, projection).table();
   CHECK(table.row.size() == pre.population_size + 1);
   CHECK(table.row.back() == table.size());
@@ -264,3 +266,5 @@ TEST_CASE("empty populations") {
     CHECK((kind == Kind::one_to_one || draw(none, all(3), all(0)).empty()));
   }
 }
+
+}  // namespace test_network_connection_rules

@@ -9,6 +9,8 @@
 
 #include "spikelet/network/connection_rules.hpp"
 
+namespace test_network_distribution {
+
 namespace {
 
 using namespace spikelet;
@@ -230,3 +232,5 @@ TEST_CASE("a pair's number depends on the pair alone") {
   }
   CHECK(pair_uniforms(stream, {}, {}).empty());
 }
+
+}  // namespace test_network_distribution

@@ -9,6 +9,8 @@
 
 #include "network/draws.hpp"
 
+namespace test_network_draws {
+
 namespace {
 
 using namespace spikelet;
@@ -184,3 +186,5 @@ TEST_CASE("a set of numbers knows what was inserted, up to its room and with any
   }
   CHECK_FALSE(NumberSet(0).contains(0));
 }
+
+}  // namespace test_network_draws

@@ -5,6 +5,8 @@
 #include "network/event_lanes.hpp"
 #include "support/event_rules.hpp"
 
+namespace test_network_event_lanes {
+
 using namespace spikelet;
 
 TEST_CASE_TEMPLATE("a program runs on lanes, and a copy on its own", R, float, double) {
@@ -41,3 +43,5 @@ TEST_CASE("a coefficient may have a value for each lane") {
   CHECK(lanes.state(0)[4] == -8);
   CHECK(lanes.state(0)[1] == -2);
 }
+
+}  // namespace test_network_event_lanes

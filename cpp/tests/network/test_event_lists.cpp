@@ -6,6 +6,8 @@
 
 #include "network/event_lists.hpp"
 
+namespace test_network_event_lists {
+
 using namespace spikelet;
 
 namespace {
@@ -99,3 +101,5 @@ TEST_CASE_TEMPLATE("events can be read without taking them, and copies have thei
   expected[1].emplace_back(Weight(7), 9);
   CHECK(taken(copy, 2, 2) == expected);
 }
+
+}  // namespace test_network_event_lists

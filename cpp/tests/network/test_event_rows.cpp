@@ -9,6 +9,8 @@
 #include "network/event_rows.hpp"
 #include "support/event_rules.hpp"
 
+namespace test_network_event_rows {
+
 using namespace spikelet;
 
 TEST_CASE_TEMPLATE("weights follow from pairs of spikes, also where old ones are settled", R, float,
@@ -84,3 +86,5 @@ TEST_CASE_TEMPLATE("weights follow from pairs of spikes, also where old ones are
   }
   CHECK(error < (sizeof(R) == 4 ? 1e-5 : 1e-13));
 }
+
+}  // namespace test_network_event_rows

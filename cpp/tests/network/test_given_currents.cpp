@@ -6,6 +6,8 @@
 #include "spikelet/network/given_currents.hpp"
 #include "support/inputs.hpp"
 
+namespace test_network_given_currents {
+
 namespace {
 
 using namespace spikelet;
@@ -52,3 +54,5 @@ TEST_CASE("SineCurrent: the value at the start of the step") {
   CHECK(SineCurrent<double>(site(2), Values{0}, Values{0}, Values{5}, Values{0}, 0).window(0).end <=
         0);
 }
+
+}  // namespace test_network_given_currents

@@ -3,6 +3,8 @@
 #include "network/history_rows.hpp"
 #include "support/plastic_cases.hpp"
 
+namespace test_network_history_rows {
+
 using namespace plastic_test;
 
 TEST_CASE("a reward turns eligibility into weight") {
@@ -24,3 +26,5 @@ TEST_CASE("a reward turns eligibility into weight") {
     }
   }
 }
+
+}  // namespace test_network_history_rows

@@ -3,6 +3,8 @@
 #include "network/history_store.hpp"
 #include "support/plastic_cases.hpp"
 
+namespace test_network_history_store {
+
 using namespace plastic_test;
 
 TEST_CASE_TEMPLATE("rows with history: weights and what is sent, for all rules", R, float, double) {
@@ -42,3 +44,5 @@ TEST_CASE_TEMPLATE("rows with history after a clear: targets' traces are those o
                                           fresh.store->parts().synapse[0].end()));
   CHECK(used.weights() == fresh.weights());
 }
+
+}  // namespace test_network_history_store

@@ -8,6 +8,8 @@
 #include "spikelet/network/injector.hpp"
 #include "support/inputs.hpp"
 
+namespace test_network_injector {
+
 namespace {
 
 using namespace spikelet;
@@ -241,3 +243,5 @@ TEST_CASE_TEMPLATE("NoiseInput: a part gets the noise that it would get in the w
     }
   }
 }
+
+}  // namespace test_network_injector

@@ -13,6 +13,8 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/integer_store.hpp"
 
+namespace test_network_integer_store {
+
 namespace {
 
 using namespace spikelet;
@@ -266,3 +268,5 @@ TEST_CASE("rows onto nodes whose sums have other steps are apart") {
     CHECK(arrived == given);
   }
 }
+
+}  // namespace test_network_integer_store

@@ -8,6 +8,8 @@
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/network/integer_sums.hpp"
 
+namespace test_network_integer_sums {
+
 using namespace spikelet;
 
 namespace {
@@ -95,3 +97,5 @@ TEST_CASE_TEMPLATE("a sum of 64 bits is rounded once", R, float, double) {
   kernels().add_sums<R>()(sums.at(), 0, 64, R(0.5), input.data());
   CHECK(input[5] == R(0.5) * static_cast<R>(value));
 }
+
+}  // namespace test_network_integer_sums

@@ -12,6 +12,8 @@
 #include "support/inputs.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_joined {
+
 namespace {
 
 using namespace spikelet;
@@ -266,3 +268,5 @@ TEST_CASE("without memory, a network fails by itself or runs by itself") {
 TEST_CASE("without memory in a run that goes on, a network fails or can go on by itself") {
   check_without_memory(60);
 }
+
+}  // namespace test_network_joined

@@ -8,6 +8,8 @@
 #include "network/joined_inputs.hpp"
 #include "support/inputs.hpp"
 
+namespace test_network_joined_inputs {
+
 using namespace spikelet;
 
 namespace {
@@ -111,3 +113,5 @@ TEST_CASE_TEMPLATE("joined inputs act as each by itself, within their windows", 
   CHECK(all[2][0] != 0);
   CHECK(all[2][size] != 0);
 }
+
+}  // namespace test_network_joined_inputs

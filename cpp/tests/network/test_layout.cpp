@@ -7,6 +7,8 @@
 #include "spikelet/network/layout.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_layout {
+
 using namespace small_network;
 
 TEST_CASE("more targets than one partition holds: same spikes for one thread and for four") {
@@ -155,3 +157,5 @@ TEST_CASE("after a restart at time 0, stores are idle at once") {
   layout.restart(-1);
   CHECK(watch.idle(0, 1));
 }
+
+}  // namespace test_network_layout

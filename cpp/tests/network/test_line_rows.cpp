@@ -4,6 +4,8 @@
 
 #include "network/line_rows.hpp"
 
+namespace test_network_line_rows {
+
 namespace {
 
 using namespace spikelet;
@@ -71,3 +73,5 @@ TEST_CASE_TEMPLATE("a line of one weight ends where the weight changes", R, floa
   });
   CHECK(lines == 2);
 }
+
+}  // namespace test_network_line_rows

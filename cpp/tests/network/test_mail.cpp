@@ -6,6 +6,8 @@
 
 #include "spikelet/network/mail.hpp"
 
+namespace test_network_mail {
+
 using namespace spikelet;
 
 namespace {
@@ -47,3 +49,5 @@ TEST_CASE("an interval that failed sends no spikes") {
   CHECK(read(mail, 0).empty());
   CHECK(read(mail, 1).empty());
 }
+
+}  // namespace test_network_mail

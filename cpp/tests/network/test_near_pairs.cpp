@@ -11,6 +11,8 @@
 #include "spikelet/network/distribution.hpp"
 #include "spikelet/network/near_pairs.hpp"
 
+namespace test_network_near_pairs {
+
 using namespace spikelet;
 
 namespace {
@@ -198,3 +200,5 @@ TEST_CASE("degrees are drawn in proportion to weights, for each point by itself"
   CHECK(none.few->point == 9);
   CHECK(none.few->candidates == 0);
 }
+
+}  // namespace test_network_near_pairs

@@ -10,6 +10,8 @@
 #include "support/inputs.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_network {
+
 using namespace small_network;
 
 TEST_CASE("an empty network runs") {
@@ -86,3 +88,5 @@ TEST_CASE("bad weights are refused, and leave the network as it was") {
   CHECK(sim.look()->network.projections.size() == 0);
   CHECK(sim.run(5, {}) == 5);
 }
+
+}  // namespace test_network_network

@@ -4,6 +4,8 @@
 
 #include "spikelet/network/pace.hpp"
 
+namespace test_network_pace {
+
 using namespace spikelet;
 
 namespace {
@@ -196,3 +198,5 @@ TEST_CASE("an interval that each run cuts is not long") {
   }
   CHECK(by_all < 30'000);
 }
+
+}  // namespace test_network_pace

@@ -7,6 +7,8 @@
 #include "spikelet/network/partition.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_partition {
+
 using namespace small_network;
 
 TEST_CASE("partitions divide every node into whole blocks and share no cache line") {
@@ -55,3 +57,5 @@ TEST_CASE("partitions divide every node into whole blocks and share no cache lin
     }
   }
 }
+
+}  // namespace test_network_partition

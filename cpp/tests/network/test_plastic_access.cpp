@@ -6,6 +6,8 @@
 #include "spikelet/network/plastic_access.hpp"
 #include "support/recurrent_network.hpp"
 
+namespace test_network_plastic_access {
+
 using namespace recurrent_network;
 
 TEST_CASE_TEMPLATE("reading plastic weights and states changes no bit of what follows", R, float,
@@ -46,3 +48,5 @@ TEST_CASE("a plastic state of another layout is refused") {
   state.row.clear();
   CHECK_THROWS_AS(other.sim.set_plastic_state(other.plastic, state), std::invalid_argument);
 }
+
+}  // namespace test_network_plastic_access

@@ -9,6 +9,8 @@
 #include "spikelet/network/plastic_check.hpp"
 #include "support/recurrent_network.hpp"
 
+namespace test_network_plastic_check {
+
 using namespace recurrent_network;
 
 TEST_CASE_TEMPLATE("a state that cannot be that of the projection is refused", R, float, double) {
@@ -109,3 +111,5 @@ TEST_CASE("a state has the shape of its layout") {
   const Plasticity rewarded{reward, {20, 20, 1, 1, 0, 150, 1000, 200, 0}};
   CHECK(plastic_shape(PlasticLayout::history, rewarded, dt).synapse_step == 1);
 }
+
+}  // namespace test_network_plastic_check

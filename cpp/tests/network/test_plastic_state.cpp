@@ -7,6 +7,8 @@
 #include "spikelet/network/plastic_state.hpp"
 #include "support/recurrent_network.hpp"
 
+namespace test_network_plastic_state {
+
 using namespace recurrent_network;
 
 TEST_CASE_TEMPLATE("a copy of all state goes on with the same bits", R, float, double) {
@@ -41,3 +43,5 @@ TEST_CASE_TEMPLATE("a copy of all state goes on with the same bits", R, float, d
     CHECK(loaded.sim.weights(loaded.plastic) == original.sim.weights(original.plastic));
   }
 }
+
+}  // namespace test_network_plastic_state

@@ -11,6 +11,8 @@
 #include "support/plastic_cases.hpp"
 #include "support/values.hpp"
 
+namespace test_network_plastic_store {
+
 namespace {
 
 using namespace plastic_test;
@@ -382,3 +384,5 @@ TEST_CASE("make_plastic_store makes the requested layout, and each has a name") 
   }
   CHECK(names.size() == 5);
 }
+
+}  // namespace test_network_plastic_store

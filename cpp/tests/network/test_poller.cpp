@@ -5,6 +5,8 @@
 
 #include "network/poller.hpp"
 
+namespace test_network_poller {
+
 using namespace spikelet;
 
 TEST_CASE("a run asks now and then, with its step, and stops as it is answered") {
@@ -37,3 +39,5 @@ TEST_CASE("without a poll nothing is asked") {
   Poller poller;
   CHECK_FALSE(poller({}, 0));
 }
+
+}  // namespace test_network_poller

@@ -10,6 +10,8 @@
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/network/population.hpp"
 
+namespace test_network_population {
+
 namespace {
 
 using namespace spikelet;
@@ -181,3 +183,5 @@ TEST_CASE_TEMPLATE("the potential before the reset is kept where it is wanted", 
   neurons.sample_before_reset(5, 3, args.state[0], v.data());
   CHECK(v[0] == neurons.state(0)[5]);
 }
+
+}  // namespace test_network_population

@@ -4,6 +4,8 @@
 
 #include "network/post_traces.hpp"
 
+namespace test_network_post_traces {
+
 using namespace spikelet;
 
 TEST_CASE("traces of targets are computed once for each arrival and dendritic part, if that pays") {
@@ -38,3 +40,5 @@ TEST_CASE("traces of targets are computed once for each arrival and dendritic pa
   traces.stop();
   CHECK(of(2, 3) == nullptr);
 }
+
+}  // namespace test_network_post_traces

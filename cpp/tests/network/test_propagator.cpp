@@ -6,6 +6,8 @@
 #include "network/propagator.hpp"
 #include "support/event_rules.hpp"
 
+namespace test_network_propagator {
+
 using namespace spikelet;
 
 namespace {
@@ -55,3 +57,5 @@ TEST_CASE("only variables of one keeper move") {
   CHECK(value[1] == doctest::Approx(std::exp(-7 * dt / tau)).epsilon(1e-15));
   CHECK(value[2] == 1);
 }
+
+}  // namespace test_network_propagator

@@ -4,6 +4,8 @@
 
 #include "spikelet/network/pulse_packets.hpp"
 
+namespace test_network_pulse_packets {
+
 using namespace spikelet;
 
 TEST_CASE("jitter is standard normal, and that of a spike is its own") {
@@ -28,3 +30,5 @@ TEST_CASE("jitter is standard normal, and that of a spike is its own") {
   CHECK(pulse_jitter(1, 4, 1, 1, 1) != pulse_jitter(1, 3, 1, 1, 1));
   CHECK(pulse_jitter(1, 1, 0, 5, 5).empty());
 }
+
+}  // namespace test_network_pulse_packets

@@ -6,6 +6,8 @@
 #include "network/history_store.hpp"
 #include "support/plastic_cases.hpp"
 
+namespace test_network_queued_history {
+
 using namespace plastic_test;
 
 namespace {
@@ -317,3 +319,5 @@ TEST_CASE("rows by source take no more memory than rows by delay") {
   queued.store->settle(301);
   CHECK(queued.store->bytes() == before);
 }
+
+}  // namespace test_network_queued_history

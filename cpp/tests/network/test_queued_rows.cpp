@@ -7,6 +7,8 @@
 
 #include "network/queued_rows.hpp"
 
+namespace test_network_queued_rows {
+
 namespace {
 using namespace spikelet;
 }
@@ -123,3 +125,5 @@ TEST_CASE("targets and delays that do not fit one code are refused") {
   }
   CHECK_THROWS_AS(Queued(5, 1, 65'535, {}, IntegerWeights<float>({}, true)), std::length_error);
 }
+
+}  // namespace test_network_queued_rows

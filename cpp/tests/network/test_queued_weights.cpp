@@ -5,6 +5,8 @@
 
 #include "network/queued_weights.hpp"
 
+namespace test_network_queued_weights {
+
 using namespace spikelet;
 
 TEST_CASE("floats are added to the input as they are") {
@@ -41,3 +43,5 @@ TEST_CASE("magnitudes are added to sums, in their step, with the sign of the gri
   synapse.set(-1.0);
   CHECK(bytes == std::array<unsigned char, 2>{4, 0});
 }
+
+}  // namespace test_network_queued_weights

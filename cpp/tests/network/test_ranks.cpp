@@ -11,6 +11,8 @@
 #include "spikelet/network/simulator.hpp"
 #include "support/ranks_in_threads.hpp"
 
+namespace test_network_ranks {
+
 namespace {
 
 using namespace spikelet;
@@ -201,3 +203,5 @@ TEST_CASE("ranks that are asked for different things are refused, all of them, a
     CHECK(sim.run(100, {}) == 100);
   });
 }
+
+}  // namespace test_network_ranks

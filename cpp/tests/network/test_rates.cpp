@@ -8,6 +8,8 @@
 
 #include "spikelet/network/rates.hpp"
 
+namespace test_network_rates {
+
 namespace {
 
 using namespace spikelet;
@@ -115,3 +117,5 @@ TEST_CASE("events of many elements are decided on as those of each by itself") {
   }
   CHECK(removed > 500);
 }
+
+}  // namespace test_network_rates

@@ -7,6 +7,8 @@
 
 #include "spikelet/network/recorder.hpp"
 
+namespace test_network_recorder {
+
 using namespace spikelet;
 
 namespace {
@@ -186,3 +188,5 @@ TEST_CASE("nothing is recorded outside of a recorder's window, or while it pause
   CHECK_FALSE(all.weights[0].window.includes(1));
   CHECK(all.weights[0].window.includes(2));
 }
+
+}  // namespace test_network_recorder

@@ -8,6 +8,8 @@
 #include "spikelet/network/simulator.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_regulation {
+
 namespace {
 
 using namespace small_network;
@@ -108,3 +110,5 @@ TEST_CASE("an interval that is set goes on, before the first run and after it") 
     CHECK(network.sim.brief()->interval_spikes(0) == std::vector<std::uint32_t>{0, 0, 0});
   }
 }
+
+}  // namespace test_network_regulation

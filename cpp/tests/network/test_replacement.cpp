@@ -10,6 +10,8 @@
 #include "spikelet/network/replacement.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_replacement {
+
 using namespace small_network;
 
 TEST_CASE("a projection takes the place of another one") {
@@ -73,3 +75,5 @@ TEST_CASE("a population without elements takes the place of another one") {
   CHECK(sim.look()->network.nodes[2].first_gid == 7);
   CHECK(sim.run(10, {}) == 10);
 }
+
+}  // namespace test_network_replacement

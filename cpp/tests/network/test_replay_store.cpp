@@ -5,6 +5,8 @@
 #include "network/replay_store.hpp"
 #include "support/plastic_cases.hpp"
 
+namespace test_network_replay_store {
+
 using namespace plastic_test;
 
 namespace {
@@ -60,3 +62,5 @@ TEST_CASE("stores that replay spikes add up and scale weights") {
     }
   }
 }
+
+}  // namespace test_network_replay_store

@@ -6,6 +6,8 @@
 
 #include "spikelet/network/reward.hpp"
 
+namespace test_network_reward {
+
 namespace {
 
 using namespace spikelet;
@@ -88,3 +90,5 @@ TEST_CASE("without a reward only the baseline counts; clear restores that") {
   const double expected = -baseline * tau_c * (1 - std::exp(-100 * dt / tau_c));
   CHECK(reward.integral(5, 105) == doctest::Approx(expected).epsilon(1e-12));
 }
+
+}  // namespace test_network_reward

@@ -4,6 +4,8 @@
 #include "network/reward_rows.hpp"
 #include "support/plastic_cases.hpp"
 
+namespace test_network_reward_rows {
+
 using namespace plastic_test;
 
 // The reward may have been set before the source's last spike, since then, or not at all.
@@ -48,3 +50,5 @@ TEST_CASE_TEMPLATE("bytes() counts what each synapse remembers of rewards", R, f
   REQUIRE(synapses > 0);
   CHECK(b.store->bytes() == a.store->bytes() + synapses * (sizeof(R) + sizeof(Step)));
 }
+
+}  // namespace test_network_reward_rows

@@ -4,6 +4,8 @@
 
 #include "network/reward_sums.hpp"
 
+namespace test_network_reward_sums {
+
 using namespace spikelet;
 
 TEST_CASE("running sums of a reward are its integrals, in any order of spans") {
@@ -26,3 +28,5 @@ TEST_CASE("running sums of a reward are its integrals, in any order of spans") {
     }
   }
 }
+
+}  // namespace test_network_reward_sums

@@ -5,6 +5,8 @@
 
 #include "network/row_gatherer.hpp"
 
+namespace test_network_row_gatherer {
+
 namespace {
 
 using namespace spikelet;
@@ -126,3 +128,5 @@ TEST_CASE("all rows are the same after a sample, which keeps them if they are dr
     }
   }
 }
+
+}  // namespace test_network_row_gatherer

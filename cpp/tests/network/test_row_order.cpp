@@ -7,6 +7,8 @@
 
 #include "network/row_order.hpp"
 
+namespace test_network_row_order {
+
 using namespace spikelet;
 
 TEST_CASE("synapses of a row are ordered by target and delay, and then as they were added") {
@@ -43,3 +45,5 @@ TEST_CASE("synapses of a row are ordered by target and delay, and then as they w
     }
   }
 }
+
+}  // namespace test_network_row_order

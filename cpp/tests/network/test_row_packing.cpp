@@ -8,6 +8,8 @@
 #include "network/event_lists.hpp"
 #include "network/row_packing.hpp"
 
+namespace test_network_row_packing {
+
 using namespace spikelet;
 
 TEST_CASE("a packing says what it has room for") {
@@ -50,3 +52,5 @@ TEST_CASE_TEMPLATE("a row has the synapses that were written, in as many bytes a
     }
   }
 }
+
+}  // namespace test_network_row_packing

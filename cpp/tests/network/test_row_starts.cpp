@@ -6,6 +6,8 @@
 #include "spikelet/network/row_starts.hpp"
 #include "spikelet/network/synapses.hpp"
 
+namespace test_network_row_starts {
+
 namespace {
 
 using namespace spikelet;
@@ -58,3 +60,5 @@ TEST_CASE("a table of one of many sources has one row") {
   CHECK(table.row.back() == 0);
   CHECK(table.row.first_row() == table.row.end_row());
 }
+
+}  // namespace test_network_row_starts

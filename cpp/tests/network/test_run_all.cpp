@@ -13,6 +13,8 @@
 #include "spikelet/core/fetch.hpp"
 #include "spikelet/network/run_all.hpp"
 
+namespace test_network_run_all {
+
 using namespace spikelet;
 
 namespace {
@@ -158,3 +160,5 @@ TEST_CASE("a thread that has nothing left runs what another one took but has not
   CHECK(through == n);
   CHECK(before_first == n - 1);
 }
+
+}  // namespace test_network_run_all

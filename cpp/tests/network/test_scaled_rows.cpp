@@ -10,6 +10,8 @@
 #include "core/plasticity/tsodyks_markram.hpp"
 #include "spikelet/network/plastic_store.hpp"
 
+namespace test_network_scaled_rows {
+
 namespace {
 
 using namespace spikelet;
@@ -118,3 +120,5 @@ TEST_CASE_TEMPLATE("synapses with parameters of their own keep a state of their 
     CHECK(error < (sizeof(R) == 4 ? 1e-6 : 1e-14));
   }
 }
+
+}  // namespace test_network_scaled_rows

@@ -6,6 +6,8 @@
 
 #include "spikelet/network/selection.hpp"
 
+namespace test_network_selection {
+
 using namespace spikelet;
 
 TEST_CASE("a selection finds the first position of an element, whatever its order") {
@@ -24,3 +26,5 @@ TEST_CASE("a selection finds the first position of an element, whatever its orde
   CHECK(whole.find(5) == 5);
   CHECK(whole.find(12) == whole.size());
 }
+
+}  // namespace test_network_selection

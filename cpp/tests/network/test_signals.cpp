@@ -5,6 +5,8 @@
 
 #include "spikelet/network/signals.hpp"
 
+namespace test_network_signals {
+
 using namespace spikelet;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("spikes of some elements signal after a delay, those of one step toget
   CHECK(signals.longest() == 0);
   CHECK(signals.next(6, flight, 50) == 50);
 }
+
+}  // namespace test_network_signals

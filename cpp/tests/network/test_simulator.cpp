@@ -18,6 +18,8 @@
 #include "support/recurrent_network.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_simulator {
+
 using namespace spikelet;
 using mixed_network::lif;
 using mixed_network::TestNetwork;
@@ -298,3 +300,5 @@ TEST_CASE("an error of poll stops a run and leaves the network intact") {
     CHECK(sim.run(1, {}) == 1);
   }
 }
+
+}  // namespace test_network_simulator

@@ -7,6 +7,8 @@
 #include "spikelet/network/simulator_parts.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_simulator_parts {
+
 namespace {
 
 using namespace spikelet;
@@ -107,3 +109,5 @@ TEST_CASE("a clock that cannot be is refused, and changes nothing") {
     CHECK(parts.flight.stamps == std::vector<Step>{6});
   }
 }
+
+}  // namespace test_network_simulator_parts

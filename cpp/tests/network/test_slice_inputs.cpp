@@ -7,6 +7,8 @@
 #include "spikelet/network/slice_inputs.hpp"
 #include "support/inputs.hpp"
 
+namespace test_network_slice_inputs {
+
 namespace {
 
 using namespace spikelet;
@@ -115,3 +117,5 @@ TEST_CASE("an input costs nothing while its current or rate is 0, and after it h
     CHECK(segments[0].drives.empty());
   }
 }
+
+}  // namespace test_network_slice_inputs

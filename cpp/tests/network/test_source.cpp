@@ -9,6 +9,8 @@
 
 #include "spikelet/network/source.hpp"
 
+namespace test_network_source {
+
 using namespace spikelet;
 
 TEST_CASE("given spikes are emitted at their stamp, by element, and twice if given twice") {
@@ -123,3 +125,5 @@ TEST_CASE("blocks can be drawn independently") {
     CHECK(whole == parts);
   }
 }
+
+}  // namespace test_network_source

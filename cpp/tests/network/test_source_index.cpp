@@ -5,6 +5,8 @@
 
 #include "spikelet/network/source_index.hpp"
 
+namespace test_network_source_index {
+
 TEST_CASE("a source index finds exactly the sources that have a row") {
   using spikelet::Gid;
   using spikelet::SourceIndex;
@@ -40,3 +42,5 @@ TEST_CASE("a source index finds exactly the sources that have a row") {
   CHECK(SourceIndex().row(0) == SourceIndex::none);
   CHECK(SourceIndex().rows() == 0);
 }
+
+}  // namespace test_network_source_index

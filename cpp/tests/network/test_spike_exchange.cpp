@@ -6,6 +6,8 @@
 #include "spikelet/network/spike_exchange.hpp"
 #include "support/ranks_in_threads.hpp"
 
+namespace test_network_spike_exchange {
+
 using namespace spikelet;
 using test::on_ranks;
 using test::Rank;
@@ -52,3 +54,5 @@ TEST_CASE("an exchange that outgrows its message delivers every spike, in order"
     CHECK(!rank.bad());
   });
 }
+
+}  // namespace test_network_spike_exchange

@@ -4,6 +4,8 @@
 
 #include "network/spike_lists.hpp"
 
+namespace test_network_spike_lists {
+
 using namespace spikelet;
 
 namespace {
@@ -96,3 +98,5 @@ TEST_CASE("lists of spikes grow, are found, forgotten and moved to another base"
   CHECK(lists.size() == 0);
   check(lists, {{}, {}, {}});
 }
+
+}  // namespace test_network_spike_lists

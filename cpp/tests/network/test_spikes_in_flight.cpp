@@ -6,6 +6,8 @@
 #include "spikelet/network/spikes_in_flight.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_spikes_in_flight {
+
 using namespace small_network;
 
 TEST_CASE("spikes in flight are kept by stamp until they are old") {
@@ -63,3 +65,5 @@ TEST_CASE("spikes of a step are put in order") {
   CHECK(spikes.stamps == expected.stamps);
   CHECK(spikes.gids == expected.gids);
 }
+
+}  // namespace test_network_spikes_in_flight

@@ -3,6 +3,8 @@
 
 #include "network/static_rows.hpp"
 
+namespace test_network_static_rows {
+
 namespace {
 
 using namespace spikelet;
@@ -65,3 +67,5 @@ TEST_CASE("runs of one delay") {
   for_segments(row, 2, [&](std::size_t begin, std::size_t end) { runs.emplace_back(begin, end); });
   CHECK(runs == std::vector<std::pair<std::size_t, std::size_t>>{{0, 2}, {2, 3}, {3, 4}, {4, 5}});
 }
+
+}  // namespace test_network_static_rows

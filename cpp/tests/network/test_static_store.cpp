@@ -12,6 +12,8 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/static_store.hpp"
 
+namespace test_network_static_store {
+
 namespace {
 
 using namespace spikelet;
@@ -444,3 +446,5 @@ TEST_CASE_TEMPLATE("more events in flight than one block of a list holds", R, fl
   REQUIRE(store.has(StaticStore<R>::Form::queued));
   compare(network, store, random_spikes(150, 0.9), 260);
 }
+
+}  // namespace test_network_static_store

@@ -10,6 +10,8 @@
 #include "support/mixed_network.hpp"
 #include "support/small_network.hpp"
 
+namespace test_network_step_loop {
+
 using namespace spikelet;
 using mixed_network::lif;
 using mixed_network::TestNetwork;
@@ -93,3 +95,5 @@ TEST_CASE("a spike at time 0 is sent, even if it is given twice") {
   CHECK(sim.look()->recorders.spikes[0].share()->stamps == std::vector<Step>{0, 0});
   CHECK(sim.look()->recorded_states(0).values == std::vector<double>{0, 0, 0, 0.6});
 }
+
+}  // namespace test_network_step_loop

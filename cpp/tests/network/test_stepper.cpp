@@ -8,6 +8,8 @@
 #include "network/stepper.hpp"
 #include "support/mixed_network.hpp"
 
+namespace test_network_stepper {
+
 using namespace mixed_network;
 
 TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of columns", R, float,
@@ -83,3 +85,5 @@ TEST_CASE_TEMPLATE("the Poisson events of a neuron do not depend on how many oth
     }
   }
 }
+
+}  // namespace test_network_stepper

@@ -8,6 +8,8 @@
 
 #include "spikelet/network/store.hpp"
 
+namespace test_network_store {
+
 using namespace spikelet;
 
 namespace {
@@ -78,3 +80,5 @@ TEST_CASE("a calendar has a list for each step up to its span") {
     }
   }
 }
+
+}  // namespace test_network_store

@@ -7,6 +7,8 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/store_index.hpp"
 
+namespace test_network_store_index {
+
 using namespace spikelet;
 
 namespace {
@@ -86,3 +88,5 @@ TEST_CASE("the last of all sources can be in an index") {
   CHECK(index.of(last - 1).empty());
   CHECK(index.of(0).empty());
 }
+
+}  // namespace test_network_store_index

@@ -8,6 +8,8 @@
 
 #include "spikelet/network/store_watch.hpp"
 
+namespace test_network_store_watch {
+
 using namespace spikelet;
 
 TEST_CASE("a store that waits is idle but while spikes of its sources are on their way") {
@@ -174,3 +176,5 @@ TEST_CASE(
   CHECK(watch.takes(1, std::vector<Gid>{4}, 50));
   CHECK_FALSE(watch.idle(1, 60));
 }
+
+}  // namespace test_network_store_watch

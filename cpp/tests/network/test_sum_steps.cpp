@@ -4,6 +4,8 @@
 
 #include "spikelet/network/sum_steps.hpp"
 
+namespace test_network_sum_steps {
+
 using namespace spikelet;
 
 using Steps = std::map<int, double>;
@@ -37,3 +39,5 @@ TEST_CASE("weights that differ too much for one sum are found") {
   CHECK(steps.too_far(3, {0, 0, false}, 0x1p6) == 0x1p-10);
   CHECK(steps.too_far(3, {1, 1, false}, 0x1p6) == 0);
 }
+
+}  // namespace test_network_sum_steps

@@ -7,6 +7,8 @@
 #include "spikelet/network/synapse_access.hpp"
 #include "support/recurrent_network.hpp"
 
+namespace test_network_synapse_access {
+
 using namespace recurrent_network;
 
 TEST_CASE_TEMPLATE("weights that are set are the weights that are read", R, float, double) {
@@ -95,3 +97,5 @@ TEST_CASE("long rows are read back in canonical order, and written") {
     }
   }
 }
+
+}  // namespace test_network_synapse_access

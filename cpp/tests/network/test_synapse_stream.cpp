@@ -10,6 +10,8 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/synapse_stream.hpp"
 
+namespace test_network_synapse_stream {
+
 namespace {
 
 using namespace spikelet;
@@ -132,3 +134,5 @@ TEST_CASE("what was counted and what is placed must agree") {
   CHECK_THROWS_AS(stream.count(zero, zero), std::logic_error);
   CHECK(stream.take(1).size() == 1);
 }
+
+}  // namespace test_network_synapse_stream

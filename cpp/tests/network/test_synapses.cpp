@@ -9,6 +9,8 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/synapses.hpp"
 
+namespace test_network_synapses {
+
 namespace {
 
 using namespace spikelet;
@@ -107,3 +109,5 @@ TEST_CASE("no sources, or sources without synapses") {
   const auto one = SynapseTable<float>::from_lists(4, pre, post, weight, delay);
   CHECK(one.row == std::vector<std::uint64_t>{0, 0, 0, 1, 1});
 }
+
+}  // namespace test_network_synapses

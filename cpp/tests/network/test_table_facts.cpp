@@ -5,6 +5,8 @@
 
 #include "spikelet/network/table_facts.hpp"
 
+namespace test_network_table_facts {
+
 using namespace spikelet;
 
 TEST_CASE(
@@ -59,3 +61,5 @@ TEST_CASE("facts include the longest delay, and whether a source has few synapse
   CHECK(!facts(0, 0, 1).few_by_delay());  // a process without synapses leaves it to the others
   CHECK(facts(0, 0, 1).longest_delay() == 1);
 }
+
+}  // namespace test_network_table_facts

@@ -5,6 +5,8 @@
 
 #include "spikelet/network/target_numbers.hpp"
 
+namespace test_network_target_numbers {
+
 using namespace spikelet;
 
 TEST_CASE("targets with synapses have numbers, of which few are left out") {
@@ -38,3 +40,5 @@ TEST_CASE("targets with synapses have numbers, of which few are left out") {
     CHECK(found == elements);
   }
 }
+
+}  // namespace test_network_target_numbers

@@ -6,6 +6,8 @@
 
 #include "spikelet/network/targets.hpp"
 
+namespace test_network_targets {
+
 namespace {
 
 using namespace spikelet;
@@ -69,3 +71,5 @@ TEST_CASE("what is no target is refused") {
   CHECK_THROWS_WITH_AS(Targets(10, {0, 64}, Elements{3, 1, 3}),
                        "targets must be distinct, got element 3 twice", std::invalid_argument);
 }
+
+}  // namespace test_network_targets

@@ -11,6 +11,8 @@
 #include "spikelet/network/trace_store.hpp"
 #include "support/plastic_driver.hpp"
 
+namespace test_network_trace_store {
+
 using namespace plastic_test;
 
 TEST_CASE("traces with long time constants survive many epochs and long silence") {
@@ -75,3 +77,5 @@ TEST_CASE("traces with long time constants survive many epochs and long silence"
     }
   }
 }
+
+}  // namespace test_network_trace_store

@@ -7,6 +7,8 @@
 #include "spikelet/core/weight_grid.hpp"
 #include "spikelet/network/weight_bits.hpp"
 
+namespace test_network_weight_bits {
+
 using namespace spikelet;
 
 namespace {
@@ -50,3 +52,5 @@ TEST_CASE("grids of one receptor must not be too far apart, in either order") {
     CHECK(spikelet::grid_of(sixteen, {-2, 4, 2, ends, true, true}, steps) == grid_step(4));
   }
 }
+
+}  // namespace test_network_weight_bits

@@ -271,16 +271,32 @@ inline double naive(const Case& what, double w, const std::vector<Step>& pre,
   const bool latest_post = what.pairing != Pairing::all_to_all;
   // Of the times [first, last) that are past: all of them, or the latest.
   using Times = std::vector<Step>::const_iterator;
-  const auto trace = [&](Times first, Times last, Step time, double tau, bool latest) {
+  std::set<Step> times(a.begin(), a.end());
+  times.insert(b.begin(), b.end());
+  const Step end = times.empty() ? 0 : std::min(now, *times.rbegin());
+  const auto decays =
+      [&](double tau) {  // of each number of steps until the end; none without a trace
+        std::vector<double> left(tau > 0 && end >= 0 ? static_cast<std::size_t>(end) + 1 : 0);
+        for (std::size_t k = 0; k < left.size(); ++k) {
+          left[k] = std::exp(-static_cast<double>(k) * dt / tau);
+        }
+        return left;
+      };
+  const auto trace = [](Times first, Times last, Step time, const std::vector<double>& left,
+                        bool latest) {
     double sum = 0;
-    for (auto it = latest && first < last ? last - 1 : first; it < last; ++it) {
-      sum += std::exp(-static_cast<double>(time - *it) * dt / tau);
+    for (auto it = latest && first < last ? last - 1 : first; it < last && !left.empty(); ++it) {
+      sum += left[static_cast<std::size_t>(time - *it)];
     }
-    return tau > 0 ? sum : 0;
+    return sum;
   };
-  const auto until = [](const std::vector<Step>& times, Step time, bool with) {
-    return with ? std::upper_bound(times.begin(), times.end(), time)
-                : std::lower_bound(times.begin(), times.end(), time);
+  const std::vector<double> left_pre = decays(rule.tau[trace_pre]);
+  const std::vector<double> left_post = decays(rule.tau[trace_post]);
+  const std::vector<double> left_pre_2 = decays(rule.tau[trace_pre_2]);
+  const std::vector<double> left_post_2 = decays(rule.tau[trace_post_2]);
+  const auto until = [](const std::vector<Step>& of, Step time, bool with) {
+    return with ? std::upper_bound(of.begin(), of.end(), time)
+                : std::lower_bound(of.begin(), of.end(), time);
   };
   double eligibility = 0;
   Step reached = 0;
@@ -306,14 +322,12 @@ inline double naive(const Case& what, double w, const std::vector<Step>& pre,
         what.pairing == Pairing::nearest_restricted) {  // only sources' spikes since the last post
       first = spike == b.begin() ? first : until(a, *(spike - 1), what.tie);
     }
-    const double second = trace(b.cbegin(), spike, time, rule.tau[trace_post_2], latest_post);
-    const double k = trace(first, last, time, rule.tau[trace_pre], latest_pre);
+    const double second = trace(b.cbegin(), spike, time, left_post_2, latest_post);
+    const double k = trace(first, last, time, left_pre, latest_pre);
     if (k > 0) {
       change(k * rule.post_factor(second), true);
     }
   };
-  std::set<Step> times(a.begin(), a.end());
-  times.insert(b.begin(), b.end());
   for (const Step time : times) {
     if (time > now) {
       break;
@@ -333,8 +347,8 @@ inline double naive(const Case& what, double w, const std::vector<Step>& pre,
         const bool tied = !what.tie && acts && *(it - 1) < time;
         from = tied ? from : until(b, *(it - 1), !what.tie);
       }
-      const double second = trace(a.cbegin(), it, time, rule.tau[trace_pre_2], latest_pre);
-      const double k = from < to ? trace(from, to, time, rule.tau[trace_post], latest_post) : 0;
+      const double second = trace(a.cbegin(), it, time, left_pre_2, latest_pre);
+      const double k = from < to ? trace(from, to, time, left_post, latest_post) : 0;
       change(k * rule.pre_factor(second), false);
       if (sent != nullptr) {
         sent->push_back(w);

@@ -4,6 +4,8 @@
 
 #include "train/block.hpp"
 
+namespace test_train_block {
+
 using namespace spikelet::train;
 
 TEST_CASE_TEMPLATE("a block has one value for each neuron, or copies of the shared one", R, float,
@@ -86,3 +88,5 @@ TEST_CASE_TEMPLATE("a time constant is inverted only where that is exact", R, fl
   cell.leak = {each.data(), 2, 1};
   CHECK(!prepared(cell).leak_inverted);
 }
+
+}  // namespace test_train_block

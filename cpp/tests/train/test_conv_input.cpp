@@ -9,6 +9,8 @@
 #include "support/sparse_values.hpp"
 #include "support/values.hpp"
 
+namespace test_train_conv_input {
+
 namespace {
 
 using namespace spikelet;
@@ -111,3 +113,5 @@ TEST_CASE("only shapes that gain are computed by tiles") {
   CHECK_FALSE(suits([](ConvShape& s) { s.input = s.output = {1, 1}; }));  // one tile a pixel
   CHECK_FALSE(suits([](ConvShape& s) { s.kernel = {3, 3}, s.stride = {2, 2}; }));  // few products
 }
+
+}  // namespace test_train_conv_input

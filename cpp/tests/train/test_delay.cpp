@@ -7,6 +7,8 @@
 #include "spikelet/train/delay.hpp"
 #include "support/values.hpp"
 
+namespace test_train_delay {
+
 using namespace spikelet::train;
 
 namespace {
@@ -102,3 +104,5 @@ TEST_CASE("a layer without steps or samples has outputs of 0") {
   CHECK(early == std::vector<float>(4));
   CHECK(late == std::vector<float>(4));
 }
+
+}  // namespace test_train_delay

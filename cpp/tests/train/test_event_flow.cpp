@@ -4,6 +4,8 @@
 
 #include "train/event_flow.hpp"
 
+namespace test_train_event_flow {
+
 using namespace spikelet::train;
 
 TEST_CASE("event flow: the state after two stretches is that after their sum") {
@@ -38,3 +40,5 @@ TEST_CASE("event flow: adjoints go back by the transposed decay") {
   CHECK(p_v == 0.7 * d.mem);
   CHECK(p_i == -0.2 * d.syn + 0.7 * d.across);
 }
+
+}  // namespace test_train_event_flow

@@ -12,6 +12,8 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/train/event_prop.hpp"
 
+namespace test_train_event_prop {
+
 namespace {
 
 using namespace spikelet;
@@ -514,3 +516,5 @@ TEST_CASE("bad delays and recurrent weights are refused") {
                   }),
                   std::invalid_argument);  // never silent again
 }
+
+}  // namespace test_train_event_prop

@@ -14,6 +14,8 @@
 #include "support/values.hpp"
 #include "train/kernels.hpp"
 
+namespace test_train_kernels {
+
 namespace {
 
 using namespace spikelet;
@@ -37,7 +39,7 @@ std::vector<R> sums_of(const SparseKernels<R>& kernels, std::size_t lines, bool 
   for (std::size_t e = 0; e < value.size(); ++e) {
     at.push_back(static_cast<std::uint32_t>(e * 7 % 40));
   }
-  const Events<R> events{value.size(), at.data(), ones ? nullptr : value.data()};
+  const ActiveInputs<R> events{value.size(), at.data(), ones ? nullptr : value.data()};
   std::vector<R> sums = sparse_values<R>(width, 1, 3);
   kernels.gather(events, rows.data(), pitch, width, sums.data(), sums.data(), false);
   Buffer<R> streamed(width);
@@ -112,7 +114,7 @@ std::vector<R> taps_of(const SparseKernels<R>& kernels, std::size_t rows, std::s
   for (std::size_t e = 0; e < value.size(); ++e) {
     at.push_back(static_cast<std::uint32_t>((rows + e / 2) * pitch + (12 + e) * line));
   }
-  const Events<R> events{value.size(), at.data(), ones ? nullptr : value.data()};
+  const ActiveInputs<R> events{value.size(), at.data(), ones ? nullptr : value.data()};
   std::vector<R> sums = sparse_values<R>(rows * columns * 2 * line, 1, 3);
   kernels.correlate(events,
                     {rows, columns, static_cast<std::ptrdiff_t>(pitch),
@@ -329,3 +331,5 @@ TEST_CASE_TEMPLATE("active inputs are found and counted", R, float, double) {
     }
   }
 }
+
+}  // namespace test_train_kernels

@@ -6,6 +6,8 @@
 #include "spikelet/train/neuron.hpp"
 #include "support/values.hpp"
 
+namespace test_train_neuron {
+
 using namespace spikelet;
 using namespace spikelet::train;
 
@@ -106,3 +108,5 @@ TEST_CASE_TEMPLATE("neither threads nor stored intermediates change any bit", R,
     CHECK(again == by_leak);
   }
 }
+
+}  // namespace test_train_neuron

@@ -11,6 +11,8 @@
 #include "support/values.hpp"
 #include "train/kernels.hpp"
 
+namespace test_train_pool {
+
 using namespace spikelet;
 using namespace spikelet::train;
 
@@ -87,3 +89,5 @@ TEST_CASE_TEMPLATE("a pool finds the first of the greatest", R, float, double) {
     }
   }
 }
+
+}  // namespace test_train_pool

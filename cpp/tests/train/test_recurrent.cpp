@@ -5,6 +5,8 @@
 
 #include "spikelet/train/recurrent.hpp"
 
+namespace test_train_recurrent {
+
 using namespace spikelet::train;
 
 TEST_CASE("recurrent neurons receive the spikes of the previous step") {
@@ -123,3 +125,5 @@ TEST_CASE("gradients of recurrent weights are sums over the spikes of the step b
   }
   CHECK(run.by_weights == expected);
 }
+
+}  // namespace test_train_recurrent

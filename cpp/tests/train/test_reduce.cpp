@@ -6,6 +6,8 @@
 #include "support/values.hpp"
 #include "train/reduce.hpp"
 
+namespace test_train_reduce {
+
 namespace {
 
 using namespace spikelet::train;
@@ -60,3 +62,5 @@ TEST_CASE("sums are kept only for the parameters that are wanted") {
   CHECK(sums.at(0).threshold == nullptr);
   CHECK(sums.at(4).boost == nullptr);
 }
+
+}  // namespace test_train_reduce

@@ -10,6 +10,8 @@
 #include "support/sparse_values.hpp"
 #include "support/values.hpp"
 
+namespace test_train_sparse {
+
 namespace {
 
 using namespace spikelet;
@@ -145,3 +147,5 @@ TEST_CASE_TEMPLATE("the sparse convolution is the dense one", R, float, double) 
     }
   }
 }
+
+}  // namespace test_train_sparse

@@ -7,6 +7,8 @@
 #include "support/values.hpp"
 #include "train/sparse_lists.hpp"
 
+namespace test_train_sparse_lists {
+
 using namespace spikelet::train;
 
 TEST_CASE("rows are padded to whole lines, and parts cover everything") {
@@ -35,7 +37,7 @@ TEST_CASE_TEMPLATE("active inputs are listed by row and by input", R, float, dou
     const auto check = [&](const ActiveRows<R>& lists, std::size_t other, auto&& value) {
       std::size_t number = 0;
       for (std::size_t k = 0; k < lists.rows(); ++k) {
-        const Events<R> events = lists.events(lists.ends[k], lists.ends[k + 1]);
+        const ActiveInputs<R> events = lists.events(lists.ends[k], lists.ends[k + 1]);
         std::size_t e = 0;
         for (std::uint32_t i = 0; i < other; ++i) {
           if (value(k, i) != 0) {
@@ -92,3 +94,5 @@ TEST_CASE("transpose leaves what lies beyond the rows") {
     }
   }
 }
+
+}  // namespace test_train_sparse_lists

@@ -5,6 +5,8 @@
 
 #include "core/plasticity/tsodyks_markram.hpp"
 
+namespace test_core_plasticity_tsodyks_markram {
+
 namespace {
 
 using namespace spikelet;
@@ -76,3 +78,5 @@ TEST_CASE("time constants that are almost equal act like equal ones") {
     }
   }
 }
+
+}  // namespace test_core_plasticity_tsodyks_markram

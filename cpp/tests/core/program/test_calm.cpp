@@ -3,6 +3,8 @@
 #include "core/program/calm.hpp"
 #include "support/programs.hpp"
 
+namespace test_core_program_calm {
+
 using namespace spikelet;
 using programs::Writer;
 
@@ -45,3 +47,5 @@ TEST_CASE("the mask of spikes is kept, and a mask that nothing reads is not") {
   REQUIRE(left.size() == 1);
   CHECK(opcode(left[0]) == Opcode::LE);
 }
+
+}  // namespace test_core_program_calm

@@ -6,6 +6,8 @@
 #include "core/program/fuse.hpp"
 #include "support/programs.hpp"
 
+namespace test_core_program_fuse {
+
 using namespace spikelet;
 using programs::Writer;
 
@@ -64,3 +66,5 @@ TEST_CASE("nothing is fused that would read another value") {
     CHECK(w.program().step()[1].form == sum_form("*-"));
   }
 }
+
+}  // namespace test_core_program_fuse

@@ -15,6 +15,8 @@
 #include "spikelet/core/program_run.hpp"
 #include "support/values.hpp"
 
+namespace test_core_program_operations {
+
 namespace {
 
 using namespace spikelet;
@@ -332,3 +334,5 @@ TEST_CASE_TEMPLATE("operations: the same bits at each level, with single values 
     }
   }
 }
+
+}  // namespace test_core_program_operations

@@ -484,7 +484,9 @@ def _dropout(c: Call, x: Data, p: float = 0.5, training: bool = True) -> Data:
 
 
 def _first_spike(c: Call, x: Data, module: FirstSpike) -> Data:
-    silent = bool((module.threshold <= 0).all())  # of the whole layer: refused, as the limit of any ReLU is
+    silent = bool(
+        (module.threshold <= 0).all()
+    )  # of the whole layer: refused, as the limit of any ReLU is
     return act.relu(c, x, array(module.threshold if silent else module.positive), module.steps)
 
 
