@@ -139,10 +139,9 @@ class _Dask(_Pool):
             if not future.set_running_or_notify_cancel():
                 return
             try:
-                future.set_result(
-                    task.result()
-                )  # a result that was lost with its worker is computed again
-            except BaseException as error:
+                # A result that was lost with its worker is computed again.
+                future.set_result(task.result())
+            except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
                 future.set_exception(error)
 
         task.add_done_callback(finish)
