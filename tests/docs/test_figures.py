@@ -27,8 +27,8 @@ CELL = re.compile(
 )
 # What begins like this was not measured.
 ALLOWED = {
-    "27 us": "computed: what a real-time factor leaves for a step",
-    "17 us": "computed from a profile",
+    "27 µs": "computed: what a real-time factor leaves for a step",
+    "17 µs": "computed from a profile",
     "123 MB": "the size of a result",
     "40 us": "what a result's size costs",
     "1 µs": "rounding of times",
