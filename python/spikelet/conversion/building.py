@@ -61,7 +61,7 @@ def hint_for(operator: str) -> str:
     """Return a remedy for an operator that is not supported."""
     return _HINTS.get(
         operator.lower().replace("_", "").removesuffix("default"),
-        "docs/conversion_operators.md lists the supported operators: use these instead, or leave it out of the conversion",
+        "docs/which_networks.md lists the supported operators: use these instead, or leave it out of the conversion",
     )
 
 

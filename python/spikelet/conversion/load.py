@@ -29,7 +29,7 @@ def read_torch(module: Any, example_shape: Any, *, keep: Collection[str] = ()) -
     ReLU and all other activations, pooling, sums and products of data and constants, matrix products, attention, softmax,
     LayerNorm, GroupNorm, InstanceNorm and RMSNorm, means, sums and maxima over axes, interpolation, and operators that
     only move values: reshaping, permuting, slicing, padding, concatenating, shuffling.
-    docs/conversion_operators.md has the list.
+    docs/which_networks.md has the list.
 
     Modules that ``torch.ao.quantization.quantize_dynamic`` has quantised are read with their weights; their rounding of inputs,
     which depends on the batch, is left out.
