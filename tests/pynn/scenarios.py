@@ -23,7 +23,6 @@ SOURCES = {  # sha256 of the source distributions, by version, ascending
     "0.13.0": "da2821e45055a88de6cf34896067eaaebcabbfdfb7883dd147353e7b78617815",
 }
 EXPECTED = {  # what does not pass, and why
-    "test_synapse_types.py::test_simple_stochastic_synapse": "synapses pass on every spike: there is no SimpleStochasticSynapse",
     "test_scenario5.py::test_scenario5": "neurons are points: there is no MultiCompartmentNeuron",
 }
 FIXTURES = """

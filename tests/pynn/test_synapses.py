@@ -90,18 +90,85 @@ def test_the_delay_is_the_shortest_by_default(sim: Any) -> None:
         assert projection.get("delay", "list", with_address=False) == [0.7, 0.7]
 
 
+WEIGHT = 1e-4  # uS
+
+
+def _released(sim: Any, synapse: Any, cells: int) -> Any:
+    """Return what each spike of a train of 50 Hz transmits to each cell, as multiples of the weight."""
+    times = np.arange(10.0, 210.0, 20.0)
+    source = sim.Population(1, sim.SpikeSourceArray(spike_times=times))
+    targets = sim.Population(cells, sim.IF_cond_exp(tau_syn_E=0.5))
+    sim.Projection(source, targets, sim.AllToAllConnector(), synapse)
+    targets.record("gsyn_exc")
+    sim.run(220.0)
+    conductance = targets.get_data().segments[0].analogsignals[0].magnitude
+    return conductance[np.rint((times + 1.0) / 0.1).astype(int)] / WEIGHT
+
+
+def test_a_stochastic_synapse_transmits_with_its_probability(sim: Any) -> None:
+    p = np.array([0.0, 0.25, 0.75, 1.0]).repeat(1000)
+    synapse = sim.SimpleStochasticSynapse(weight=WEIGHT, delay=1.0, p=p[None])
+    got = np.rint(_released(sim, synapse, len(p))).reshape(-1, 4, 1000)
+    assert not got[:, 0].any()
+    assert (got[:, 3] == 1).all()
+    assert set(np.unique(got)) == {0, 1}
+    error = np.sqrt(0.25 * 0.75 / got[:, 1].size)
+    assert abs(got[:, 1].mean() - 0.25) < 4 * error
+    assert abs(got[:, 2].mean() - 0.75) < 4 * error
+    cells = np.corrcoef(got[:, 1])  # of the spikes, over the synapses: each draws anew
+    assert abs(cells[np.triu_indices(len(cells), 1)]).max() < 4 / np.sqrt(1000)
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "more"),
     [
-        "ElectricalSynapse",
-        "SimpleStochasticSynapse",
-        "StochasticTsodyksMarkramSynapse",
-        "MultiQuantalSynapse",
+        ("StochasticTsodyksMarkramSynapse", {}),
+        ("StochasticTsodyksMarkramSynapse", {"tau_facil": 300.0}),
+        ("MultiQuantalSynapse", {"n": 5}),
+        ("MultiQuantalSynapse", {"n": 16, "tau_facil": 300.0}),
     ],
 )
-def test_what_there_is_not_is_refused_with_the_reason(sim: Any, name: str) -> None:
-    with pytest.raises(NotImplementedError, match=f"{name}: .*spikelet"):
-        getattr(sim, name)(weight=0.1)
+def test_release_sites_release_and_recover_at_random(sim: Any, name: str, more: Any) -> None:
+    """Sites are independent, so that mean and variance are those of n chains of two states."""
+    synapse = getattr(sim, name)(weight=WEIGHT, delay=1.0, U=0.3, tau_rec=100.0, **more)
+    got, n = np.rint(_released(sim, synapse, 3000)), more.get("n", 1)
+    kept = np.exp(-20.0 / more["tau_facil"]) if "tau_facil" in more else 0.0
+    left = np.exp(-10.0 / more.get("tau_facil", np.inf)) if n > 1 and kept else 0.0
+    u, full = 0.3 * left, 1.0  # what is left of the start at the first spike
+    for transmitted in got:
+        u += 0.3 * (1 - u)
+        q = full * u
+        assert abs(transmitted.mean() - n * q) < 4 * np.sqrt(n * q * (1 - q) / 3000)
+        assert transmitted.var() == pytest.approx(n * q * (1 - q), rel=0.15)
+        u *= kept
+        full = 1 - (1 - full + q) * np.exp(-20.0 / 100.0)
+
+
+def test_release_that_there_is_not_is_refused(sim: Any) -> None:
+    cells = sim.Population(2, sim.IF_curr_exp())
+    for synapse, message in [
+        (sim.MultiQuantalSynapse(n=17), "MultiQuantalSynapse: n must be .* 1 to 16 sites .* got 17"),
+        (sim.StochasticTsodyksMarkramSynapse(tau_rec=np.array([[1.0, 2.0], [3.0, 4.0]])),
+         "StochasticTsodyksMarkramSynapse: tau_rec must be the same"),
+    ]:  # fmt: skip
+        with pytest.raises(NotImplementedError, match=message):
+            sim.Projection(cells, cells, sim.AllToAllConnector(), synapse)
+    for synapse in (sim.SimpleStochasticSynapse(p=1.5), sim.MultiQuantalSynapse(U=1.5)):
+        with pytest.raises(
+            errors.ConnectionError, match=r": [pU] must be a probability .* got 1\.5"
+        ):
+            sim.Projection(cells, cells, sim.AllToAllConnector(), synapse)
+    none = sim.FixedProbabilityConnector(0.0)
+    for synapse in (sim.SimpleStochasticSynapse(p=0.5), sim.MultiQuantalSynapse(n=2)):
+        assert len(sim.Projection(cells, cells, none, synapse)) == 0
+    projection = sim.Projection(cells, cells, sim.AllToAllConnector(), sim.MultiQuantalSynapse(n=3))
+    projection.initialize(a=3, u=projection.synapse_type.parameter_space["U"])
+    with pytest.raises(NotImplementedError, match=r"a must be 3.*begin at rest, got 2"):
+        projection.initialize(a=2)
+    with pytest.raises(
+        NotImplementedError, match="ElectricalSynapse: spikelet has no gap junctions"
+    ):
+        sim.ElectricalSynapse(weight=0.1)
 
 
 def test_combinations_that_there_are_not_are_refused(sim: Any) -> None:

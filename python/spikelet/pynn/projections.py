@@ -486,13 +486,14 @@ class Projection(common.Projection):
             self._built.set_weights(values["weight"])
 
     def initialize(self, **initial_values: Any) -> None:
-        """Set initial values of synapses: those of spikelet begin at rest, so that only 0 is possible."""
+        """Set initial values of synapses: only those at rest are possible, as synapses of spikelet begin there."""
         for variable, value in initial_values.items():
             known = self.synapse_type.default_initial_values
             if variable not in known:
                 kind = type(self.synapse_type).__name__
                 raise errors.NonExistentParameterError(variable, kind, known)
-            if not (isinstance(value, (int, float)) and value == known[variable]):
-                msg = f"Projection.initialize: {variable} must be {known[variable]:g}, as synapses of spikelet begin at rest, got {value!r}"
+            given, rest = (getattr(x, "base_value", x) for x in (value, known[variable]))
+            if not (isinstance(given, (int, float)) and given == rest):
+                msg = f"Projection.initialize: {variable} must be {rest}, as synapses of spikelet begin at rest, got {given!r}"
                 raise NotImplementedError(msg)
             self.initial_values[variable] = value

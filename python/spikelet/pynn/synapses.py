@@ -13,6 +13,7 @@ from pyNN import errors
 from pyNN.standardmodels import ModelNotAvailable, build_translations, synapses
 
 from spikelet import plasticity as rules
+from spikelet.network.synapse_equations import SynapseEquations
 from spikelet.pynn.simulator import state
 
 __all__ = [
@@ -155,12 +156,12 @@ class STDPMechanism(SynapseType, synapses.STDPMechanism):
         return low, high
 
 
-def _one(name: str, value: Any) -> float:
+def _one(name: str, value: Any, where: str = "STDPMechanism") -> float:
     """Return a parameter that all synapses of a projection share."""
     values = np.asarray(value, dtype=float).reshape(-1)
     if values.size and not (values == values[0]).all():
         msg = (
-            f"STDPMechanism: {name} must be the same for all synapses of a Projection in spikelet, got "
+            f"{where}: {name} must be the same for all synapses of a Projection in spikelet, got "
             f"{values.min():g} to {values.max():g}: make a Projection for each value"
         )
         raise NotImplementedError(msg)
@@ -288,40 +289,95 @@ class Vogels2011Rule(synapses.Vogels2011Rule):
         return -w_max, w_max
 
 
-class _NotAvailable(ModelNotAvailable):
-    """A synapse type that spikelet does not have."""
+def _probability(name: str, value: Any, where: str) -> Any:
+    """Return a probability of each synapse, or raise."""
+    values = np.asarray(value, dtype=float).reshape(-1)
+    wrong = values[~((values >= 0) & (values <= 1))]
+    if wrong.size:
+        msg = f"{where}: {name} must be a probability from 0 to 1, got {wrong[0]:g}"
+        raise ValueError(msg)
+    return value
 
-    reason = ""
+
+class SimpleStochasticSynapse(SynapseType, synapses.SimpleStochasticSynapse):
+    __doc__ = synapses.SimpleStochasticSynapse.__doc__
+
+    translations = _same("weight", "delay", "p")
+
+    def plasticity(self, values: Values, scale: float) -> rules.Plasticity:  # noqa: ARG002
+        """Return the rule: each synapse draws for each spike."""
+        return SynapseEquations(
+            "",
+            on_pre="transmit = w if rand() < p else 0",
+            parameters={"p": 0.5},
+            name="SimpleStochasticSynapse",
+        )(p=_probability("p", values["p"], type(self).__name__))
+
+
+class _Releasing(SynapseType):
+    """Synapses whose release sites release at random and recover at random (Fuhrmann et al., J. Neurophysiol. 87, 2002).
+
+    As in NEST's ``quantal_stp_synapse``, a spike reaches an empty site after it has recovered with the probability
+    1 - exp(-h / tau_rec), h being the time since the last spike; each full site releases with the probability u.
+    """
+
+    most_sites = 16  # each draws twice in the text of the rule
+    begins_facilitated = False
+
+    def plasticity(self, values: Values, scale: float) -> rules.Plasticity:  # noqa: ARG002
+        """Return the rule."""
+        name = type(self).__name__
+        n, tau_rec, tau_facil = (
+            _one(key, values.get(key, 1), name) for key in ("n", "tau_rec", "tau_facil")
+        )
+        if n not in range(1, self.most_sites + 1):
+            msg = f"{name}: n must be a whole number of 1 to {self.most_sites} sites in spikelet, got {n:g}"
+            raise NotImplementedError(msg)
+        sites = range(1, int(n) + 1)
+        recovered = " + ".join(f"int({n:g} - full >= {k})*int(rand() > empty)" for k in sites)
+        u = "u" if tau_facil else "U"
+        released = " + ".join(f"int(full >= {k})*int(rand() < {u})" for k in sites)
+        facilitates = {"tau_facil": (tau_facil, "ms")} if tau_facil else {}
+        begins = {"full": n}
+        if tau_facil and self.begins_facilitated:
+            begins["u"] = _one("U", values["U"], name)
+        return SynapseEquations(
+            "dempty/dt = -empty/tau_rec; dfull/dt = 0; dsent/dt = 0"
+            + ("; du/dt = -u/tau_facil" if tau_facil else ""),
+            on_pre=f"full += {recovered}; "
+            + ("u += U*(1 - u); " if tau_facil else "")
+            + f"sent = {released}; transmit = w*sent; full -= sent; empty = 1",
+            parameters={"U": 0.5, "tau_rec": (tau_rec, "ms"), **facilitates},
+            initial=begins,
+            name=name,
+        )(U=_probability("U", values["U"], name))
+
+
+class StochasticTsodyksMarkramSynapse(_Releasing, synapses.StochasticTsodyksMarkramSynapse):
+    __doc__ = synapses.StochasticTsodyksMarkramSynapse.__doc__
+
+    translations = _same("weight", "delay", "U", "tau_rec", "tau_facil")
+
+
+class MultiQuantalSynapse(_Releasing, synapses.MultiQuantalSynapse):
+    __doc__ = synapses.MultiQuantalSynapse.__doc__
+
+    translations = _same("weight", "delay", "U", "n", "tau_rec", "tau_facil")
+    begins_facilitated = True  # u is U at first, as in NEST
+
+    @property
+    def default_initial_values(self) -> dict[str, Any]:
+        """The full sites, ``a``, and the probability of release, ``u``, at the beginning."""
+        return {"a": self.parameter_space["n"], "u": self.parameter_space["U"]}
+
+
+class ElectricalSynapse(ModelNotAvailable):
+    """Not available: neurons of spikelet do not interact within a step."""
 
     def __init__(self, *_args: Any, **_parameters: Any) -> None:
         """Raise NotImplementedError."""
-        msg = f"{type(self).__name__}: {self.reason}"
+        msg = (
+            "ElectricalSynapse: spikelet has no gap junctions, because neurons do not interact "
+            "within a step"
+        )
         raise NotImplementedError(msg)
-
-
-class ElectricalSynapse(_NotAvailable):
-    """Not available."""
-
-    reason = "spikelet has no gap junctions, because neurons do not interact within a step"
-
-
-class SimpleStochasticSynapse(_NotAvailable):
-    """Not available."""
-
-    reason = "synapses of spikelet transmit every spike"
-
-
-class StochasticTsodyksMarkramSynapse(_NotAvailable):
-    """Not available."""
-
-    reason = (
-        "synapses of spikelet do not release at random; TsodyksMarkramSynapse has the mean of it"
-    )
-
-
-class MultiQuantalSynapse(_NotAvailable):
-    """Not available."""
-
-    reason = (
-        "synapses of spikelet do not release at random; TsodyksMarkramSynapse has the mean of it"
-    )
