@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
+from onnxruntime.quantization import quantize_dynamic
 from tests.support.onnx_models import model, node
 
 from spikelet import layers as L
@@ -53,10 +55,57 @@ def test_pairs_of_quantization_round_to_levels() -> None:
     assert np.abs(expected).max() > 10 * STEP
 
 
-def test_dynamic_quantization_is_refused() -> None:
+@pytest.mark.parametrize("fused", [False, True])
+def test_dynamic_quantization_is_of_weights(tmp_path: Path, fused: bool) -> None:
+    """Activations are not rounded, so that ONNX Runtime differs by its rounding."""
+    nodes = [
+        node("Conv", "x u b", "a"),
+        node("Relu", "a", "r"),
+        node("Flatten", "r", "f"),
+        node("MatMul", "f v", "p"),
+        node("Add", "p c", "h"),
+        node("MatMul", "h d", "left"),
+        node("MatMul", "h e", "right"),
+        node("Sub", "left right", "y"),
+    ]
+    constants = {
+        "u": rng.normal(size=(4, 3, 3, 3)).astype(np.float32), "b": CONSTANTS["b"],
+        "v": rng.normal(size=(120, 5)).astype(np.float32), "c": rng.normal(size=5).astype(np.float32),
+        "d": rng.normal(size=(5, 6)).astype(np.float32), "e": rng.normal(size=(5, 6)).astype(np.float32),
+    }  # fmt: skip
+    whole, path = tmp_path / "whole.onnx", tmp_path / "dynamic.onnx"
+    onnx.save(model(nodes, opset=19, **constants), whole)
+    quantize_dynamic(whole, path, per_channel=True)
+    options = onnxruntime.SessionOptions()
+    if fused:
+        options.optimized_model_filepath = str(tmp_path / "fused.onnx")
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    read = onnx.load(tmp_path / "fused.onnx" if fused else path)
+    kinds = {n.op_type for n in read.graph.node}
+    products = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat"} if fused else {"MatMulInteger"}
+    assert kinds >= products | {"ConvInteger"}
+    found = SpikingModel(read_onnx(read)[0]).run(X, steps=1).output
+    expected = session.run(None, {"x": X})[0]
+    assert abs(found - expected).max() < 0.03 * abs(expected).max()
+    exact = ReferenceEvaluator(onnx.load(whole)).run(None, {"x": X})[0]
+    assert 0 < abs(found - exact).max() < 0.03 * abs(exact).max()
+
+
+def test_dynamic_quantization_that_is_not_of_weights_is_refused() -> None:
     dynamic = helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"])
-    ann = model([dynamic, node("DequantizeLinear", "q s z", "y")], opset=19)
-    with pytest.raises(ValueError, match=r"\(DynamicQuantizeLinear\): cannot be converted"):
+    product = node("MatMulInteger", "q t z z", "y")
+    transposed = node("Transpose", "q", "t", perm=[0, 1, 3, 2])
+    with pytest.raises(
+        ValueError, match=r"\(MatMulInteger\): multiplies two tensors that are quant"
+    ):
+        read_onnx(model([dynamic, transposed, product], opset=19))
+    quantize = node("QuantizeLinear", "x s1 z1", "q")
+    product = node("MatMulInteger", "q m z1", "y")
+    ann = model([quantize, product], opset=19, **CONSTANTS, m=MATRIX["m"])
+    with pytest.raises(
+        ValueError, match=r"\(MatMulInteger\): takes integers that DynamicQuantizeL"
+    ):
         read_onnx(ann)
 
 

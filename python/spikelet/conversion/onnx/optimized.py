@@ -3,7 +3,8 @@
 Quantized operators work on real values; their rounding is that of a ReLU with levels, as in QCFS.
 
 The values of a quantized tensor are the real numbers for which its integers stand: DequantizeLinear changes nothing, and
-QuantizeLinear rounds to the numbers that the integers can stand for.
+QuantizeLinear rounds to the numbers that the integers can stand for. Dynamic quantization does not round activations, as
+its scales depend on each input: its integers have the scale 1.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from spikelet.conversion.building import Data
 from spikelet.conversion.onnx.operators import OPERATORS, Handler, OnnxCall, factors, function
 from spikelet.conversion.operators import activation, arithmetic, movement
 
+_BEFORE = "use the model before its dynamic quantization"
+_NO_ZERO = np.uint8(0)  # the zero point of what is quantized dynamically
+
 
 def _scale(c: OnnxCall, scale: Any) -> Any:
     if isinstance(scale, Data):
-        c.refuse(
-            "is quantized by a scale that depends on the input",
-            "use the model before its dynamic quantization",
-        )
+        c.refuse("is quantized by a scale that depends on the input", _BEFORE)
     return np.asarray(scale, np.float64)
 
 
@@ -49,13 +50,20 @@ def _real(c: OnnxCall, k: int, axis: int = 0) -> Any:
     if isinstance(x, Data) or x is None:
         return x
 
+    return _along(x, zero, _scale(c, scale), axis)
+
+
+def _along(x: Any, zero: Any, scale: Any, axis: int) -> Any:
+    """Return the real values of integers; there may be a zero point and a scale for each index of an axis."""
+
     def along_axis(values: Any) -> Any:
         shape = [1] * np.ndim(x)
         shape[axis] = -1
-        return np.reshape(values, shape) if np.size(values) > 1 else np.reshape(values, ())
+        values = np.asarray(values, np.float64)
+        return values.reshape(shape if values.size > 1 else ())
 
-    middle = 0.0 if zero is None else np.asarray(zero, np.float64)
-    return (np.asarray(x, np.float64) - along_axis(middle)) * along_axis(_scale(c, scale))
+    middle, size = (0.0 if zero is None else zero), (1.0 if scale is None else scale)
+    return (np.asarray(x, np.float64) - along_axis(middle)) * along_axis(size)
 
 
 def _quantize(c: OnnxCall) -> Data:
@@ -103,7 +111,47 @@ def _concat(c: OnnxCall) -> Data:
     return _rounded(c, movement.concat(c.inner("parts"), parts, c.get("axis")), c.at(0), c.at(1))
 
 
+def _dynamic(kind: str, *, axis: int, places: tuple[int, ...], bias: int | None = None) -> Handler:
+    """Convert a product with weights in integers to one of real numbers.
+
+    Parameters
+    ----------
+    kind : str
+        The operator of real numbers.
+    axis : int
+        Axis of the weights along which their zero points and scales lie.
+    places : tuple of int
+        Numbers of the operands: the zero points of the input and of the weights, and the scales of both if there are some.
+    bias : int, optional
+        Number of the operand that is a bias.
+    """
+
+    def handler(c: OnnxCall) -> Data:
+        own, zero, *scales = (None if k < 0 else c.at(k) for k in places)
+        if places[0] >= 0 and own is not _NO_ZERO:
+            c.refuse(
+                "takes integers that DynamicQuantizeLinear did not make",
+                "use the model before quantization",
+            )
+        weights = c.at(1)
+        if isinstance(weights, Data):
+            c.refuse("multiplies two tensors that are quantized dynamically", _BEFORE)
+        weights = _along(weights, zero, scales[-1] if scales else None, axis)
+        y: Data = OPERATORS[kind](c.part("exact", c.at(0), weights, **c.attributes))
+        if bias is None or c.at(bias) is None:
+            return y
+        return arithmetic.add(c.inner("sum"), y, c.at(bias))
+
+    return handler
+
+
 QUANTIZED: dict[str, Handler] = {
+    "DynamicQuantizeLinear": lambda c: (c.x, np.float32(1), _NO_ZERO),
+    "MatMulInteger": _dynamic("MatMul", axis=-1, places=(2, 3)),
+    "ConvInteger": _dynamic("Conv", axis=0, places=(2, 3)),
+    "DynamicQuantizeMatMul": _dynamic("MatMul", axis=-1, places=(-1, 3, 2), bias=4),
+    "MatMulIntegerToFloat": _dynamic("MatMul", axis=-1, places=(4, 5, 2, 3), bias=6),
+    "DynamicQuantizeLSTM": lambda c: c.refuse("is quantized dynamically", _BEFORE),
     "QuantizeLinear": _quantize,
     "DequantizeLinear": _dequantize,
     "QLinearConv": _exact("Conv", 0, 0, result=6, bias=8),
