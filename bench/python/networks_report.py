@@ -130,9 +130,13 @@ def same_samples(found: list[Row], steps: list[int]) -> str:
 
 
 def speeds(found: dict[tuple[str, str, str], list[Record]], steps: int) -> str:
-    """Return a Markdown table of samples per second, as medians over runs."""
+    """Return a Markdown table of samples per second, as medians over runs; ratios are to the first method of spikelet."""
     lines = []
     base: dict[str, float] = {}
+    for (network, program, _), runs in found.items():
+        value = middle(runs, "images_per_s")
+        if program == "spikelet" and value is not None:
+            base.setdefault(network, value)
     for (network, program, method), runs in found.items():
         title = f"{program}{', ' + called(program, method) if program == 'spikelet' else ''}"
         value = middle(runs, "images_per_s")
@@ -140,8 +144,6 @@ def speeds(found: dict[tuple[str, str, str], list[Record]], steps: int) -> str:
         if value is None:
             lines.append([network, title, t, why(runs[0])])
             continue
-        if program == "spikelet":
-            base.setdefault(network, value)
         ratio = f"{base[network] / value:.2f}" if network in base else "-"
         setting = ", ".join(f"{k} {v}" for k, v in runs[0]["setting"].items())
         shown = spread("images_per_s")(None, runs)
