@@ -132,15 +132,15 @@ def test_release_sites_release_and_recover_at_random(sim: Any, name: str, more: 
     """Sites are independent, so that mean and variance are those of n chains of two states."""
     synapse = getattr(sim, name)(weight=WEIGHT, delay=1.0, U=0.3, tau_rec=100.0, **more)
     got, n = np.rint(_released(sim, synapse, 3000)), more.get("n", 1)
-    kept = np.exp(-20.0 / more["tau_facil"]) if "tau_facil" in more else 0.0
-    left = np.exp(-10.0 / more.get("tau_facil", np.inf)) if n > 1 and kept else 0.0
-    u, full = 0.3 * left, 1.0  # what is left of the start at the first spike
+    tau_facil = more.get("tau_facil", 1e-9)
+    u = 0.3 * np.exp(-10.0 / tau_facil) if name == "MultiQuantalSynapse" else 0.0
+    full = 1.0
     for transmitted in got:
         u += 0.3 * (1 - u)
         q = full * u
         assert abs(transmitted.mean() - n * q) < 4 * np.sqrt(n * q * (1 - q) / 3000)
         assert transmitted.var() == pytest.approx(n * q * (1 - q), rel=0.15)
-        u *= kept
+        u *= np.exp(-20.0 / tau_facil)
         full = 1 - (1 - full + q) * np.exp(-20.0 / 100.0)
 
 
@@ -153,6 +153,8 @@ def test_release_that_there_is_not_is_refused(sim: Any) -> None:
     ]:  # fmt: skip
         with pytest.raises(NotImplementedError, match=message):
             sim.Projection(cells, cells, sim.AllToAllConnector(), synapse)
+    with pytest.raises(errors.ConnectionError, match=r"tau_rec must be > 0 .* got 0 and 0"):
+        sim.Projection(cells, cells, sim.AllToAllConnector(), sim.MultiQuantalSynapse(tau_rec=0.0))
     for synapse in (sim.SimpleStochasticSynapse(p=1.5), sim.MultiQuantalSynapse(U=1.5)):
         with pytest.raises(
             errors.ConnectionError, match=r": [pU] must be a probability .* got 1\.5"

@@ -274,14 +274,14 @@ inline double naive(const Case& what, double w, const std::vector<Step>& pre,
   std::set<Step> times(a.begin(), a.end());
   times.insert(b.begin(), b.end());
   const Step end = times.empty() ? 0 : std::min(now, *times.rbegin());
-  const auto decays =
-      [&](double tau) {  // of each number of steps until the end; none without a trace
-        std::vector<double> left(tau > 0 && end >= 0 ? static_cast<std::size_t>(end) + 1 : 0);
-        for (std::size_t k = 0; k < left.size(); ++k) {
-          left[k] = std::exp(-static_cast<double>(k) * dt / tau);
-        }
-        return left;
-      };
+  // What is left of 1 after each number of steps until the end; empty without a trace.
+  const auto decays = [&](double tau) {
+    std::vector<double> left(tau > 0 && end >= 0 ? static_cast<std::size_t>(end) + 1 : 0);
+    for (std::size_t k = 0; k < left.size(); ++k) {
+      left[k] = std::exp(-static_cast<double>(k) * dt / tau);
+    }
+    return left;
+  };
   const auto trace = [](Times first, Times last, Step time, const std::vector<double>& left,
                         bool latest) {
     double sum = 0;

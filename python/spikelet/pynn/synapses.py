@@ -333,24 +333,27 @@ class _Releasing(SynapseType):
         if n not in range(1, self.most_sites + 1):
             msg = f"{name}: n must be a whole number of 1 to {self.most_sites} sites in spikelet, got {n:g}"
             raise NotImplementedError(msg)
-        sites = range(1, int(n) + 1)
+        if not (tau_rec > 0 and tau_facil >= 0):
+            msg = f"{name}: tau_rec must be > 0 and tau_facil >= 0 ms, got {tau_rec:g} and {tau_facil:g}"
+            raise ValueError(msg)
+        sites, u = range(1, int(n) + 1), "u" if tau_facil else "U"
         recovered = " + ".join(f"int({n:g} - full >= {k})*int(rand() > empty)" for k in sites)
-        u = "u" if tau_facil else "U"
         released = " + ".join(f"int(full >= {k})*int(rand() < {u})" for k in sites)
-        facilitates = {"tau_facil": (tau_facil, "ms")} if tau_facil else {}
-        begins = {"full": n}
-        if tau_facil and self.begins_facilitated:
-            begins["u"] = _one("U", values["U"], name)
-        return SynapseEquations(
-            "dempty/dt = -empty/tau_rec; dfull/dt = 0; dsent/dt = 0"
-            + ("; du/dt = -u/tau_facil" if tau_facil else ""),
-            on_pre=f"full += {recovered}; "
-            + ("u += U*(1 - u); " if tau_facil else "")
-            + f"sent = {released}; transmit = w*sent; full -= sent; empty = 1",
-            parameters={"U": 0.5, "tau_rec": (tau_rec, "ms"), **facilitates},
-            initial=begins,
-            name=name,
-        )(U=_probability("U", values["U"], name))
+        text = "dempty/dt = -empty/tau_rec; dfull/dt = 0; dsent/dt = 0"
+        on_pre = (
+            f"full += {recovered}; sent = {released}; transmit = w*sent; full -= sent; empty = 1"
+        )
+        parameters = {"U": 0.5, "tau_rec": (tau_rec, "ms")}
+        initial = {"full": n}
+        if tau_facil:
+            text += "; du/dt = -u/tau_facil"
+            on_pre = f"u += U*(1 - u); {on_pre}"
+            parameters["tau_facil"] = (tau_facil, "ms")
+            initial["u"] = _one("U", values["U"], name) if self.begins_facilitated else 0.0
+        rule = SynapseEquations(
+            text, on_pre=on_pre, parameters=parameters, initial=initial, name=name
+        )
+        return rule(U=_probability("U", values["U"], name))
 
 
 class StochasticTsodyksMarkramSynapse(_Releasing, synapses.StochasticTsodyksMarkramSynapse):

@@ -94,6 +94,9 @@ def test_dynamic_quantization_is_of_weights(tmp_path: Path, fused: bool) -> None
 
 def test_dynamic_quantization_that_is_not_of_weights_is_refused() -> None:
     dynamic = helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"])
+    again = node("QuantizeLinear", "x s z", "y")
+    with pytest.raises(ValueError, match=r"\(QuantizeLinear\): .* scale that depends on the input"):
+        read_onnx(model([dynamic, again], opset=19))
     product = node("MatMulInteger", "q t z z", "y")
     transposed = node("Transpose", "q", "t", perm=[0, 1, 3, 2])
     with pytest.raises(

@@ -29,6 +29,8 @@ def _scale(c: OnnxCall, scale: Any) -> Any:
 
 def _rounded(c: OnnxCall, x: Data, scale: Any, zero: Any) -> Data:
     """Round to the numbers for which integers stand."""
+    if zero is _NO_ZERO:
+        c.refuse("is quantized by a scale that depends on the input", _BEFORE)
     size = _scale(c, scale)
     if size.size != 1 or (zero is not None and np.size(zero) != 1):
         c.refuse("is quantized with several scales", "quantize activations with one scale per tensor")  # fmt: skip
